@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static int current_level;
+
+void log_set_level(int level)
+{
+	current_level = level;
+}
+
+int log_level(void)
+{
+	return current_level;
+}
+
+static void tell(const char *fmt, va_list ap)
+{
+	fputs("snag: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+void log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (current_level < 1)
+		return;
+	va_start(ap, fmt);
+	tell(fmt, ap);
+	va_end(ap);
+}
+
+void log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (current_level < 2)
+		return;
+	va_start(ap, fmt);
+	tell(fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.h - tells steps to whoever asked with -v; never the error path.
+ */
+#pragma once
+
+/* How much is told: 0 nothing (the start value), 1 steps, 2 details. */
+void log_set_level(int level);
+
+/* The level set last. */
+int log_level(void);
+
+/* One line on stderr when the level is at least 1 (log_info) or 2 (log_debug). */
+__attribute__((format(printf, 1, 2))) void log_info(const char *fmt, ...);
+
+/* See log_info(). */
+__attribute__((format(printf, 1, 2))) void log_debug(const char *fmt, ...);
