@@ -1,0 +1,227 @@
+# snag - who hangs, on what, waiting for whom. Wildcards find the files: adding one needs no edit here.
+#
+#   make            build/snag                      make check       install what is missing, build, run every test
+#   make demo       a hung tree, explained          make check-unit | check-scenario | check-property | check-rules
+#   make deps       Debian packages, by name        make check-root  the same as check, live BPF required
+#   make lint       layers, style, analysers        make asan | fuzz | bench | format | install | clean
+#
+# Knobs: BUILD=dir  CC=gcc|clang  SAN=1  V=1  FUZZ_SECONDS=60  PREFIX=/usr/local  DESTDIR=  ARGS="for a test runner"
+
+VERSION := 0.1.0
+SAN ?=
+BUILD ?= $(if $(SAN),build-san,build)
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG ?= clang
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+ARGS ?=
+# V=1 shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
+
+# One job a core unless the caller chose; sub-makes share the jobs of the first.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j% --jobs%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+all:
+
+# ---- what there is ----------------------------------------------------------------------------------------------
+
+# $(call tree,DIR,PATTERN): files up to three folders below DIR, in an order that does not depend on the file system.
+tree = $(sort $(wildcard $(foreach d,/ /*/ /*/*/ /*/*/*/,$(1)$(d)$(2))))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+COLLECTOR := $(call tree,collector,*.c)
+VIEWER := $(filter-out viewer/main.c,$(call tree,viewer,*.c))
+BPF := $(wildcard bpf/*.bpf.c)
+SQL := $(call tree,collector,*.sql)
+HEADERS := $(call tree,collector,*.h) $(call tree,viewer,*.h) $(wildcard bpf/*.h) $(call tree,tests,*.h)
+COMMON := $(wildcard tests/lib/common_*.c)
+UNIT := $(call tree,tests/unit,test_*.c) $(wildcard tests/lib/unit_*.c) $(COMMON)
+SCENARIO := $(filter-out tests/scenario/patients/%,$(call tree,tests/scenario,*.c)) \
+	$(wildcard tests/lib/scenario_*.c) $(COMMON)
+PROPERTY := $(wildcard tests/property/*.c tests/lib/property_*.c) $(COMMON)
+PATIENTS := $(wildcard tests/scenario/patients/*.c)
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(wildcard tests/bench/*.c)
+SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(BPF))
+GENERATED := $(SKELETONS) $(foreach f,$(SQL),$(BUILD)/gen/$(notdir $(f)).h)
+
+# ---- how it is built --------------------------------------------------------------------------------------------
+
+PACKAGES := libbpf libelf zlib sqlite3 jansson
+ifneq ($(shell command -v pkg-config),)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+endif
+
+# bpftool lives in /usr/sbin, which is not in everybody's PATH; llvm-strip may carry its version.
+find-tool = $(firstword $(foreach t,$(1),$(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(t) 2>/dev/null)) $(firstword $(1)))
+BPFTOOL ?= $(call find-tool,bpftool)
+LLVM_STRIP ?= $(call find-tool,llvm-strip llvm-strip-14 llvm-strip-15 llvm-strip-16)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Werror
+CFLAGS ?= -O2 -g
+CPPFLAGS_ALL := -D_GNU_SOURCE -DSNAG_VERSION=\"$(VERSION)\" -Icollector -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
+SAN_FLAGS_1 := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_ALL := -std=gnu11 -pthread $(CFLAGS) $(WARNINGS) $(SAN_FLAGS_$(SAN))
+LIBS := $(PKG_LIBS) -pthread -lm
+LINK = $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+BPF_FLAGS := -target bpf -std=gnu11 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wshadow -Werror -I. -Ibpf \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+
+PROGRAM := $(if $(wildcard viewer/main.c),$(BUILD)/snag)
+all: $(BUILD)/libsnag.a $(PROGRAM)
+
+# Rewritten only when the command line would be another one, so that CC=clang or SAN=1 rebuild what they must.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' >$@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tests/%.o: EXTRA = -Itests
+# libFuzzer calls its entry points by name, no header declares them.
+$(BUILD)/obj/tests/fuzz/%.o: EXTRA = -Itests -Wno-missing-prototypes
+
+$(BUILD)/libsnag.a: $(call objects,$(COLLECTOR))
+$(BUILD)/libviewer.a: $(call objects,$(VIEWER))
+$(BUILD)/lib%.a:
+	@rm -f $@
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/snag: $(call objects,viewer/main.c) $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK)
+
+# The BTF stays, the DWARF goes: it is ten times the size and nothing reads it.
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# collector/**/x.sql as a C string literal: static const char text[] = <newline> #include "x.sql.h"
+define sql-rule
+$(BUILD)/gen/$(notdir $(1)).h: $(1)
+	@mkdir -p $$(@D)
+	$$(Q)sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' $$< >$$@
+endef
+$(foreach f,$(SQL),$(eval $(call sql-rule,$(f))))
+
+# ---- tests ------------------------------------------------------------------------------------------------------
+
+$(BUILD)/unit: $(call objects,$(UNIT)) $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -lcriterion
+$(BUILD)/scenario: $(call objects,$(SCENARIO)) $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK)
+$(BUILD)/property: $(call objects,$(PROPERTY)) $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsnag.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK)
+
+# A patient may name its compiler and options in its first line: /* build: musl-gcc -static */
+$(BUILD)/patients/%: tests/scenario/patients/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,PATIENT,$<)
+	@set -- $$(sed -n '1s@^/\* build: *\(.*\) \*/.*@\1@p' $<); cc=$${1:-$(CC)}; [ $$# -eq 0 ] || shift; $(if $(V),set -x;)\
+		$$cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $< "$$@"
+
+# Tests see where the build is, and no trace of this make: some of them run a make of their own.
+RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
+	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS
+PATIENT_PROGRAMS := $(patsubst tests/scenario/patients/%.c,$(BUILD)/patients/%,$(PATIENTS))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH))
+have = $(if $(strip $(1)),$(2),@echo "$@: no tests in this tree")
+
+check-unit: $(if $(UNIT),$(BUILD)/unit) $(PROGRAM)
+	$(call have,$(UNIT),$(Q)$(RUN) $(BUILD)/unit --timeout 60 -j$$(nproc) $(ARGS))
+check-scenario: $(if $(SCENARIO),$(BUILD)/scenario) $(PATIENT_PROGRAMS) $(PROGRAM)
+	$(call have,$(SCENARIO),$(Q)$(RUN) $(BUILD)/scenario $(ARGS))
+check-property: $(if $(PROPERTY),$(BUILD)/property) $(PROGRAM)
+	$(call have,$(PROPERTY),$(Q)$(RUN) $(BUILD)/property $(ARGS))
+check-rules:
+	$(call have,$(wildcard tests/rules/test_*.py),python3 tests/rules/run.py)
+
+# A second make after deps: what is installed decides variables that are already expanded here. Every runner runs,
+# also after another one failed, one after the other: they look at timing.
+check:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory tests
+	@rc=0; for t in unit scenario property rules; do $(MAKE) --no-print-directory check-$$t || rc=1; done; exit $$rc
+tests: all $(PATIENT_PROGRAMS) $(if $(UNIT),$(BUILD)/unit) $(if $(SCENARIO),$(BUILD)/scenario) \
+	$(if $(PROPERTY),$(BUILD)/property)
+check-root:
+	@[ "$$(id -u)" = 0 ] || { echo "check-root: needs root, for BPF" >&2; exit 1; }
+	@SNAG_REQUIRE="$${SNAG_REQUIRE:-bpf,python}" $(MAKE) --no-print-directory check
+
+asan:
+	@$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)-san check-unit
+
+fuzz:
+	@$(MAKE) --no-print-directory SAN=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" fuzz-build
+	@rc=0; for name in $(FUZZ); do BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/lib/fuzz.sh $$name || rc=1; \
+		done; exit $$rc
+fuzz-build: $(patsubst %,$(BUILD)/%,$(FUZZ))
+$(patsubst %,$(BUILD)/%,$(FUZZ)): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -fsanitize=fuzzer
+
+bench: $(PROGRAM) $(BENCH_PROGRAMS)
+	$(Q)$(RUN) tests/bench/run.sh $(ARGS)
+
+deps:
+	@tests/lib/deps.sh
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@$(RUN) tests/demo.sh
+
+# ---- lint: see tests/rules/ ---------------------------------------------------------------------------------------
+
+include $(wildcard tests/rules/lint.mk)
+
+# ---- the rest -----------------------------------------------------------------------------------------------------
+
+FORMATTED = $(filter-out %.skel.h,$(COLLECTOR) $(HEADERS) $(BPF) $(call tree,viewer,*.c) $(call tree,tests,*.c))
+format:
+	clang-format -i $(FORMATTED)
+
+MAN := $(wildcard docs/man/*.1)
+install: $(BUILD)/snag
+	install -D -m 755 $(BUILD)/snag $(DESTDIR)$(PREFIX)/bin/snag
+	$(foreach m,$(MAN),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $(m));)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-san
+
+FORCE:
+.PHONY: all deps demo check tests check-unit check-scenario check-property check-rules check-root asan fuzz fuzz-build \
+	bench lint layers format install clean FORCE
+
+-include $(patsubst %.o,%.d,$(call objects,$(COLLECTOR) $(VIEWER) viewer/main.c $(UNIT) $(SCENARIO) $(PROPERTY) $(BENCH)) \
+	$(patsubst %,$(BUILD)/obj/tests/fuzz/fuzz_%.o,$(FUZZ)) $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(BPF)))
+-include $(patsubst %,%.d,$(PATIENT_PROGRAMS))
