@@ -24,9 +24,9 @@ struct snag_error {
 	}
 
 /* Set the line and return `rc`. `%m` is strerror(-rc). `err` may be NULL. */
-__attribute__((format(printf, 3, 4))) int error_set(struct snag_error *err, int rc,
-						     const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int error_set(struct snag_error *err, int rc, const char *fmt,
+						    ...);
 
 /* Put "text: " in front of the line and return `rc`. `err` may be NULL. */
 __attribute__((format(printf, 3, 4))) int error_at(struct snag_error *err, int rc, const char *fmt,
-						    ...);
+						   ...);

@@ -16,7 +16,7 @@ int log_level(void)
 	return current_level;
 }
 
-static void tell(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void tell(const char *fmt, va_list ap)
 {
 	fputs("snag: ", stderr);
 	vfprintf(stderr, fmt, ap);

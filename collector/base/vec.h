@@ -47,8 +47,7 @@ static inline void *vec_grow(void **at, uint32_t *count, uint32_t *cap, size_t s
 
 /* Append a zeroed element and return a pointer to it, valid until the next push. */
 #define vec_push(v)                                                                                \
-	((__typeof__((v)->at))vec_grow((void **)&(v)->at, &(v)->count, &(v)->cap,                  \
-				       sizeof(*(v)->at)))
+	((__typeof__((v)->at))vec_grow((void **)&(v)->at, &(v)->count, &(v)->cap, sizeof(*(v)->at)))
 
 /* Free the array; the vector is empty and may be used again. */
 #define vec_release(v)                                                                             \
