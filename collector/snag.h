@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * snag.h - the library's front door: look at a tree, get a model with a verdict.
+ *
+ *	_cleanup_session_ struct session *s = NULL;
+ *	rc = session_open(&(struct session_opts){ .reader = "auto" }, &s, err);
+ *	_cleanup_model_ struct model *m = NULL;
+ *	rc = session_look(s, &(struct read_scope){ .roots = &pid, .root_count = 1 }, &m, err);
+ *	puts(model_str(m, m->verdict.summary));
+ *
+ * A session keeps what is expensive (loaded BPF programs), so looking again is cheap. Not thread-safe.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "model/model.h"
+#include "read/reader.h"
+
+struct session_opts {
+	const char *reader; /* "auto", "bpf", "procfs" */
+	uint32_t samples;   /* how often to look to tell busy from progressing; 0: the default, 3 */
+	bool redact;	    /* hash argv and paths */
+};
+
+struct session;
+
+/* Open a session. Fails as reader_open() does. */
+SNAG_MUST_CHECK
+int session_open(const struct session_opts *opts, struct session **ret, struct snag_error *err);
+
+/* Close it. NULL is fine. */
+void session_free(struct session *s);
+DEFINE_GUARD(session)
+#define _cleanup_session_ _cleanup_(session_free_guard)
+
+/*
+ * Look at the tree once: a double collect, waits decoded, verdict given. -ESRCH when there is no such process
+ * (the caller says "gone"). The model is yours: model_free().
+ */
+SNAG_MUST_CHECK
+int session_look(struct session *s, const struct read_scope *scope, struct model **ret,
+		 struct snag_error *err);
+
+/* The version, "0.1.0". */
+const char *snag_version(void);

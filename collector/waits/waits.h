@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * waits.h - the kinds of wait, one line each. The order matters for `claims` and for system calls that
+ * several kinds share: the first one that does not decline decodes.
+ */
+#pragma once
+
+/* clang-format off */
+#define SNAG_WAITS(X) \
+	/* states that no system call tells */ \
+	/* processes */ \
+	/* files */ \
+	/* locks */ \
+	/* System V and POSIX queues and semaphores */
+/* clang-format on */
