@@ -11,171 +11,13 @@
 #include "base/map.h"
 #include "base/strtab.h"
 #include "base/vec.h"
+#include "model/types.h"
 #include "model/wait_kinds.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Build code: enums and name tables of the closed lists. */
-#define MODEL_ENUM_WAIT(symbol, word) WAIT_##symbol,
-enum wait_type { WAIT_KINDS(MODEL_ENUM_WAIT) WAIT_TYPE_COUNT };
-#define MODEL_ENUM_VERDICT(symbol, word) VERDICT_##symbol,
-enum verdict_kind { VERDICT_KINDS(MODEL_ENUM_VERDICT) VERDICT_KIND_COUNT };
-#define MODEL_ENUM_CONFIDENCE(symbol, word) CONFIDENCE_##symbol,
-enum confidence { CONFIDENCES(MODEL_ENUM_CONFIDENCE) CONFIDENCE_COUNT };
-#define MODEL_ENUM_SPAWN(symbol, word) SPAWN_##symbol,
-enum spawn_method { SPAWN_METHODS(MODEL_ENUM_SPAWN) SPAWN_METHOD_COUNT };
-
-/* The word of the contract, e.g. "pipe-read"; and back: -1 for a word that is not in the list. */
-const char *wait_type_name(enum wait_type kind);
-/* See wait_type_name(). */
-int wait_type_from(const char *word);
-/* See wait_type_name(). */
-const char *verdict_kind_name(enum verdict_kind kind);
-/* See wait_type_name(). */
-int verdict_kind_from(const char *word);
-/* See wait_type_name(). */
-const char *confidence_name(enum confidence confidence);
-/* See wait_type_name(). */
-int confidence_from(const char *word);
-/* See wait_type_name(). */
-const char *spawn_method_name(enum spawn_method method);
-/* See wait_type_name(). */
-int spawn_method_from(const char *word);
-
-/* A process (later: an interpreter hosted on a thread inside one). */
-struct actor {
-	uint32_t kind;	      /* 0 process, 1 interpreter */
-	int32_t pid;
-	uint64_t start;	      /* clock ticks since boot; (pid, start) is the key */
-	uint32_t parent;      /* actor id, 0: none in the model */
-	int32_t ppid;
-	uint32_t name, exe, argv; /* strings; argv joined with \x1f */
-	char state;
-	bool in_tree;	      /* false: outside the tree, only here because it holds something */
-	bool exited;	      /* a zombie without live threads */
-	bool denied;	      /* could not be looked into */
-	bool frozen;
-	bool timers_known;    /* interval timers could be seen */
-	uint64_t timer_ns;    /* time left of the next armed interval or POSIX timer; 0 none */
-	uint32_t joined;      /* string: why it is in the tree though not a descendant, or 0 */
-	int32_t pgrp, session, tracer;
-	uint32_t uid;
-	uint64_t pid_ns, net_ns, mnt_ns;
-	uint32_t cgroup;
-	uint32_t fd_total;
-	int32_t exit_code;    /* -1 unknown */
-	uint32_t spawn_method, spawn_backend, spawn_evidence; /* enum; strings */
-	int32_t spawn_by_pid, spawn_by_tid;
-	uint32_t spawn_requested_by; /* actor id, 0 unknown */
-	uint32_t runtime;     /* string, 0 unknown */
-	uint32_t first_thread, thread_count; /* thread ids first_thread .. */
-	uint64_t sig_pending_blocked; /* pending signals that all its threads block, by bit */
-	bool catches_sigchld; /* a handler is a hidden wake-up: a child's exit ends interruptible waits */
-};
-
-struct thread {
-	uint32_t actor;
-	int32_t tid;
-	uint32_t name, syscall; /* strings; syscall 0: not blocked in one */
-	char state;
-	bool moved;	     /* ran while we looked: level 0 */
-	bool gone;
-	bool interruptible;  /* a handled signal could end its wait (state S) */
-	uint32_t wait;	     /* wait id, 0: none (running, or gone) */
-	uint64_t since_ms;   /* blocked for so long; UINT64_MAX unknown */
-	uint32_t wchan;	     /* string */
-};
-
-enum holders_seen {
-	HOLDERS_UNKNOWN = 0, /* nobody looked */
-	HOLDERS_VISIBLE,     /* all that can be seen; there may be more: a verdict is probable at best */
-	HOLDERS_COMPLETE,    /* the kernel's counts or a look into every process say these are all */
-	HOLDERS_HIDDEN,	     /* the kernel counts more than can be seen: term of level 4 */
-};
-
-/* Something that is waited on or that connects actors. */
-struct object {
-	uint32_t kind;	     /* string: pipe, socket, eventfd, mutex, file, ... */
-	uint32_t key;	     /* string, unique: "pipe:[123]", "futex:[pid 7 0x7f..]" */
-	uint32_t label;	     /* string for people: a path, "127.0.0.1:80", or 0 */
-	uint32_t detail;     /* string: a JSON object with the facts of the kind, or 0 */
-	uint8_t holders_seen; /* enum holders_seen */
-	bool relevant;	     /* named by a wait or a finding; views show only these */
-	uint32_t peer;	     /* object id of the other end (sockets, ptys), 0 none */
-};
-
-/* Who has the object, and in which way it can act on it. */
-struct holder {
-	uint32_t object, actor;
-	int32_t fd;	     /* -1: not by a descriptor (mapped memory) */
-	uint8_t mode;	     /* MODE_READ | MODE_WRITE of snapshot.h */
-	bool inherited;	     /* the same open file description as its parent's, or shared by a bare fork */
-	int8_t used;	     /* 1, 0, or -1 unknown */
-	uint32_t description; /* equal numbers: one open file description; 0 unknown */
-};
-
-enum term_kind {
-	TERM_NEVER = 1, /* nothing can: constant false; text says why */
-	TERM_THREAD,	/* thread `id` can, when it runs */
-	TERM_ACTOR,	/* any thread of actor `id` can */
-	TERM_EXIT,	/* the exit of actor `id` */
-	TERM_OBJECT,	/* any holder of object `id` whose mode has all bits of `mode` */
-	TERM_WAIT,	/* what ends wait `id` (an item of poll or epoll) */
-	TERM_TIME,	/* its own deadline: level 1 */
-	TERM_OUTSIDE,	/* an existing channel that leads out of the host or tree: level 2; text names it */
-	TERM_NEW,	/* a new input only (connection, signal, file event): level 3; text names it */
-	TERM_STOPPED,	/* whoever stopped or froze it: level 3, verdict `stopped`; text names it */
-	TERM_UNKNOWN,	/* could not be resolved: level 4; text says what is missing */
-	TERM_NOW,	/* it can go on already: level 0 */
-};
-
-/* The role of who can end a wait, waits[].on[].as of the contract. */
-enum term_role { AS_HOLDER, AS_OWNER, AS_CHILD, AS_PEER, AS_SETTER, AS_COUNT };
-
-/* One of the things that may end a wait. */
-struct term {
-	uint8_t kind;  /* enum term_kind */
-	uint8_t as;    /* enum term_role */
-	uint8_t mode;  /* of TERM_OBJECT */
-	uint32_t id;
-	uint32_t text; /* string */
-};
-
-/* A thread or task that cannot go on. Ended when `need` of its terms hold. */
-struct wait {
-	uint32_t actor, thread, task; /* task 0 for a thread's wait */
-	uint32_t parent;     /* wait id: this one is an item of poll or epoll; 0 for a thread's own wait */
-	uint32_t op;	     /* string: the system call or the runtime's word */
-	uint8_t kind;	     /* enum wait_type */
-	uint32_t object;     /* object id, 0 none */
-	int32_t fd;	     /* descriptor in the waiter, -1 none */
-	uint32_t first_term, term_count; /* into model.terms, see model_add_term() */
-	uint32_t need;	     /* 1: any term; term_count: all; k of n */
-	int64_t timeout_ms;  /* time left or the full time-out if the rest is unknown; -1 none */
-	uint64_t since_ms;   /* UINT64_MAX unknown */
-	uint32_t text;	     /* string for people: "reading pipe:[123] (fd 0)" */
-	uint32_t external;   /* string: what outside it waits on, or 0 */
-	bool completion;     /* waits for something that is owed (exit, lock, room in a full pipe, join) */
-	bool input;	     /* waits for new input on an established channel (read, recv, poll for input) */
-	uint8_t level;	     /* set by graph_solve(): 0-4, or LEVEL_NONE */
-};
-
-enum { LEVEL_NOW, LEVEL_TIME, LEVEL_OUTSIDE, LEVEL_NEW, LEVEL_UNRESOLVED, LEVEL_NONE };
-
-/* A suspicious fact that stands whatever the verdict. */
-struct finding {
-	uint32_t kind;	     /* string: a word such as "epoll-shared", "zombie", "fd-inherited" */
-	uint32_t actor, object; /* ids, 0 none */
-	int32_t fd, signal;  /* -1, 0: none */
-	uint32_t effect, text; /* strings: what it does to the tree (or 0); one sentence */
-};
-
-struct culprit {
-	uint32_t actor, task, object; /* ids, 0 none; actor 0: nobody is to blame */
-	int32_t tid;
-	uint32_t reason, text; /* strings: one word of docs/man/snag-why.1; one sentence */
-};
+struct model_files;
 
 struct verdict {
 	uint8_t kind, confidence;
@@ -221,8 +63,10 @@ struct model {
 	struct map by_tid;   /* tid -> thread id */
 	struct map by_key;   /* string id of an object's key -> object id */
 	struct map holder_ids; /* (object, actor, fd) folded -> 1 + holder, see model_add_holder() */
+	struct map finding_ids; /* likewise, see model_add_finding() */
 	VEC(uint32_t) holders_of; /* holder indices grouped by object, by holders_first */
-	VEC(uint32_t) holders_first; /* object id -> first in holders_of; one more at the end */
+	VEC(uint32_t) holders_first; /* object id - 1 -> first in holders_of; one more at the end */
+	struct model_files *files; /* which descriptors are which object (files.h); NULL when loaded */
 };
 
 /* An empty model with its own string table. Never NULL. */
@@ -250,6 +94,15 @@ uint32_t model_find_tid(const struct model *m, int32_t tid);
 /* The text of a string id, "" for 0. */
 const char *model_str(const struct model *m, uint32_t id);
 
+/* A new actor (a process) with this key. Returns its id. */
+uint32_t model_add_actor(struct model *m, int32_t pid, uint64_t start);
+
+/*
+ * A new thread of `actor`. Returns its id. Threads of an actor are contiguous, the leader first: finish one
+ * actor's threads before the next one's (an assert holds callers to it).
+ */
+uint32_t model_add_thread(struct model *m, uint32_t actor, int32_t tid);
+
 /* The object with this key, added when it is new. */
 uint32_t model_add_object(struct model *m, const char *kind, const char *key);
 
@@ -272,7 +125,7 @@ void model_add_finding(struct model *m, struct finding finding);
 /* Note for people what could not be known; equal notes are kept once. */
 void model_add_missing(struct model *m, const char *text);
 
-/* Rebuild holders_of; call when all holders are there. */
+/* Rebuild the indices; call when all holders are there. */
 void model_index(struct model *m);
 
 /* Holder indices of `object`, *count of them. Needs model_index(). */

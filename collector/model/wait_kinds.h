@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wait_kinds.h - the words of waits[].kind and of the other closed lists of the JSON contract.
+ * wait_kinds.h - the words of waits[].kind and of the other closed lists of the JSON contract, their enums
+ * and the way from one to the other.
  *
  * X(symbol, word). Append only: captures store the word.
  */
@@ -39,3 +40,30 @@
 	X(VFORK_EXEC, "vfork-exec") X(THREAD_FORK, "thread-fork") X(FORKSERVER, "forkserver")      \
 	X(INTERPRETER, "interpreter")
 /* clang-format on */
+
+/* Build code: enums and name tables of the closed lists. */
+#define MODEL_ENUM_WAIT(symbol, word) WAIT_##symbol,
+enum wait_type { WAIT_KINDS(MODEL_ENUM_WAIT) WAIT_TYPE_COUNT };
+#define MODEL_ENUM_VERDICT(symbol, word) VERDICT_##symbol,
+enum verdict_kind { VERDICT_KINDS(MODEL_ENUM_VERDICT) VERDICT_KIND_COUNT };
+#define MODEL_ENUM_CONFIDENCE(symbol, word) CONFIDENCE_##symbol,
+enum confidence { CONFIDENCES(MODEL_ENUM_CONFIDENCE) CONFIDENCE_COUNT };
+#define MODEL_ENUM_SPAWN(symbol, word) SPAWN_##symbol,
+enum spawn_method { SPAWN_METHODS(MODEL_ENUM_SPAWN) SPAWN_METHOD_COUNT };
+
+/* The word of the contract, e.g. "pipe-read"; and back: -1 for a word that is not in the list. */
+const char *wait_type_name(enum wait_type kind);
+/* See wait_type_name(). */
+int wait_type_from(const char *word);
+/* See wait_type_name(). */
+const char *verdict_kind_name(enum verdict_kind kind);
+/* See wait_type_name(). */
+int verdict_kind_from(const char *word);
+/* See wait_type_name(). */
+const char *confidence_name(enum confidence confidence);
+/* See wait_type_name(). */
+int confidence_from(const char *word);
+/* See wait_type_name(). */
+const char *spawn_method_name(enum spawn_method method);
+/* See wait_type_name(). */
+int spawn_method_from(const char *word);
