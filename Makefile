@@ -1,11 +1,13 @@
-# snag - who hangs, on what, waiting for whom. Wildcards find the files: adding one needs no edit here.
+# snag - who hangs, on what, waiting for whom.
+# Wildcards find the files: adding one needs no edit here.
 #
-#   make            build/snag                      make check       install what is missing, build, run every test
-#   make demo       a hung tree, explained          make check-unit | check-scenario | check-property | check-rules
-#   make deps       Debian packages, by name        make check-root  the same as check, live BPF required
-#   make lint       layers, style, analysers        make asan | fuzz | bench | format | install | clean
+#   make          build/snag                    make check       install, build, run every test
+#   make demo     a hung tree, explained        make check-unit  or -scenario, -property, -rules
+#   make deps     Debian packages, by name      make check-root  as check, with BPF required
+#   make lint     layers, style, analysers      make asan | fuzz | bench | format | install | clean
 #
-# Knobs: BUILD=dir  CC=gcc|clang  SAN=1  V=1  FUZZ_SECONDS=60  PREFIX=/usr/local  DESTDIR=  ARGS="for a test runner"
+# Knobs: BUILD=dir  CC=gcc|clang  SAN=1  V=1  FUZZ_SECONDS=60  PREFIX=/usr/local  DESTDIR=
+#        ARGS="for a test runner"  FILES="for format"
 
 VERSION := 0.1.0
 SAN ?=
@@ -31,9 +33,9 @@ endif
 .SUFFIXES:
 all:
 
-# ---- what there is ----------------------------------------------------------------------------------------------
+# ---- what there is ------------------------------------------------------------------------------
 
-# $(call tree,DIR,PATTERN): files up to three folders below DIR, in an order that does not depend on the file system.
+# $(call tree,DIR,PATTERN): files up to three folders below DIR, always in the same order.
 tree = $(sort $(wildcard $(foreach d,/ /*/ /*/*/ /*/*/*/,$(1)$(d)$(2))))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -41,7 +43,7 @@ COLLECTOR := $(call tree,collector,*.c)
 VIEWER := $(filter-out viewer/main.c,$(call tree,viewer,*.c))
 BPF := $(wildcard bpf/*.bpf.c)
 SQL := $(call tree,collector,*.sql)
-HEADERS := $(call tree,collector,*.h) $(call tree,viewer,*.h) $(wildcard bpf/*.h) $(call tree,tests,*.h)
+HEADERS := $(foreach d,bpf collector viewer tests,$(call tree,$(d),*.h))
 COMMON := $(wildcard tests/lib/common_*.c)
 UNIT := $(call tree,tests/unit,test_*.c) $(wildcard tests/lib/unit_*.c) $(COMMON)
 SCENARIO := $(filter-out tests/scenario/patients/%,$(call tree,tests/scenario,*.c)) \
@@ -53,7 +55,7 @@ BENCH := $(wildcard tests/bench/*.c)
 SKELETONS := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(BPF))
 GENERATED := $(SKELETONS) $(foreach f,$(SQL),$(BUILD)/gen/$(notdir $(f)).h)
 
-# ---- how it is built --------------------------------------------------------------------------------------------
+# ---- how it is built ----------------------------------------------------------------------------
 
 PACKAGES := libbpf libelf zlib sqlite3 jansson
 ifneq ($(shell command -v pkg-config),)
@@ -62,32 +64,38 @@ PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 endif
 
 # bpftool lives in /usr/sbin, which is not in everybody's PATH; llvm-strip may carry its version.
-find-tool = $(firstword $(foreach t,$(1),$(shell PATH="$$PATH:/usr/sbin:/sbin" command -v $(t) 2>/dev/null)) $(firstword $(1)))
-BPFTOOL ?= $(call find-tool,bpftool)
-LLVM_STRIP ?= $(call find-tool,llvm-strip llvm-strip-14 llvm-strip-15 llvm-strip-16)
+find-tool = $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin"; \
+	for t in $(1); do command -v $$t; done 2>/dev/null; true) $(firstword $(1)))
+BPFTOOL := $(call find-tool,bpftool)
+LLVM_STRIP := $(call find-tool,llvm-strip llvm-strip-14 llvm-strip-15 llvm-strip-16)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Werror
 CFLAGS ?= -O2 -g
-CPPFLAGS_ALL := -D_GNU_SOURCE -DSNAG_VERSION=\"$(VERSION)\" -Icollector -I. -I$(BUILD)/gen $(PKG_CFLAGS) $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DSNAG_VERSION=\"$(VERSION)\" -Icollector -I. -I$(BUILD)/gen \
+	$(PKG_CFLAGS) $(CPPFLAGS)
 SAN_FLAGS_1 := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-SAN_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SAN_FLAGS_fuzz := $(SAN_FLAGS_1) -fsanitize=fuzzer-no-link
 CFLAGS_ALL := -std=gnu11 -pthread $(CFLAGS) $(WARNINGS) $(SAN_FLAGS_$(SAN))
 LIBS := $(PKG_LIBS) -pthread -lm
 LINK = $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
-BPF_FLAGS := -target bpf -std=gnu11 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wshadow -Werror -I. -Ibpf \
-	-idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_FLAGS := -target bpf -std=gnu11 -O2 -g -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Wshadow -Werror \
+	-I. -Ibpf -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 PROGRAM := $(if $(wildcard viewer/main.c),$(BUILD)/snag)
 all: $(BUILD)/libsnag.a $(PROGRAM)
 
-# Rewritten only when the command line would be another one, so that CC=clang or SAN=1 rebuild what they must.
+# Rewritten only when the command line is another one: CC=clang rebuilds what it must.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' >$@
+	@echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' >$@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
+# Who includes a generated file waits for it the first time; later its .d file knows.
+$(call objects,$(shell grep -lE '"[^"]*\.(skel|sql)\.h"' $(COLLECTOR) $(VIEWER) $(UNIT) /dev/null)): \
+	| $(GENERATED)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(EXTRA) -MMD -MP -c -o $@ $<
@@ -127,7 +135,7 @@ $(BUILD)/gen/$(notdir $(1)).h: $(1)
 endef
 $(foreach f,$(SQL),$(eval $(call sql-rule,$(f))))
 
-# ---- tests ------------------------------------------------------------------------------------------------------
+# ---- tests --------------------------------------------------------------------------------------
 
 $(BUILD)/unit: $(call objects,$(UNIT)) $(BUILD)/libviewer.a $(BUILD)/libsnag.a
 	$(call say,LINK,$@)
@@ -147,12 +155,14 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsnag.a
 $(BUILD)/patients/%: tests/scenario/patients/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,PATIENT,$<)
-	@set -- $$(sed -n '1s@^/\* build: *\(.*\) \*/.*@\1@p' $<); cc=$${1:-$(CC)}; [ $$# -eq 0 ] || shift; $(if $(V),set -x;)\
-		$$cc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $< "$$@"
+	@set -- $$(sed -n '1s@^/\* build: *\(.*\) \*/.*@\1@p' $<); $(if $(V),set -x;) \
+		cc=$${1:-$(CC)}; [ $$# -eq 0 ] || shift; $$cc -std=gnu11 -D_GNU_SOURCE -O1 -g \
+		-Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $< "$$@"
 
 # Tests see where the build is, and no trace of this make: some of them run a make of their own.
-RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
-	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS
+RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+	BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
+	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
 PATIENT_PROGRAMS := $(patsubst tests/scenario/patients/%.c,$(BUILD)/patients/%,$(PATIENTS))
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH))
 have = $(if $(strip $(1)),$(2),@echo "$@: no tests in this tree")
@@ -166,27 +176,31 @@ check-property: $(if $(PROPERTY),$(BUILD)/property) $(PROGRAM)
 check-rules:
 	$(call have,$(wildcard tests/rules/test_*.py),python3 tests/rules/run.py)
 
-# A second make after deps: what is installed decides variables that are already expanded here. Every runner runs,
-# also after another one failed, one after the other: they look at timing.
+SUB = $(MAKE) --no-print-directory
+# A second make after deps: what is installed decides variables that are expanded here already.
+# The runners run one after the other, for they look at timing, and all of them even when one fails.
 check:
-	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory tests
-	@rc=0; for t in unit scenario property rules; do $(MAKE) --no-print-directory check-$$t || rc=1; done; exit $$rc
+	+@$(SUB) deps
+	+@$(SUB) tests
+	+@rc=0; for t in unit scenario property rules; do $(SUB) check-$$t || rc=1; done; exit $$rc
 tests: all $(PATIENT_PROGRAMS) $(if $(UNIT),$(BUILD)/unit) $(if $(SCENARIO),$(BUILD)/scenario) \
 	$(if $(PROPERTY),$(BUILD)/property)
 check-root:
 	@[ "$$(id -u)" = 0 ] || { echo "check-root: needs root, for BPF" >&2; exit 1; }
-	@SNAG_REQUIRE="$${SNAG_REQUIRE:-bpf,python}" $(MAKE) --no-print-directory check
+	@SNAG_REQUIRE="$${SNAG_REQUIRE:-bpf,python}" $(SUB) check
 
 asan:
-	@$(MAKE) --no-print-directory SAN=1 BUILD=$(BUILD)-san check-unit
+	+@$(SUB) SAN=1 BUILD=$(BUILD)-san check-unit
 
 fuzz:
-	@$(MAKE) --no-print-directory SAN=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" fuzz-build
-	@rc=0; for name in $(FUZZ); do BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/lib/fuzz.sh $$name || rc=1; \
+	+@$(SUB) SAN=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" fuzz-build
+	+@rc=0; for name in $(FUZZ); do \
+		BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/lib/fuzz.sh $$name || rc=1; \
 		done; exit $$rc
-fuzz-build: $(patsubst %,$(BUILD)/%,$(FUZZ))
-$(patsubst %,$(BUILD)/%,$(FUZZ)): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+FUZZ_PROGRAMS := $(patsubst %,$(BUILD)/%,$(FUZZ))
+fuzz-build: $(FUZZ_PROGRAMS)
+$(FUZZ_PROGRAMS): $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+$(FUZZ_PROGRAMS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -fsanitize=fuzzer
 
@@ -196,32 +210,33 @@ bench: $(PROGRAM) $(BENCH_PROGRAMS)
 deps:
 	@tests/lib/deps.sh
 demo:
-	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	+@$(SUB) deps
+	+@$(SUB) all
 	@$(RUN) tests/demo.sh
 
-# ---- lint: see tests/rules/ ---------------------------------------------------------------------------------------
+# ---- lint: see tests/rules/ ---------------------------------------------------------------------
 
 include $(wildcard tests/rules/lint.mk)
 
-# ---- the rest -----------------------------------------------------------------------------------------------------
+# ---- the rest -----------------------------------------------------------------------------------
 
-FORMATTED = $(filter-out %.skel.h,$(COLLECTOR) $(HEADERS) $(BPF) $(call tree,viewer,*.c) $(call tree,tests,*.c))
+FORMATTED := $(HEADERS) $(BPF) $(foreach d,collector viewer tests,$(call tree,$(d),*.c))
 format:
-	clang-format -i $(FORMATTED)
+	clang-format -i $(or $(FILES),$(FORMATTED))
 
 MAN := $(wildcard docs/man/*.1)
 install: $(BUILD)/snag
 	install -D -m 755 $(BUILD)/snag $(DESTDIR)$(PREFIX)/bin/snag
-	$(foreach m,$(MAN),install -D -m 644 $(m) $(DESTDIR)$(PREFIX)/share/man/man1/$(notdir $(m));)
+	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN))
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-san
 
 FORCE:
-.PHONY: all deps demo check tests check-unit check-scenario check-property check-rules check-root asan fuzz fuzz-build \
-	bench lint layers format install clean FORCE
+.PHONY: all deps demo check tests check-unit check-scenario check-property check-rules check-root \
+	asan fuzz fuzz-build bench format install clean FORCE
 
--include $(patsubst %.o,%.d,$(call objects,$(COLLECTOR) $(VIEWER) viewer/main.c $(UNIT) $(SCENARIO) $(PROPERTY) $(BENCH)) \
-	$(patsubst %,$(BUILD)/obj/tests/fuzz/fuzz_%.o,$(FUZZ)) $(patsubst bpf/%.c,$(BUILD)/bpf/%.o,$(BPF)))
--include $(patsubst %,%.d,$(PATIENT_PROGRAMS))
+-include $(patsubst %.o,%.d,$(call objects,$(COLLECTOR) $(VIEWER) viewer/main.c $(UNIT) \
+	$(SCENARIO) $(PROPERTY) $(BENCH) $(FUZZ:%=tests/fuzz/fuzz_%.c)) \
+	$(BPF:bpf/%.c=$(BUILD)/bpf/%.o))
+-include $(PATIENT_PROGRAMS:%=%.d)

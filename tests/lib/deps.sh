@@ -1,12 +1,14 @@
 #!/bin/sh
-# Install the Debian packages that building, testing and linting need. docs/DEPENDENCIES.md says what each is for.
+# Install the Debian packages that building, testing and linting need: see docs/DEPENDENCIES.md.
 # Quick and silent when nothing is missing, one clear line when it cannot help.
 set -eu
 
-build="gcc make pkg-config libc6-dev linux-libc-dev libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libjansson-dev
+build="gcc make pkg-config libc6-dev linux-libc-dev
+	libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libjansson-dev
 	clang-14 clang llvm-14 llvm bpftool"
-tests="libcriterion-dev libclang-rt-14-dev python3 musl-tools socat git sqlite3 nginx-light redis-server postgresql-15
-	fuse3 libfuse3-dev util-linux findutils procps iproute2 lsof elfutils gdb"
+tests="libcriterion-dev libclang-rt-14-dev python3 musl-tools
+	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev
+	util-linux findutils procps iproute2 lsof elfutils gdb"
 lint="clang-format clang-tidy cppcheck universal-ctags"
 
 missing() {
@@ -14,7 +16,12 @@ missing() {
 	dpkg-query -W -f '${Package} ${db:Status-Status}\n' $build $tests $lint 2>/dev/null |
 		awk -v want="$build $tests $lint" '
 			$2 == "installed" { have[$1] = 1 }
-			END { n = split(want, list); for (i = 1; i <= n; i++) if (!(list[i] in have)) printf "%s ", list[i] }'
+			END {
+				n = split(want, list)
+				for (i = 1; i <= n; i++)
+					if (!(list[i] in have))
+						printf "%s ", list[i]
+			}'
 }
 
 fail() {
@@ -31,11 +38,11 @@ need=$(missing)
 
 sudo=
 if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null && sudo -n true 2>/dev/null || fail "not root and no sudo without a password"
+	sudo -n true 2>/dev/null || fail "not root, and no sudo without a password"
 	sudo="sudo -n"
 fi
 
-# nginx, redis and postgres are test material: their services must neither start now nor hold a port later.
+# nginx, redis and postgres are test material: their services must not start now and hold a port.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
 	trap '$sudo rm -f $policy' EXIT

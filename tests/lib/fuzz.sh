@@ -1,6 +1,6 @@
 #!/bin/sh
-# fuzz.sh NAME: run one libFuzzer harness for FUZZ_SECONDS. New inputs stay in the build folder; the checked-in corpus
-# is only read. Prints "fuzz NAME: N passed, N failed", and keeps the input of a crash where it says.
+# fuzz.sh NAME: run one libFuzzer harness for FUZZ_SECONDS. New inputs stay in the build folder, the
+# corpus in the tree is only read. Keeps the input of a crash where it says.
 set -u
 name=$1
 binary=$BUILD/fuzz/$name

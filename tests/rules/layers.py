@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""layers.py [ROOT]: includes point downward only, and never in a circle.
+
+Every larger project ends up with a header that knows everything; it begins with one arrow up.
+tests/ may look anywhere. bpf/ knows only itself, the kernel and libbpf.
+"""
+
+import os
+import posixpath
+import re
+import sys
+
+from source import Report, blank, files, read
+
+# Lowest first. collector/*.c and *.h themselves (session.c, snag.h) are "session".
+ORDER = ["base", "event", "probe", "read", "model", "unwind", "runtimes", "waits", "graph",
+         "capture", "session", "viewer"]
+RANK = {name: i for i, name in enumerate(ORDER)}
+ABI = "bpf/event.h"
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
+
+
+def layer(path):
+    """The layer of a file of the tree, "bpf", "tests", or None when its folder is none we know."""
+    parts = path.split("/")
+    if parts[0] in ("bpf", "viewer", "tests"):
+        return parts[0]
+    if parts[0] != "collector":
+        return None
+    if len(parts) == 2:
+        return "session"
+    return parts[1] if parts[1] in RANK else None
+
+
+def resolve(known, includer, name):
+    """The file of the tree that `name` means, searched as the compiler does, or None."""
+    more = ["tests"] if includer.startswith("tests/") else []
+    for base in [posixpath.dirname(includer), "collector", ""] + more:
+        path = posixpath.normpath(posixpath.join(base, name))
+        if path in known:
+            return path
+    return None
+
+
+def generated(known, name):
+    """What the build makes `name` of: the source of a bpf skeleton, or SQL as a string."""
+    base = posixpath.basename(name)
+    if base.endswith(".skel.h"):
+        source = "bpf/" + base[: -len(".skel.h")] + ".bpf.c"
+        return source if source in known else None
+    if base.endswith(".sql.h"):
+        wanted = base[: -len(".h")]
+        return next((p for p in known if posixpath.basename(p) == wanted), None)
+    return None
+
+
+def wrong(path, target):
+    """Why `path` may not include `target`, or None."""
+    here, there = layer(path), layer(target)
+    if here == "tests":
+        return None
+    if there == "tests":
+        return "the program does not include its tests"
+    if here == "bpf":
+        return None if there == "bpf" else "bpf/ runs in the kernel and includes only bpf/"
+    if there == "bpf":
+        skeleton = target.endswith(".bpf.c") and here in ("probe", "read")
+        if target == ABI or skeleton:
+            return None
+        return f"of bpf/ the collector sees only {ABI}; skeletons belong to probe/ and read/"
+    if RANK[there] > RANK[here]:
+        return f"{here} may not include {there}: that arrow points up"
+    return None
+
+
+def find_cycle(graph):
+    """One include cycle as a list of files, or None."""
+    done = set()
+    for start in sorted(graph):
+        stack = [(start, iter(graph[start]))] if start not in done else []
+        trail = [start]
+        while stack:
+            node, successors = stack[-1]
+            following = next(successors, None)
+            if following is None:
+                stack.pop()
+                trail.pop()
+                done.add(node)
+            elif following in trail:
+                return trail[trail.index(following):] + [following]
+            elif following not in done:
+                stack.append((following, iter(graph.get(following, ()))))
+                trail.append(following)
+    return None
+
+
+def check(root, report):
+    sources = files(root, (".c", ".h"))
+    known = set(sources) | set(files(root, (".sql",)))
+    graph = {}
+    for path in sources:
+        if layer(path) is None:
+            report.add(path, 1, "its folder is in no layer: see ORDER in tests/rules/layers.py")
+            continue
+        # Blanking would take the name out of its quotes, so only the comments go.
+        text = read(root, path)
+        bare = blank(text).split("\n")
+        graph[path] = []
+        for match in INCLUDE.finditer(text):
+            line = text.count("\n", 0, match.start(1)) + 1
+            if "include" not in bare[line - 1]:
+                continue
+            target = resolve(known, path, match.group(1))
+            if target:
+                graph[path].append(target)
+            else:
+                target = generated(known, match.group(1))
+            if target is None:
+                report.add(path, line, f'"{match.group(1)}" is no file of this tree')
+            elif layer(target) is not None and wrong(path, target):
+                report.add(path, line, f"{wrong(path, target)} ({target})")
+    cycle = find_cycle(graph)
+    if cycle:
+        report.add(cycle[0], 1, "include cycle: " + " -> ".join(cycle))
+
+
+def main(argv):
+    report = Report("layers")
+    check(argv[1] if len(argv) > 1 else os.path.join(os.path.dirname(__file__), "..", ".."), report)
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,71 @@
+# make lint: every rule that a machine can see.
+# -k: one run reports everything. Stamps in $(BUILD)/lint let the next one look at changes only.
+
+LINT := $(BUILD)/lint
+LINT_C := $(COLLECTOR) $(VIEWER) $(wildcard viewer/main.c)
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY ?= clang-tidy
+CPPCHECK ?= cppcheck
+
+lint:
+	+@$(SUB) -k lint-format layers lint-style lint-headers lint-abi lint-cppcheck lint-tidy \
+		lint-analyzer check-rules
+	@echo "lint: clean"
+
+lint-format: $(BUILD)/flags
+	$(call say,FORMAT,"$(words $(FORMATTED)) files")
+	@$(CLANG_FORMAT) --dry-run $(FORMATTED) 2>&1 | sed -n 's/ warning: / /p' >$(BUILD)/format.log
+	@! [ -s $(BUILD)/format.log ] || { cat $(BUILD)/format.log; exit 1; }
+
+layers:
+	$(call say,LAYERS,tests/rules/layers.py)
+	$(Q)python3 tests/rules/layers.py
+lint-style:
+	$(call say,STYLE,tests/rules/style.py)
+	$(Q)python3 tests/rules/style.py
+
+# Each header compiles alone: as the first include of an empty file, in the language of its side.
+HOST_HEADERS := $(filter-out %.bpf.h,$(HEADERS))
+BPF_HEADERS := $(filter %.bpf.h,$(HEADERS))
+lint-headers: $(HOST_HEADERS:%=$(LINT)/%.alone) $(BPF_HEADERS:%=$(LINT)/%.alone)
+$(HOST_HEADERS:%=$(LINT)/%.alone): $(LINT)/%.alone: % $(HEADERS) | $(GENERATED)
+	@mkdir -p $(@D)
+	$(Q)echo '#include "$<"' | $(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -fsyntax-only -x c - && touch $@
+$(BPF_HEADERS:%=$(LINT)/%.alone): $(LINT)/%.alone: % $(HEADERS)
+	@mkdir -p $(@D)
+	$(Q)echo '#include "$<"' | $(CLANG) $(BPF_FLAGS) -fsyntax-only -x c - && touch $@
+
+# The ABI has the same layout on both sides only when the compiler adds nothing to it.
+lint-abi: $(if $(wildcard bpf/event.h),$(LINT)/abi)
+$(LINT)/abi: $(wildcard bpf/event*.h)
+	@mkdir -p $(@D)
+	$(call say,ABI,bpf/event.h)
+	$(Q)echo '#include "bpf/event.h"' | $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wpadded -fsyntax-only -x c -
+	$(Q)echo '#include "bpf/event.h"' | $(CLANG) $(BPF_FLAGS) -Wpadded -fsyntax-only -x c -
+	@touch $@
+
+lint-cppcheck: $(BUILD)/flags
+	@mkdir -p $(LINT)/cppcheck
+	$(call say,CPPCHECK,"$(words $(LINT_C)) files")
+	$(Q)$(CPPCHECK) -q -j2 --cppcheck-build-dir=$(LINT)/cppcheck --std=c11 --library=gnu,posix \
+		--enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+		--suppressions-list=tests/rules/cppcheck.txt -D_GNU_SOURCE -DSNAG_VERSION='"0"' \
+		-Icollector -I. -I$(BUILD)/gen $(LINT_C)
+
+# An object is made anew when a header of its source changes, so it tells when to look again.
+lint-tidy: $(LINT_C:%=$(LINT)/%.tidy)
+$(LINT_C:%.c=$(LINT)/%.c.tidy): $(LINT)/%.c.tidy: $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$*.c)
+	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu11 $(CPPFLAGS_ALL) 2>$@.err || { cat $@.err; exit 1; }
+	@rm -f $@.err; touch $@
+
+# gcc's analyzer, where leaks and NULL matter most.
+lint-analyzer: $(COLLECTOR:%=$(LINT)/%.analyzed)
+$(COLLECTOR:%.c=$(LINT)/%.c.analyzed): $(LINT)/%.c.analyzed: $(BUILD)/obj/%.o
+	@mkdir -p $(@D)
+	$(call say,ANALYZE,$*.c)
+	$(Q)gcc $(CPPFLAGS_ALL) -std=gnu11 -O1 -Werror -fanalyzer $(ANALYZER) -c -o $@.o $*.c
+	@rm -f $@.o; touch $@
+
+.PHONY: lint layers lint-format lint-style lint-headers lint-abi lint-cppcheck lint-tidy lint-analyzer
