@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scenario.h - a small live program that hangs, and the truth it knows about its own hang.
+ *
+ * The body of a SCENARIO runs in the *patient*: a fresh process, leader of its own session, with
+ * fds 0 to 2 only (/dev/null and a log file) and no shared memory but the truth page. It builds a
+ * tree, states the truth with the truth_ calls, calls truth_ready(), and then really hangs. The
+ * runner waits until every thread that the truth names is blocked, asks `snag why` with each reader
+ * and holds the answers against the truth.
+ *
+ *	// snag must find that the root waits for its child, which sleeps.
+ *	SCENARIO(wait4_pid, .what = "a parent in wait4(pid), the child in pause")
+ *	{
+ *		pid_t child = spawn_child(hang, NULL);
+ *		truth_verdict("deadlock", NULL);
+ *		truth_hop(getpid(), 0, "child-exit", NULL, child);
+ *		truth_ready();
+ *		waitpid(child, NULL, 0);
+ *	}
+ *
+ * The full name is the folder and the name: "process/wait4_pid". A body may return: the patient
+ * then exits. docs/HOWTO_TEST.md has the longer story.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct scenario {
+	const char *name;
+	const char *file;
+	const char *what;    /* one line: what snag must find */
+	const char *needs;   /* "root,bpf,python": else skipped. An unknown word is a program */
+	const char *reader;  /* only this reader can tell; NULL: both must, and must agree */
+	const char *options; /* further words for `snag why`, separated by blanks, or NULL */
+	int repeat;	     /* how often each reader is asked; 0 is once */
+	bool moving; /* the tree does not stand still: two answers may differ, within the truth */
+	void (*body)(void);
+	void (*cleanup)(void); /* runs in the runner before the kill: thaw, unmount. Or NULL */
+};
+
+/* Constructor use only: put `s` into the list. */
+void scenario_register(const struct scenario *s);
+
+#define SCENARIO(id, ...)                                                                          \
+	static void scenario_body_##id(void);                                                      \
+	static const struct scenario scenario_##id = {                                             \
+		.name = #id, .file = __FILE__, .body = scenario_body_##id, __VA_ARGS__             \
+	};                                                                                         \
+	__attribute__((constructor)) static void scenario_register_##id(void)                      \
+	{                                                                                          \
+		scenario_register(&scenario_##id);                                                 \
+	}                                                                                          \
+	static void scenario_body_##id(void)
+
+/* ---- the truth: any process of the patient that has not called exec may state it ---- */
+
+enum {
+	ANYBODY = 0, /* on_pid: not checked */
+	NOBODY = -1, /* on_pid: the wait must name no actor at all */
+};
+
+/*
+ * A verdict that is right. Several calls: any of them. `confidence` NULL: not checked; a proven one
+ * may be less from the procfs reader.
+ */
+void truth_verdict(const char *kind, const char *confidence);
+
+/* Also right, but only from the procfs reader, which then need not agree with bpf. */
+void truth_verdict_procfs(const char *kind, const char *confidence);
+
+/* A verdict that is wrong whatever the reader. */
+void truth_not(const char *kind);
+
+/*
+ * The next hop of the chain from the focus down: thread `tid` of `pid` (0: the first thread) waits,
+ * `kind` is a wait kind or several with | between, for the object `key` (NULL: not checked), and
+ * `on_pid` is among those who can end it. The stated hops must be the first hops of snag's chain. A
+ * poll or epoll hop may be stated as "poll" or as its decisive item. The thread must be blocked
+ * before snag is asked.
+ */
+void truth_hop(pid_t pid, pid_t tid, const char *kind, const char *key, pid_t on_pid);
+
+/* A wait that must exist, in the chain or outside of it, directly or as an item of a poll. */
+void truth_wait(pid_t pid, pid_t tid, const char *kind, const char *key, pid_t on_pid);
+
+/* Who is to blame. Several calls: any of them. `reason` NULL: not checked, else words with |
+ * between. */
+void truth_culprit(pid_t pid, const char *reason);
+
+/* A finding that must be there; `kind` may be several with | between; `pid` 0: of any actor. */
+void truth_finding(const char *kind, pid_t pid);
+
+/* A finding kind that must not be there at all. */
+void truth_no_finding(const char *kind);
+
+/* A process that must be in the tree; `ppid` 0: its parent is outside; `method` NULL: not checked.
+ */
+void truth_actor(pid_t pid, pid_t ppid, const char *method);
+
+/* A process that must not be in the tree. */
+void truth_no_actor(pid_t pid);
+
+/* These words must be in what `snag why PID` prints for people. */
+void truth_says(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A thread (tid 0: the first) that must be blocked before snag is asked. truth_hop and truth_wait
+ * imply it. */
+void truth_blocked(pid_t pid, pid_t tid);
+
+/* The root snag is asked about, when it is not the patient itself. */
+void truth_root(pid_t pid);
+
+/* Everything is stated: from here on the runner may look. */
+void truth_ready(void);
+
+/* ---- helpers for patients (scenario_patient.c) ---- */
+
+/* Fork; the child runs fn(arg) and exits with 0 should it return. */
+pid_t spawn_child(void (*fn)(void *), void *arg);
+
+/* As spawn_child, but the child leads a session of its own: for an outsider, or a root other than
+ * this. */
+pid_t spawn_session(void (*fn)(void *), void *arg);
+
+/* Start a thread that runs fn(arg); its tid, once it exists. */
+pid_t spawn_thread(void (*fn)(void *), void *arg);
+
+/* Fork and exec argv (searched in PATH); returns after the exec has happened. */
+pid_t spawn_program(char *const argv[]);
+
+/* As spawn_program with fds 0, 1, 2 replaced (-1: as they are); every other fd is closed. */
+pid_t spawn_program_on(char *const argv[], int in, int out, int err);
+
+/* Block for ever in pause(2), a wait that only a signal can end (level 3). Fits spawn_child. */
+void hang(void *unused);
+
+/* Block for ever reading a pipe whose only holder is itself: nothing can end it. Fits spawn_child.
+ */
+void hang_dead(void *unused);
+
+/* gettid(2). */
+pid_t self_tid(void);
+
+/* snag's object key of an fd of this process, or of `pid`: "pipe:[ino]". In a ring of static
+ * buffers. */
+const char *key_of_fd(int fd);
+const char *key_of_fd_in(pid_t pid, int fd);
+
+/* printf into a ring of static buffers: keys and arguments without ceremony. */
+const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Wait, 10 s at most, until a thread (tid 0: the first) is blocked and stays so. Dies when it does
+ * not. */
+void wait_blocked(pid_t pid, pid_t tid);
+
+/* Wait, 10 s at most, until cond(arg) holds. Dies when it does not, naming `what`. */
+void wait_until(bool (*cond)(void *), void *arg, const char *what);
+
+/* The first child of `pid` (by birth, any thread's) whose comm is `comm` (NULL: any), waiting for
+ * it 10 s at most. */
+pid_t wait_child(pid_t pid, const char *comm);
+
+/* 4096 zeroed bytes shared by the patient, its forked children and .cleanup. */
+void *shared_page(void);
+
+/* An empty directory of this scenario, removed with all content afterwards. */
+const char *scenario_dir(void);
+
+/* Give up: the scenario counts as skipped, or as failed when SNAG_REQUIRE names `capability`. */
+void scenario_skip(const char *capability, const char *why) __attribute__((noreturn));
+
+/* Give up: the scenario failed for a reason of its own. */
+void scenario_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* `call` >= 0, else the scenario dies with its text and errno. Evaluates once. */
+#define must(call) scenario_must((long)(call), #call, __FILE__, __LINE__)
+
+/* The function behind must(). */
+long scenario_must(long result, const char *call, const char *file, int line);

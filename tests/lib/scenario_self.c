@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The harness tests itself: a checker that never says no would make every scenario pass.
+ */
+#include "scenario_harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char schema_text[] =
+	"{ '$defs': { 'node': { 'type': 'object', 'required': ['id'],"
+	"    'additionalProperties': false,"
+	"    'properties': { 'id': { 'type': 'integer', 'minimum': 1 },"
+	"      'next': { 'anyOf': [ { 'type': 'null' }, { '$ref': '#/$defs/node' } ] },"
+	"      'kind': { 'enum': ['a', 'b'] }, 'one': { 'const': 1 },"
+	"      'list': { 'type': 'array', 'items': { 'type': ['string', 'null'] } },"
+	"      'name': { 'type': 'string', 'pattern': '^w[0-9]+$', 'minLength': 2 },"
+	"      'odd': { 'oneOf': [ { 'type': 'number' }, { 'type': 'integer' } ] } } } },"
+	"  '$ref': '#/$defs/node' }";
+
+static const struct {
+	const char *value;
+	bool valid;
+} schema_samples[] = {
+	{ "{'id':1}", true },
+	{ "{'id':1,'next':{'id':2,'next':null}}", true },
+	{ "{'id':1,'kind':'a','one':1,'list':['x',null],'name':'w12','odd':1.5}", true },
+	{ "{}", false },		       /* required */
+	{ "[]", false },		       /* type */
+	{ "{'id':0}", false },		       /* minimum */
+	{ "{'id':'1'}", false },	       /* type below properties */
+	{ "{'id':1,'other':2}", false },       /* additionalProperties */
+	{ "{'id':1,'next':{'id':0}}", false }, /* behind anyOf and $ref */
+	{ "{'id':1,'kind':'c'}", false },      /* enum */
+	{ "{'id':1,'one':2}", false },	       /* const */
+	{ "{'id':1,'list':[1]}", false },      /* items, several types */
+	{ "{'id':1,'name':'x12'}", false },    /* pattern */
+	{ "{'id':1,'odd':1}", false },	       /* oneOf holds twice */
+};
+
+/* JSON written with single quotes, for the eye. */
+static json_t *json_of(const char *quoted)
+{
+	_cleanup_free_ char *copy = strdup(quoted);
+	json_error_t error;
+
+	for (char *c = copy; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	json_t *value = json_loads(copy, 0, &error);
+	if (!value)
+		printf("line %d: %s: %s\n", error.line, error.text, copy);
+	return value;
+}
+
+static bool schema_samples_hold(void)
+{
+	json_t *schema = json_of(schema_text);
+	bool ok = schema != NULL;
+
+	for (size_t i = 0; ok && i < sizeof(schema_samples) / sizeof(*schema_samples); i++) {
+		_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+		json_t *value = json_of(schema_samples[i].value);
+		bool valid = schema_check(schema, value, &why);
+
+		if (valid != schema_samples[i].valid || valid != (why.len == 0)) {
+			printf("%s: valid %d\n%s", schema_samples[i].value, valid,
+			       strbuf_str(&why));
+			ok = false;
+		}
+		json_decref(value);
+	}
+	json_decref(schema);
+	return ok;
+}
+
+static bool schema_refuses_unknown_keywords(void)
+{
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+	json_t *schema = json_of("{'type':'integer','multipleOf':2}");
+	json_t *value = json_integer(4);
+	bool refused = !schema_check(schema, value, &why);
+
+	json_decref(schema);
+	json_decref(value);
+	return refused;
+}
+
+static bool schema_ends_on_cyclic_refs(void)
+{
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+	json_t *schema = json_of("{'$ref':'#'}");
+	json_t *value = json_integer(4);
+	bool refused = !schema_check(schema, value, &why);
+
+	json_decref(schema);
+	json_decref(value);
+	return refused;
+}
+
+/* 10 waits in epoll for 20 over a pipe, 20 waits for its child 30. */
+static const char answer_text[] =
+	"{ 'verdict': { 'kind': 'deadlock', 'confidence': 'probable', 'summary': 's',"
+	"    'chain': ['w1', 'w2', 'w3'], 'culprit': { 'pid': 30, 'reason': 'word' } },"
+	"  'actors': [ { 'id': 'a1', 'pid': 10, 'parent': null },"
+	"    { 'id': 'a2', 'pid': 20, 'parent': 'a1', 'spawn': { 'method': 'fork' } },"
+	"    { 'id': 'a3', 'pid': 30, 'parent': 'a2', 'spawn': { 'method': 'fork' } } ],"
+	"  'objects': [ { 'id': 'o1', 'key': 'pipe:[7]' } ],"
+	"  'waits': [ { 'id': 'w1', 'actor': 'a1', 'tid': 10, 'kind': 'poll', 'items': ['w2'] },"
+	"    { 'id': 'w2', 'actor': 'a1', 'tid': 10, 'kind': 'pipe-read', 'object': 'o1',"
+	"      'on': [ { 'actor': 'a2' } ] },"
+	"    { 'id': 'w3', 'actor': 'a2', 'tid': 20, 'kind': 'child-exit',"
+	"      'on': [ { 'actor': 'a3' } ] } ],"
+	"  'findings': [ { 'kind': 'epoll-shared', 'actor': 'a2' } ] }";
+
+static bool compare_one(void (*state)(void), enum reader reader)
+{
+	static struct truth page;
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+	json_t *answer = json_of(answer_text);
+
+	memset(&page, 0, sizeof(page));
+	truth_page = &page;
+	state();
+	bool ok = truth_compare(&page, answer, reader, &why);
+	json_decref(answer);
+	truth_page = NULL;
+	return ok && why.len == 0;
+}
+
+static void right_chain(void)
+{
+	truth_verdict("deadlock", NULL);
+	truth_hop(10, 0, "pipe-read", "pipe:[7]", 20);
+	truth_hop(20, 0, "child-exit", NULL, 30);
+	truth_culprit(30, "other|word");
+	truth_finding("epoll-shared", 20);
+	truth_actor(30, 20, "fork|fork-exec");
+	truth_no_actor(40);
+	truth_not("busy");
+}
+
+static void right_as_poll(void)
+{
+	truth_hop(10, 0, "poll", NULL, ANYBODY);
+	truth_hop(20, 0, "child-exit", NULL, 30);
+	truth_wait(10, 0, "pipe-read", "pipe:[7]", 20);
+}
+
+static void proven(void)
+{
+	truth_verdict("deadlock", "proven");
+}
+
+static void wrong_kind(void)
+{
+	truth_verdict("idle", NULL);
+}
+
+static void forbidden_kind(void)
+{
+	truth_verdict("deadlock", NULL);
+	truth_not("deadlock");
+}
+
+static void wrong_key(void)
+{
+	truth_hop(10, 0, "pipe-read", "pipe:[8]", 20);
+}
+
+static void wrong_on(void)
+{
+	truth_hop(10, 0, "pipe-read", "pipe:[7]", 30);
+}
+
+static void on_somebody(void)
+{
+	truth_hop(10, 0, "pipe-read", "pipe:[7]", NOBODY);
+}
+
+static void skipped_hop(void)
+{
+	truth_hop(20, 0, "child-exit", NULL, 30);
+}
+
+static void longer_chain(void)
+{
+	right_chain();
+	truth_hop(30, 0, "sleep", NULL, ANYBODY);
+}
+
+static void wrong_culprit(void)
+{
+	truth_culprit(20, NULL);
+}
+
+static void wrong_reason(void)
+{
+	truth_culprit(30, "wor");
+}
+
+static void no_such_finding(void)
+{
+	truth_finding("epoll-shared", 30);
+}
+
+static void unwanted_finding(void)
+{
+	truth_no_finding("epoll-shared");
+}
+
+static void wrong_parent(void)
+{
+	truth_actor(30, 10, NULL);
+}
+
+static void wrong_method(void)
+{
+	truth_actor(30, 20, "fork-exec");
+}
+
+static bool compare_says_yes(void)
+{
+	return compare_one(right_chain, READER_BPF) && compare_one(right_as_poll, READER_BPF) &&
+	       compare_one(proven, READER_PROCFS);
+}
+
+static bool compare_says_no(void)
+{
+	static void (*const wrong[])(void) = { proven,	     wrong_kind,      forbidden_kind,
+					       wrong_key,    wrong_on,	      on_somebody,
+					       skipped_hop,  longer_chain,    wrong_culprit,
+					       wrong_reason, no_such_finding, unwanted_finding,
+					       wrong_parent, wrong_method };
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		if (compare_one(wrong[i], READER_BPF)) {
+			printf("statement %zu should not hold\n", i);
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+static bool stamps_move_and_rest(void)
+{
+	char a[96], b[96], state;
+	pid_t pid = getpid();
+	bool ok = proc_thread_stamp(pid, pid, &state, a, sizeof(a));
+
+	poll_pause();
+	return ok && proc_thread_stamp(pid, pid, &state, b, sizeof(b)) && strcmp(a, b) != 0 &&
+	       !proc_thread_stamp(pid, 0, &state, a, sizeof(a));
+}
+
+static const struct {
+	const char *name;
+	bool (*run)(void);
+} tests[] = {
+	{ "schema_samples", schema_samples_hold },
+	{ "schema_unknown_keyword", schema_refuses_unknown_keywords },
+	{ "schema_cyclic_ref", schema_ends_on_cyclic_refs },
+	{ "compare_yes", compare_says_yes },
+	{ "compare_no", compare_says_no },
+	{ "stamps", stamps_move_and_rest },
+};
+
+bool self_test_run(size_t index)
+{
+	return tests[index].run();
+}
+
+const char *self_test_name(size_t index)
+{
+	return index < sizeof(tests) / sizeof(*tests) ? tests[index].name : NULL;
+}
