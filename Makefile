@@ -93,7 +93,7 @@ $(BUILD)/flags: FORCE
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 
 # Who includes a generated file waits for it the first time; later its .d file knows.
-$(call objects,$(shell grep -lE '"[^"]*\.(skel|sql)\.h"' $(COLLECTOR) $(VIEWER) $(UNIT) /dev/null)): \
+$(call objects,$(shell grep -lE '\.(skel|sql)\.h"' $(COLLECTOR) $(VIEWER) $(UNIT) /dev/null)): \
 	| $(GENERATED)
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

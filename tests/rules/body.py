@@ -49,7 +49,7 @@ class _Parser:
 
     def expression(self, depth):
         """Up to `;`, or up to a block when a macro that looks like a loop stands before one."""
-        macro = re.match(r"[A-Za-z_]", self.peek() or "") is not None
+        macro = re.match(r"(?!return\b)[A-Za-z_]", self.peek() or "") is not None
         first = self.at
         while self.peek() not in (None, ";", "}"):
             if self.peek() == ":" and self.at - first <= 1:
