@@ -35,8 +35,12 @@ struct wait_fd {
 	int32_t fd;
 	uint8_t mode;	   /* what it waits to do: MODE_READ, MODE_WRITE or both (poll) */
 	bool in_set;	   /* an item of poll or epoll, not a blocked read or write */
+	bool edge;	   /* edge-triggered or exclusive: being ready proves no wake-up */
 	uint32_t wait;	   /* model id; its object and fd are set already */
 };
+
+/* Besides MODE_READ and MODE_WRITE in the mode of wait_item(). */
+enum { WAIT_EDGE = 4 };
 
 struct wait_kind {
 	const char *name;
@@ -95,12 +99,30 @@ uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f);
 __attribute__((format(printf, 4, 5))) void wait_describe(struct wait_ctx *c, uint32_t wait,
 							  enum wait_type kind, const char *fmt, ...);
 
-/* Add a term of that kind with a formatted text (NULL: none). */
-__attribute__((format(printf, 6, 7))) void wait_term(struct wait_ctx *c, uint32_t wait,
-						      enum term_kind kind, enum term_role as,
-						      uint32_t id, const char *fmt, ...);
+/* Add a term with a formatted text (NULL: none): wait_term(c, w, (struct term){ .kind = .. }, ".."). */
+__attribute__((format(printf, 4, 5))) void wait_term(struct wait_ctx *c, uint32_t wait,
+						      struct term term, const char *fmt, ...);
 
-/* TERM_OBJECT for holders with `mode`; 0: any holder. */
+/* The terms that have a text only: TERM_NEVER, TERM_OUTSIDE (sets the wait's external too), ... */
+__attribute__((format(printf, 3, 4))) void wait_never(struct wait_ctx *c, uint32_t wait,
+						       const char *fmt, ...);
+/* See wait_never(). */
+__attribute__((format(printf, 3, 4))) void wait_outside(struct wait_ctx *c, uint32_t wait,
+							 const char *fmt, ...);
+/* See wait_never(). */
+__attribute__((format(printf, 3, 4))) void wait_new(struct wait_ctx *c, uint32_t wait,
+						     const char *fmt, ...);
+/* See wait_never(). */
+__attribute__((format(printf, 3, 4))) void wait_stopped(struct wait_ctx *c, uint32_t wait,
+							 const char *fmt, ...);
+/* See wait_never(). */
+__attribute__((format(printf, 3, 4))) void wait_unknown(struct wait_ctx *c, uint32_t wait,
+							 const char *fmt, ...);
+/* See wait_never(). */
+__attribute__((format(printf, 3, 4))) void wait_now(struct wait_ctx *c, uint32_t wait,
+						     const char *fmt, ...);
+
+/* TERM_OBJECT for holders with `mode`; 0: any holder. Marks the object as relevant. */
 void wait_term_holders(struct wait_ctx *c, uint32_t wait, uint32_t object, uint8_t mode,
 		       enum term_role as);
 
@@ -121,12 +143,12 @@ void wait_timeout_at(struct wait_ctx *c, const struct wait_site *site, uint64_t 
 		     int clock);
 
 /*
- * A new item of `parent` (poll, epoll, io_uring) for a file: object, decoded by the kind that knows the file,
- * and a TERM_WAIT in `parent` once wait_items_done() is called. `file` NULL: the descriptor is closed or
- * unknown. Returns the item's wait id.
+ * A new item of `site->wait` (poll, epoll, io_uring) for a file: object, decoded by the kind that knows the
+ * file, and a TERM_WAIT in that wait once wait_items_done() is called. `file` NULL: the descriptor is closed
+ * or unknown. `mode` may have WAIT_EDGE. Returns the item's wait id.
  */
-uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, uint32_t parent,
-		   const struct snap_file *file, int32_t fd, uint8_t mode);
+uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struct snap_file *file,
+		   int32_t fd, uint8_t mode);
 
 /* Add a TERM_WAIT to `parent` for each of its items. Call after the last wait_item(). */
 void wait_items_done(struct wait_ctx *c, uint32_t parent);
@@ -137,7 +159,22 @@ void wait_items_done(struct wait_ctx *c, uint32_t parent);
  */
 void wait_on_file(struct wait_ctx *c, const struct wait_site *site, int32_t fd, uint8_t mode);
 
-/* A finding about this site. `object` and `fd` as in struct finding. */
-__attribute__((format(printf, 6, 7))) void wait_finding(struct wait_ctx *c, const char *kind,
-							 int32_t tgid, uint32_t object, int32_t fd,
+/* Where a finding is: `object` and `fd` as in struct finding. */
+struct wait_fact {
+	const char *kind;
+	int32_t tgid;
+	uint32_t object;
+	int32_t fd; /* -1 none */
+};
+
+/* A suspicious fact that stands whatever the verdict. */
+__attribute__((format(printf, 3, 4))) void wait_finding(struct wait_ctx *c,
+							 const struct wait_fact *fact,
 							 const char *fmt, ...);
+
+/* "813 (sleep)" for texts; the buffer is yours. */
+struct wait_name {
+	char text[48];
+};
+/* See struct wait_name. */
+struct wait_name wait_name_of(struct wait_ctx *c, int32_t tgid);
