@@ -222,7 +222,8 @@ include $(wildcard tests/rules/lint.mk)
 
 FORMATTED := $(HEADERS) $(BPF) $(foreach d,collector viewer tests,$(call tree,$(d),*.c))
 format:
-	clang-format -i $(or $(FILES),$(FORMATTED))
+	python3 tests/rules/wrap.py $(or $(FILES),$(FORMATTED))
+	$(CLANG_FORMAT) -i $(or $(FILES),$(FORMATTED))
 
 MAN := $(wildcard docs/man/*.1)
 install: $(BUILD)/snag

@@ -14,7 +14,8 @@ lint:
 
 lint-format: $(BUILD)/flags
 	$(call say,FORMAT,"$(words $(FORMATTED)) files")
-	@$(CLANG_FORMAT) --dry-run $(FORMATTED) 2>&1 | sed -n 's/ warning: / /p' >$(BUILD)/unformatted
+	@$(CLANG_FORMAT) --dry-run $(FORMATTED) 2>&1 | sed -n 's/ warning: / /p' \
+		>$(BUILD)/unformatted
 	@! [ -s $(BUILD)/unformatted ] || { cat $(BUILD)/unformatted; exit 1; }
 
 layers:
@@ -61,8 +62,8 @@ $(LINT_C:%=$(LINT)/%.tidy): $(LINT)/%.c.tidy: $(BUILD)/obj/%.o .clang-tidy
 	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu11 $(CPPFLAGS_ALL) 2>/dev/null
 	@touch $@
 
-# gcc's analyzer, for what is freed too late, twice or never. It does not follow a count of a vector
-# through a loop, so it calls each at[i] after a release NULL or uninitialised: those checks are off.
+# gcc's analyzer, for what is freed too late, twice or never. It does not follow the count of a
+# vector through a loop, and calls each at[i] NULL or uninitialised: those checks are off.
 ANALYZER := -fanalyzer -fdiagnostics-path-format=none -Wno-analyzer-null-dereference \
 	-Wno-analyzer-null-argument -Wno-analyzer-use-of-uninitialized-value
 lint-analyzer: $(COLLECTOR:%=$(LINT)/%.analyzed)
