@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * walk.bpf.h - bounded walks over kernel structures, and numbers as the reader's namespaces see them.
+ */
+#pragma once
+
+#include "kernel.bpf.h"
+
+enum bpf_func_id___walk { BPF_FUNC_loop___walk = 181 };
+
+/* Call step(i, state) for i < n until it returns 1. Before 5.17 there is no bpf_loop: at most 64 steps. */
+#define walk(n, step, state)                                                                       \
+	do {                                                                                       \
+		if (bpf_core_enum_value_exists(enum bpf_func_id___walk, BPF_FUNC_loop___walk)) {   \
+			bpf_loop(n, step, state, 0);                                               \
+			break;                                                                     \
+		}                                                                                  \
+		for (__u32 _i = 0; _i < 64 && _i < (__u32)(n); _i++)                               \
+			if (step(_i, state))                                                       \
+				break;                                                             \
+	} while (0)
+
+/* The structure that has `member` at `address`. */
+#define holder_of(address, type, member)                                                           \
+	((struct type *)((void *)(address)-bpf_core_field_offset(struct type, member)))
+
+/* A member, or a member of what it points to and so on; 0 where memory cannot be read. */
+#define peek(pointer, ...) BPF_CORE_READ(pointer, __VA_ARGS__)
+
+/* The next node of a list_head, an hlist_node or whatever starts with its successor. */
+static __always_inline void *list_next(void *node)
+{
+	struct list_head *at = node;
+
+	return BPF_CORE_READ(at, next);
+}
+
+/* The namespace of the reader, found on the first record: its pids are the ones reported. */
+static void *own_ns;
+static __u32 own_level;
+
+static __always_inline void own_ns_find(void)
+{
+	struct task_struct___pid {
+		struct pid *thread_pid;
+	} __attribute__((preserve_access_index)) *me;
+	struct pid *pid;
+	struct upid at;
+
+	if (own_ns)
+		return;
+	me = (void *)bpf_get_current_task();
+	pid = BPF_CORE_READ(me, thread_pid);
+	own_level = BPF_CORE_READ(pid, level);
+	bpf_probe_read_kernel(&at, sizeof(at),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      own_level * sizeof(at));
+	own_ns = at.ns;
+}
+
+/* The number of `pid` in the reader's namespace, 0 if it has none there. `pid` may be NULL. */
+static __noinline __s32 pid_nr(struct pid *pid)
+{
+	struct upid at;
+
+	if (!pid || BPF_CORE_READ(pid, level) < own_level)
+		return 0;
+	if (bpf_probe_read_kernel(&at, sizeof(at),
+				  (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+					  own_level * sizeof(at)))
+		return 0;
+	return at.ns == own_ns ? at.nr : 0;
+}
+
+/*
+ * Nanoseconds until an armed high resolution timer fires; may be negative when it just does. Every clock base
+ * is CLOCK_MONOTONIC plus an offset (kernel/time/hrtimer.c).
+ */
+static __noinline __s64 hrtimer_left(struct hrtimer *timer)
+{
+	__s64 offset = BPF_CORE_READ(timer, base, offset);
+
+	return BPF_CORE_READ(timer, node.expires) - offset - (__s64)bpf_ktime_get_ns();
+}
