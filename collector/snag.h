@@ -8,7 +8,8 @@
  *	rc = session_look(s, &(struct read_scope){ .roots = &pid, .root_count = 1 }, &m, err);
  *	puts(model_str(m, m->verdict.summary));
  *
- * A session keeps what is expensive (loaded BPF programs), so looking again is cheap. Not thread-safe.
+ * A session keeps what is expensive (loaded BPF programs), so looking again is cheap. Not
+ * thread-safe.
  */
 #pragma once
 
@@ -19,7 +20,7 @@
 struct session_opts {
 	const char *reader; /* "auto", "bpf", "procfs" */
 	uint32_t samples;   /* how often to look to tell busy from progressing; 0: the default, 3 */
-	bool redact;	    /* hash argv and paths */
+	int32_t focus_tid;  /* the thread that the question is about; 0: the root's main thread */
 };
 
 struct session;
@@ -34,8 +35,8 @@ DEFINE_GUARD(session)
 #define _cleanup_session_ _cleanup_(session_free_guard)
 
 /*
- * Look at the tree once: a double collect, waits decoded, verdict given. -ESRCH when there is no such process
- * (the caller says "gone"). The model is yours: model_free().
+ * Look at the tree once: a double collect, waits decoded, verdict given. -ESRCH when there is no
+ * such process (the caller says "gone"). The model is yours: model_free().
  */
 SNAG_MUST_CHECK
 int session_look(struct session *s, const struct read_scope *scope, struct model **ret,

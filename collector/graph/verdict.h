@@ -7,7 +7,7 @@
 #include "model/model.h"
 
 /*
- * Solve the graph and fill m->verdict, m->sides, the levels of the waits and the findings that follow from the
- * graph. Depends on the model alone: a loaded capture gives the same answer.
+ * Solve the graph and fill m->verdict, m->sides, the levels of the waits and the findings that
+ * follow from the graph. Depends on the model alone: a loaded capture gives the same answer.
  */
 void verdict_give(struct model *m);

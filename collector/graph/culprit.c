@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * culprit.c - who is to blame, and which one descriptor would free the tree.
+ */
+#include "graph/judge.h"
+
+#include <string.h>
+
+/* Questions "and if this descriptor were closed?" asked at most: each solves the graph anew. */
+enum { CLOSES_TRIED = 64 };
+
+static bool is_full(const struct wait *w)
+{
+	return w->kind == WAIT_PIPE_WRITE || w->kind == WAIT_UNIX_SEND || w->kind == WAIT_TCP_SEND;
+}
+
+static bool is_empty(const struct wait *w)
+{
+	return w->kind == WAIT_PIPE_READ || w->kind == WAIT_UNIX_RECV || w->kind == WAIT_TCP_RECV;
+}
+
+/* Does this wait keep its thread from serving others until somebody is done? */
+static bool holds_up(const struct wait *w)
+{
+	return is_exit_wait(w) || w->kind == WAIT_THREAD_JOIN || w->kind == WAIT_VFORK;
+}
+
+static const struct wait *hop_wait(const struct model *m, const struct hop *hop)
+{
+	uint32_t id = hop->item ? hop->item : hop->wait;
+
+	return id ? model_wait(m, id) : NULL;
+}
+
+/* How surely is `next` to blame for the wait of `hop`, and in which word? */
+static int blame(const struct model *m, const struct hop *hop, const struct hop *next,
+		 const char **reason)
+{
+	const struct wait *w = hop_wait(m, hop), *other = hop_wait(m, next);
+
+	*reason = "not-exiting";
+	if (!w || !other)
+		return -1;
+	if (is_full(w)) {
+		*reason = "not-reading";
+		return holds_up(other) ? 5 : 3;
+	}
+	if (is_empty(w)) {
+		*reason = "not-writing";
+		return holds_up(other) ? 4 : 1;
+	}
+	if (w->completion && !holds_up(w)) {
+		*reason = "lock-order";
+		return 2;
+	}
+	return 0;
+}
+
+static void set(struct judge *j, const struct hop *hop, uint32_t object, const char *reason)
+{
+	struct culprit *c = &j->m->verdict.culprit;
+
+	c->actor = hop->actor;
+	c->tid = hop->thread ? model_thread(j->m, hop->thread)->tid :
+			       model_actor(j->m, hop->actor)->pid;
+	c->object = object;
+	c->reason = strtab_add(j->m->strings, reason);
+}
+
+static uint32_t object_of(const struct model *m, const struct hop *hop)
+{
+	const struct wait *w = hop_wait(m, hop);
+
+	return hop->object ? hop->object : w ? w->object : 0;
+}
+
+/* The sentence: "A does not read pipe:[1], which B needs, while it is waiting for B to exit". */
+static void tell_blame(struct judge *j, const struct hop *hop, const struct hop *culprit,
+		       const char *reason)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct model *m = j->m;
+	uint32_t object = object_of(m, hop);
+	const char *key = object ? model_str(m, model_object(m, object)->key) : "it";
+
+	say_thread(&b, m, culprit->thread);
+	if (!strcmp(reason, "not-reading"))
+		strbuf_addf(&b, " can empty %s but does not read it", key);
+	else if (!strcmp(reason, "not-writing"))
+		strbuf_addf(&b, " can write to %s but does not", key);
+	else if (!strcmp(reason, "lock-order"))
+		strbuf_addf(&b, " holds %s", key);
+	else
+		strbuf_adds(&b, " does not exit");
+	strbuf_addf(&b, " while it is %s", hop_text(m, culprit));
+	j->m->verdict.culprit.text = strtab_add(m->strings, strbuf_str(&b));
+}
+
+/* The first to block has waited longest; unknown times are equal. */
+static bool earlier(const struct model *m, const struct hop *a, const struct hop *b)
+{
+	uint64_t ta = model_thread(m, a->thread)->since_ms,
+		 tb = model_thread(m, b->thread)->since_ms;
+
+	return ta != UINT64_MAX && tb != UINT64_MAX && ta > tb;
+}
+
+static void blame_circle(struct judge *j, const struct hops *h)
+{
+	const char *best_reason = NULL;
+	uint32_t best = 0, best_from = 0, n = h->at.count;
+	int best_score = -1;
+
+	for (uint32_t i = h->cycle; i < n; i++) {
+		uint32_t next = i + 1 < n ? i + 1 : h->cycle;
+		const char *reason;
+		int score = blame(j->m, &h->at.at[i], &h->at.at[next], &reason);
+
+		if (score < best_score ||
+		    (score == best_score && !earlier(j->m, &h->at.at[next], &h->at.at[best])))
+			continue;
+		best_score = score;
+		best = next;
+		best_from = i;
+		best_reason = reason;
+	}
+	if (!best_reason)
+		return;
+	if (n - h->cycle == 1)
+		best_reason = "self-wait";
+	set(j, &h->at.at[best], object_of(j->m, &h->at.at[best_from]), best_reason);
+	tell_blame(j, &h->at.at[best_from], &h->at.at[best],
+		   n - h->cycle == 1 && is_empty(hop_wait(j->m, &h->at.at[best_from])) ?
+			   "not-writing" :
+			   best_reason);
+}
+
+/* The text of the first TERM_NEVER of a wait, 0 none. */
+static uint32_t never_text(const struct model *m, const struct wait *w)
+{
+	for (uint32_t i = 0; i < w->term_count; i++)
+		if (m->terms.at[w->first_term + i].kind == TERM_NEVER)
+			return m->terms.at[w->first_term + i].text;
+	return 0;
+}
+
+/*
+ * The way ends in a wait that nothing can end: a dead owner, a lock copied by fork, nobody at the
+ * other end.
+ */
+static void blame_never(struct judge *j, const struct hop *last)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct wait *w = hop_wait(j->m, last);
+	struct culprit *c = &j->m->verdict.culprit;
+
+	set(j, last, object_of(j->m, last), "nobody-can");
+	if (!w || !last->thread)
+		return;
+	if (w->kind == WAIT_MUTEX || w->kind == WAIT_RWLOCK || w->kind == WAIT_SEMAPHORE)
+		c->reason = strtab_add(j->m->strings, "never-released");
+	say_thread(&b, j->m, last->thread);
+	strbuf_addf(&b, " is %s", hop_text(j->m, last));
+	if (never_text(j->m, w))
+		strbuf_addf(&b, ": %s", model_str(j->m, never_text(j->m, w)));
+	c->text = strtab_add(j->m->strings, strbuf_str(&b));
+}
+
+static const char *live_reason(enum pass pass)
+{
+	switch (pass) {
+	case PASS_RUNS:
+		return "running";
+	case PASS_BUSY:
+		return "busy";
+	case PASS_TIME:
+		return "sleeping";
+	case PASS_OUTSIDE:
+		return "external";
+	case PASS_NEW:
+		return "waiting-for-input";
+	case PASS_STOPPED:
+		return "stopped";
+	default:
+		return "unknown";
+	}
+}
+
+static void blame_seed(struct judge *j, const struct hops *h)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct hop *last = &h->at.at[h->at.count - 1];
+	uint32_t object = object_of(j->m, last);
+
+	/*
+	 * a process without threads here (outside, or not to be looked into): what its waiter waits
+	 * on
+	 */
+	if (!last->thread && h->at.count > 1)
+		object = object_of(j->m, last - 1);
+	set(j, last, object, live_reason(j->pass));
+	if (last->thread) {
+		say_thread(&b, j->m, last->thread);
+		strbuf_addf(&b, " is %s", hop_text(j->m, last));
+	} else {
+		say_actor(&b, j->m, last->actor);
+		strbuf_adds(&b, ", which is not part of the tree, decides");
+	}
+	j->m->verdict.culprit.text = strtab_add(j->m->strings, strbuf_str(&b));
+}
+
+/* Would the focus go on if this holder closed its descriptor? */
+static bool would_free(const struct judge *j, uint32_t holder)
+{
+	struct graph_opts opts = { .closed_holder = holder + 1 };
+	_cleanup_graph_ struct graph *g = graph_new(j->m, &opts);
+
+	return graph_node(g, j->focus)->pass == PASS_RUNS;
+}
+
+static void tell_close(struct judge *j, uint32_t index, uint32_t object)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct model *m = j->m;
+	const struct holder *h = &m->holders.at[index];
+	struct culprit *c = &m->verdict.culprit;
+
+	if (c->text)
+		strbuf_addf(&b, "%s. ", model_str(m, c->text));
+	strbuf_addf(&b, "Close fd %d in pid %d (%s)", h->fd, model_actor(m, h->actor)->pid,
+		    model_str(m, model_actor(m, h->actor)->name));
+	strbuf_adds(&b, h->inherited ? ", inherited at fork," : "");
+	strbuf_addf(&b, " and the reader of %s goes on",
+		    model_str(m, model_object(m, object)->key));
+	c->text = strtab_add(m->strings, strbuf_str(&b));
+	if (h->inherited && m->verdict.kind != VERDICT_DEADLOCK) {
+		c->actor = h->actor;
+		c->tid = model_actor(m, h->actor)->pid;
+		c->object = object;
+		c->reason = strtab_add(m->strings, "fd-inherited");
+	}
+}
+
+/*
+ * Counterfactual: a reader on the chain waits for an end of file that one holder of the write end
+ * withholds. Asked for pipes and sockets on the chain, holder by holder.
+ */
+static void try_closes(struct judge *j, const struct hops *h)
+{
+	uint32_t tried = 0;
+
+	for (uint32_t i = 0; i < h->at.count; i++) {
+		const struct wait *w = hop_wait(j->m, &h->at.at[i]);
+		uint32_t count, object = h->at.at[i].object;
+		const uint32_t *holders;
+
+		if (!w || !object || w->kind != WAIT_PIPE_READ)
+			continue;
+		holders = model_holders(j->m, object, &count);
+		for (uint32_t k = 0; k < count && tried < CLOSES_TRIED; k++) {
+			const struct holder *holder = &j->m->holders.at[holders[k]];
+
+			if (!(holder->mode & 2) || holder->fd < 0)
+				continue;
+			tried++;
+			if (!would_free(j, holders[k]))
+				continue;
+			tell_close(j, holders[k], object);
+			return;
+		}
+	}
+}
+
+void culprit_give(struct judge *j, const struct hops *h)
+{
+	if (!h->at.count || j->pass == PASS_RUNS)
+		return;
+	if (j->target && h->cycle < h->at.count)
+		blame_circle(j, h);
+	else if (j->target)
+		blame_never(j, &h->at.at[h->at.count - 1]);
+	else
+		blame_seed(j, h);
+	if (j->pass >= PASS_TIME)
+		try_closes(j, h);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * judge.h - what the files of graph/ share while a verdict is made. Private to graph/.
+ */
+#pragma once
+
+#include "base/strbuf.h"
+#include "graph/paths.h"
+
+struct judge {
+	struct model *m;
+	struct graph *g;
+	uint32_t focus;	   /* node of the focus thread */
+	enum pass pass;	   /* of the focus */
+	enum pass residue; /* nodes from this pass on are what the verdict is about */
+	uint32_t *comp;	   /* components of the residue */
+	uint32_t components;
+	bool *reach;	  /* nodes of the residue that the focus leads to */
+	uint32_t *size;	  /* by component: nodes */
+	bool *is_root;	  /* by component: no edge leaves it within the residue */
+	uint32_t target;  /* the root set that the chain leads to, 0 none */
+	struct path path; /* from the focus to the seed or around the root set */
+};
+
+/* One hop of a path: a thread with its wait, and the item of it that the path goes through. */
+struct hop {
+	uint32_t thread, wait, item; /* model ids; item 0 none */
+	uint32_t actor;		     /* of the thread, or the end of the path without a thread */
+	uint32_t object;	     /* object node that the path goes through after it, 0 none */
+	uint32_t seed_text;	     /* the path ends in a seed here: what it stands for */
+};
+
+struct hops {
+	VEC(struct hop) at;
+	uint32_t cycle; /* index of the hop that the last one leads back to; at.count: none */
+};
+
+/* The hops of a path. Yours: hops_release(). */
+void hops_from_path(const struct judge *j, const struct path *p, struct hops *h);
+
+/* Free the hops. */
+void hops_release(struct hops *h);
+DEFINE_PLACE_GUARD(hops)
+#define _cleanup_hops_ _cleanup_(hops_release_guard)
+
+/* "python3[812]", or "python3[812] thread 815" when it is not the main thread. */
+void say_thread(struct strbuf *b, const struct model *m, uint32_t thread);
+
+/* "python3[812]". */
+void say_actor(struct strbuf *b, const struct model *m, uint32_t actor);
+
+/* What a hop waits for, in the words of its decoder. */
+const char *hop_text(const struct model *m, const struct hop *hop);
+
+/* The sentence of the verdict, from its kind and hops, into m->verdict.summary. */
+void sentence_give(struct judge *j, const struct hops *h);
+
+/* Who is to blame, into m->verdict.culprit; with a counterfactual where one descriptor decides. */
+void culprit_give(struct judge *j, const struct hops *h);
+
+/* Deadlocks besides that of the focus and verdicts under a condition, into m->sides. */
+void sides_give(struct judge *j);
+
+/* Is this wait one of those that end when another process exits? */
+bool is_exit_wait(const struct wait *w);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/paths.h"
+
+#define NOWHERE UINT32_MAX
+
+static void append(struct path *p, uint32_t node)
+{
+	*vec_push(&p->nodes) = node;
+}
+
+void path_release(struct path *p)
+{
+	vec_release(&p->nodes);
+}
+
+void path_to_seed(const struct graph *g, uint32_t start, struct path *p)
+{
+	uint32_t node = start;
+
+	/* `via` became live before the node did, so this ends */
+	for (;;) {
+		uint32_t next = graph_node(g, node)->via;
+
+		append(p, node);
+		if (next == node || next == NOWHERE)
+			break;
+		node = next;
+	}
+	p->cycle = p->nodes.count;
+}
+
+void path_reach(const struct graph *g, uint32_t start, enum pass from, bool *reach)
+{
+	VEC(uint32_t) open = VEC_INIT;
+
+	reach[start] = true;
+	*vec_push(&open) = start;
+	while (open.count) {
+		uint32_t node = open.at[--open.count], count;
+		const uint32_t *children = graph_children(g, node, &count);
+
+		for (uint32_t i = 0; i < count; i++) {
+			if (reach[children[i]] || graph_node(g, children[i])->pass < from)
+				continue;
+			reach[children[i]] = true;
+			*vec_push(&open) = children[i];
+		}
+	}
+	vec_release(&open);
+}
+
+/* A breadth-first search: back[node] is where it was reached from. */
+struct walk {
+	const struct graph *g;
+	enum pass from;
+	const uint32_t *comp;
+	uint32_t within; /* only nodes of this component; 0: any */
+	uint32_t *back, *queue;
+};
+
+/*
+ * The nearest node, at least one step from `start`, that is `goal` or, with goal NOWHERE, of
+ * component `target`. NOWHERE when there is none.
+ */
+static uint32_t search(struct walk *w, uint32_t start, uint32_t goal, uint32_t target)
+{
+	uint32_t head = 0, tail = 0, n = graph_count(w->g);
+
+	for (uint32_t i = 0; i < n; i++)
+		w->back[i] = NOWHERE;
+	w->queue[tail++] = start;
+	while (head < tail) {
+		uint32_t node = w->queue[head++], count;
+		const uint32_t *children = graph_children(w->g, node, &count);
+
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t child = children[i];
+
+			if (w->back[child] != NOWHERE || graph_node(w->g, child)->pass < w->from ||
+			    (w->within && w->comp[child] != w->within))
+				continue;
+			w->back[child] = node;
+			if (goal == NOWHERE ? w->comp[child] == target : child == goal)
+				return child;
+			if (child != start)
+				w->queue[tail++] = child;
+		}
+	}
+	return NOWHERE;
+}
+
+/* Append the nodes after `start` up to and including `end`. */
+static void append_way(const struct walk *w, uint32_t start, uint32_t end, struct path *p)
+{
+	uint32_t first = p->nodes.count;
+
+	for (uint32_t node = end; node != start || p->nodes.count == first; node = w->back[node])
+		append(p, node);
+	for (uint32_t i = first, j = p->nodes.count - 1; i < j; i++, j--) {
+		uint32_t swap = p->nodes.at[i];
+
+		p->nodes.at[i] = p->nodes.at[j];
+		p->nodes.at[j] = swap;
+	}
+}
+
+void path_to_component(const struct graph *g, uint32_t start, enum pass from, const uint32_t *comp,
+		       uint32_t target, struct path *p)
+{
+	uint32_t n = graph_count(g), entry = start, back;
+	_cleanup_free_ uint32_t *memory = xcalloc(2 * (size_t)n + 1, sizeof(*memory));
+	struct walk w = { .g = g, .from = from, .comp = comp, .back = memory, .queue = memory + n };
+
+	append(p, start);
+	if (comp[start] != target) {
+		entry = search(&w, start, NOWHERE, target);
+		if (entry == NOWHERE) {
+			p->cycle = p->nodes.count;
+			return;
+		}
+		append_way(&w, start, entry, p);
+	}
+	p->cycle = p->nodes.count - 1;
+	w.within = target;
+	back = search(&w, entry, entry, 0);
+	if (back == NOWHERE) {
+		p->cycle = p->nodes.count;
+		return;
+	}
+	append_way(&w, entry, entry, p);
+	p->nodes.count--; /* the entry stands at its first place already */
+}

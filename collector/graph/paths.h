@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * paths.h - ways through a solved graph: why something lives, and where the dead end up.
+ */
+#pragma once
+
+#include "graph/graph.h"
+
+/* Nodes in order, the start first. */
+struct path {
+	VEC(uint32_t) nodes;
+	/* index of the node that the last one leads back to; nodes.count: no cycle */
+	uint32_t cycle;
+};
+
+/* From `start`, which lives, to the seed that makes it live. */
+void path_to_seed(const struct graph *g, uint32_t start, struct path *p);
+
+/*
+ * From `start` to the nearest node of component `target` among nodes of pass >= `from`, then around
+ * the shortest cycle in it. `comp` as graph_components() filled it.
+ */
+void path_to_component(const struct graph *g, uint32_t start, enum pass from, const uint32_t *comp,
+		       uint32_t target, struct path *p);
+
+/* reach[node] is set for every node of pass >= `from` that `start` leads to, itself included. */
+void path_reach(const struct graph *g, uint32_t start, enum pass from, bool *reach);
+
+/* Free the path's memory. */
+void path_release(struct path *p);
+DEFINE_PLACE_GUARD(path)
+#define _cleanup_path_ _cleanup_(path_release_guard)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sentence.c - the first line that snag prints.
+ */
+#include "graph/judge.h"
+
+#include <inttypes.h>
+
+/* At most so many hops are told one by one; of a longer way only its ends. */
+enum { TOLD_HOPS = 3 };
+
+static void say_hop(struct strbuf *b, const struct model *m, const struct hop *hop)
+{
+	if (hop->thread)
+		say_thread(b, m, hop->thread);
+	else
+		say_actor(b, m, hop->actor);
+	if (hop->wait)
+		strbuf_addf(b, " is %s", hop_text(m, hop));
+}
+
+static void say_hops(struct strbuf *b, const struct model *m, const struct hops *h)
+{
+	uint32_t told = h->at.count;
+
+	if (told > TOLD_HOPS)
+		told = TOLD_HOPS - 1;
+	for (uint32_t i = 0; i < told; i++) {
+		strbuf_adds(b, i ? "; " : "");
+		say_hop(b, m, &h->at.at[i]);
+	}
+	if (told == h->at.count)
+		return;
+	strbuf_addf(b, "; and so on over %u more, down to: ", h->at.count - told - 1);
+	say_hop(b, m, &h->at.at[h->at.count - 1]);
+}
+
+static void say_deadlock(struct strbuf *b, const struct judge *j, const struct hops *h)
+{
+	const struct model *m = j->m;
+	uint32_t circle = h->at.count - h->cycle;
+
+	say_hops(b, m, h);
+	if (j->pass == PASS_NEW)
+		strbuf_adds(b, "; only a new connection, signal or file event could end it");
+	else if (!circle)
+		strbuf_adds(b, "; nobody can end that");
+	else if (circle == 1)
+		strbuf_adds(b, "; it waits for itself");
+	else
+		strbuf_addf(b, "; %s",
+			    h->cycle ? "the last ones wait for each other" :
+				       "they wait for each other");
+}
+
+static void say_ms(struct strbuf *b, int64_t ms)
+{
+	if (ms < 10000)
+		strbuf_addf(b, "%" PRId64 " ms", ms);
+	else
+		strbuf_addf(b, "%" PRId64 " s", ms / 1000);
+}
+
+static void say_timeout(struct strbuf *b, const struct model *m, const struct hops *h)
+{
+	const struct hop *last = &h->at.at[h->at.count - 1];
+	const struct wait *w = last->wait ? model_wait(m, last->wait) : NULL;
+
+	if (w && last->item && model_wait(m, last->item)->timeout_ms >= 0)
+		w = model_wait(m, last->item);
+	say_hops(b, m, h);
+	strbuf_adds(b, "; that ends by itself");
+	if (w && w->timeout_ms >= 0) {
+		strbuf_adds(b, " within ");
+		say_ms(b, w->timeout_ms);
+	}
+}
+
+/* "...; that depends on TEXT" where the path ends in a seed with a text of its own. */
+static void say_end(struct strbuf *b, const struct model *m, const struct hops *h,
+		    const char *words)
+{
+	const struct hop *last = &h->at.at[h->at.count - 1];
+
+	say_hops(b, m, h);
+	if (last->seed_text)
+		strbuf_addf(b, "; %s %s", words, model_str(m, last->seed_text));
+}
+
+static void say_undetermined(struct strbuf *b, const struct judge *j, const struct hops *h)
+{
+	if (j->pass != PASS_UNKNOWN) {
+		say_hops(b, j->m, h);
+		strbuf_adds(b, "; a server at rest looks the same as a hang here: only new input "
+			       "would wake it, but it is also waited for");
+		return;
+	}
+	say_end(b, j->m, h, "could not be known:");
+}
+
+void sentence_give(struct judge *j, const struct hops *h)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct model *m = j->m;
+
+	if (!h->at.count)
+		return;
+	switch ((enum verdict_kind)m->verdict.kind) {
+	case VERDICT_DEADLOCK:
+		say_deadlock(&b, j, h);
+		break;
+	case VERDICT_TIMEOUT:
+		say_timeout(&b, m, h);
+		break;
+	case VERDICT_EXTERNAL:
+		say_end(&b, m, h, "that is up to");
+		break;
+	case VERDICT_STOPPED:
+		say_end(&b, m, h, "it goes on when continued by");
+		break;
+	case VERDICT_IDLE:
+		say_end(&b, m, h, "it is at rest until there is");
+		break;
+	case VERDICT_BUSY:
+		say_hops(&b, m, h);
+		strbuf_adds(&b, " all the time, but no byte moves and nothing happens");
+		break;
+	case VERDICT_UNDETERMINED:
+		say_undetermined(&b, j, h);
+		break;
+	default:
+		say_hops(&b, m, h);
+		break;
+	}
+	m->verdict.summary = strtab_add(m->strings, strbuf_str(&b));
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "graph/verdict.h"
+
+#include "graph/judge.h"
+
+#include <string.h>
+
+/* So many pieces of missing evidence are named. */
+enum { MISSING_NAMED = 16 };
+
+/*
+ * The thread that the question is about: the one asked for, else the root's main thread, else its
+ * first live one.
+ */
+static uint32_t focus_thread(const struct model *m)
+{
+	const struct actor *root;
+
+	if (m->verdict.focus_thread)
+		return m->verdict.focus_thread;
+	if (!m->root)
+		return 0;
+	root = model_actor(m, m->root);
+	for (uint32_t i = 0; i < root->thread_count; i++) {
+		char state = model_thread(m, root->first_thread + i)->state;
+
+		if (state != 'Z' && state != 'X')
+			return root->first_thread + i;
+	}
+	return 0;
+}
+
+static void find_roots(struct judge *j)
+{
+	uint32_t n = graph_count(j->g);
+
+	j->comp = xcalloc(n, sizeof(*j->comp));
+	j->components = graph_components(j->g, j->residue, j->comp);
+	j->size = xcalloc(j->components + 1, sizeof(*j->size));
+	j->is_root = xcalloc(j->components + 1, sizeof(*j->is_root));
+	memset(j->is_root, 1, j->components + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t count;
+		const uint32_t *children = graph_children(j->g, i, &count);
+
+		j->size[j->comp[i]]++;
+		for (uint32_t k = 0; j->comp[i] && k < count; k++)
+			if (j->comp[children[k]] && j->comp[children[k]] != j->comp[i])
+				j->is_root[j->comp[i]] = false;
+	}
+	j->is_root[0] = false;
+}
+
+/* The smallest root set that the focus leads to: whoever is not in it is a victim. */
+static uint32_t nearest_root(const struct judge *j)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 0; i < graph_count(j->g); i++) {
+		uint32_t c = j->comp[i];
+
+		if (j->reach[i] && j->is_root[c] && (!best || j->size[c] < j->size[best]))
+			best = c;
+	}
+	return best;
+}
+
+/* What the circles within reach are made of. */
+struct circles {
+	bool strong;	 /* a lock, a full pipe, a join: something is owed in a circle */
+	bool exits;	 /* an exit that is waited for, in a circle */
+	bool debt;	 /* something other than an exit is owed, outside any circle */
+	uint32_t target; /* component of the strong circle */
+};
+
+static bool stays(const struct judge *j, uint32_t node)
+{
+	uint32_t count;
+	const uint32_t *children = graph_children(j->g, node, &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (j->comp[children[i]] == j->comp[node])
+			return true;
+	return false;
+}
+
+static struct circles find_circles(const struct judge *j)
+{
+	struct circles c = { .strong = false };
+
+	for (uint32_t i = 0; i < graph_count(j->g); i++) {
+		const struct graph_node *n = graph_node(j->g, i);
+		const struct wait *w;
+		bool circle;
+
+		if (!j->reach[i] || n->type != NODE_WAIT)
+			continue;
+		w = model_wait(j->m, n->id);
+		circle = stays(j, i);
+		if (!w->completion)
+			continue;
+		if (is_exit_wait(w)) {
+			c.exits |= circle;
+		} else if (circle) {
+			c.strong = true;
+			c.target = j->comp[i];
+		} else {
+			c.debt = true;
+		}
+	}
+	return c;
+}
+
+/*
+ * The focus could only be woken by new input. A server at rest looks so, and a hang whose members
+ * also listen: something that is owed in a circle makes the difference; where only an exit is owed,
+ * nothing can be shown.
+ */
+static void judge_new(struct judge *j)
+{
+	struct circles c = find_circles(j);
+	struct verdict *v = &j->m->verdict;
+
+	if (c.strong) {
+		v->kind = VERDICT_DEADLOCK;
+		v->confidence = CONFIDENCE_PROBABLE;
+		j->target = c.target;
+	} else if (c.exits || c.debt) {
+		v->kind = VERDICT_UNDETERMINED;
+		*vec_push(&v->missing) =
+			strtab_add(j->m->strings,
+				   "whether a server at rest is meant to end, or was asked to and "
+				   "does not, shows only in its tasks");
+	} else {
+		v->kind = VERDICT_IDLE;
+	}
+}
+
+static bool name_once(struct model *m, uint32_t text)
+{
+	struct verdict *v = &m->verdict;
+
+	for (uint32_t i = 0; i < v->missing.count; i++)
+		if (v->missing.at[i] == text)
+			return true;
+	if (v->missing.count >= MISSING_NAMED)
+		return false;
+	*vec_push(&v->missing) = text;
+	return true;
+}
+
+static void judge_unknown(struct judge *j)
+{
+	j->m->verdict.kind = VERDICT_UNDETERMINED;
+	for (uint32_t i = 0; i < graph_count(j->g); i++) {
+		const struct graph_node *n = graph_node(j->g, i);
+
+		if (j->reach[i] && n->type == NODE_SEED && n->text && n->seed == PASS_UNKNOWN &&
+		    !name_once(j->m, n->text))
+			return;
+	}
+}
+
+static void caveat(struct judge *j, bool *proven, const char *text)
+{
+	struct verdict *v = &j->m->verdict;
+	uint32_t id = strtab_add(j->m->strings, text);
+
+	*proven = false;
+	for (uint32_t i = 0; i < v->caveats.count; i++)
+		if (v->caveats.at[i] == id)
+			return;
+	*vec_push(&v->caveats) = id;
+}
+
+/* What keeps a deadlock from being proven, node by node of the dead set. */
+static void check_node(struct judge *j, const struct graph_node *n, bool *proven)
+{
+	const struct actor *a;
+
+	if (n->type == NODE_OBJECT && model_object(j->m, n->id)->holders_seen != HOLDERS_COMPLETE)
+		caveat(j, proven, "there may be holders that cannot be seen from here");
+	if (n->type != NODE_THREAD)
+		return;
+	a = model_actor(j->m, model_thread(j->m, n->id)->actor);
+	if (a->tracer)
+		caveat(j, proven, "a member is traced: its tracer may act");
+	if (a->frozen)
+		caveat(j, proven, "a member is frozen: its cgroup's operator may thaw it");
+	if (!a->timers_known)
+		caveat(j, proven, "an interval timer may be armed: this reader cannot see it");
+	if (a->denied)
+		caveat(j, proven, "a member could not be looked into");
+}
+
+static void judge_dead(struct judge *j)
+{
+	struct verdict *v = &j->m->verdict;
+	bool proven = true;
+
+	v->kind = VERDICT_DEADLOCK;
+	j->target = nearest_root(j);
+	for (uint32_t i = 0; i < graph_count(j->g); i++)
+		if (j->reach[i])
+			check_node(j, graph_node(j->g, i), &proven);
+	if (j->m->unstable)
+		caveat(j, &proven, "descriptors changed hands while they were read");
+	v->confidence = proven ? CONFIDENCE_PROVEN : CONFIDENCE_PROBABLE;
+}
+
+static void judge_focus(struct judge *j)
+{
+	static const uint8_t kinds[] = {
+		[PASS_RUNS] = VERDICT_PROGRESSING, [PASS_BUSY] = VERDICT_BUSY,
+		[PASS_TIME] = VERDICT_TIMEOUT,	   [PASS_OUTSIDE] = VERDICT_EXTERNAL,
+		[PASS_STOPPED] = VERDICT_STOPPED,
+	};
+	struct verdict *v = &j->m->verdict;
+
+	if (j->pass >= PASS_NEW) {
+		j->residue = j->pass;
+		find_roots(j);
+		j->reach = xcalloc(graph_count(j->g), sizeof(*j->reach));
+		path_reach(j->g, j->focus, j->residue, j->reach);
+	}
+	v->confidence = CONFIDENCE_PROVEN;
+	if (j->pass == PASS_NONE)
+		judge_dead(j);
+	else if (j->pass == PASS_NEW)
+		judge_new(j);
+	else if (j->pass == PASS_UNKNOWN)
+		judge_unknown(j);
+	else
+		v->kind = kinds[j->pass];
+	if (v->kind == VERDICT_UNDETERMINED || v->kind == VERDICT_IDLE || v->kind == VERDICT_BUSY)
+		v->confidence = CONFIDENCE_PROBABLE;
+}
+
+static void add_chain_wait(struct verdict *v, uint32_t wait)
+{
+	for (uint32_t i = 0; i < v->chain.count; i++)
+		if (v->chain.at[i] == wait)
+			return;
+	*vec_push(&v->chain) = wait;
+}
+
+static void add_member(struct verdict *v, uint32_t actor)
+{
+	for (uint32_t i = 0; i < v->members.count; i++)
+		if (v->members.at[i] == actor)
+			return;
+	*vec_push(&v->members) = actor;
+}
+
+/* The chain, the root set's members, and since when all of them have stood still. */
+static void fill_chain(struct judge *j, const struct hops *h)
+{
+	struct verdict *v = &j->m->verdict;
+
+	v->since_ms = UINT64_MAX;
+	for (uint32_t i = 0; i < h->at.count; i++) {
+		const struct hop *hop = &h->at.at[i];
+
+		if (hop->wait)
+			add_chain_wait(v, hop->wait);
+		if (hop->item)
+			add_chain_wait(v, hop->item);
+		if (i >= h->cycle || i + 1 == h->at.count)
+			add_member(v, hop->actor);
+		if (hop->thread && model_thread(j->m, hop->thread)->since_ms < v->since_ms)
+			v->since_ms = model_thread(j->m, hop->thread)->since_ms;
+	}
+}
+
+/* Members of the root set that the chain does not pass. */
+static void fill_members(struct judge *j)
+{
+	for (uint32_t i = 0; j->target && i < graph_count(j->g); i++) {
+		const struct graph_node *n = graph_node(j->g, i);
+
+		if (j->comp[i] == j->target && n->type == NODE_THREAD)
+			add_member(&j->m->verdict, model_thread(j->m, n->id)->actor);
+	}
+}
+
+static void give_levels(struct judge *j)
+{
+	for (uint32_t i = 1; i <= j->m->waits.count; i++)
+		model_wait(j->m, i)->level =
+			graph_level_of(graph_node(j->g, graph_find(j->g, NODE_WAIT, i))->pass);
+}
+
+static void mark_relevant(struct model *m)
+{
+	for (uint32_t i = 0; i < m->waits.count; i++)
+		if (m->waits.at[i].object)
+			model_object(m, m->waits.at[i].object)->relevant = true;
+	for (uint32_t i = 0; i < m->terms.count; i++)
+		if (m->terms.at[i].kind == TERM_OBJECT)
+			model_object(m, m->terms.at[i].id)->relevant = true;
+	for (uint32_t i = 0; i < m->findings.count; i++)
+		if (m->findings.at[i].object)
+			model_object(m, m->findings.at[i].object)->relevant = true;
+	if (m->verdict.culprit.object)
+		model_object(m, m->verdict.culprit.object)->relevant = true;
+}
+
+static void say_exited(struct model *m)
+{
+	struct verdict *v = &m->verdict;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	v->kind = VERDICT_EXITED;
+	v->confidence = CONFIDENCE_PROVEN;
+	v->since_ms = UINT64_MAX;
+	if (m->root)
+		say_actor(&b, m, m->root);
+	strbuf_adds(&b, m->root ? " has exited and was not reaped by its parent" : "it has exited");
+	v->summary = strtab_add(m->strings, strbuf_str(&b));
+}
+
+static void judge_release(struct judge *j)
+{
+	graph_free(j->g);
+	free(j->comp);
+	free(j->reach);
+	free(j->size);
+	free(j->is_root);
+	path_release(&j->path);
+}
+
+static void judge_thread(struct judge *j, uint32_t thread)
+{
+	_cleanup_hops_ struct hops hops = { .cycle = 0 };
+	struct verdict *v = &j->m->verdict;
+
+	v->focus_thread = thread;
+	j->focus = graph_find(j->g, NODE_THREAD, thread);
+	j->pass = graph_node(j->g, j->focus)->pass;
+	judge_focus(j);
+	if (j->target)
+		path_to_component(j->g, j->focus, j->residue, j->comp, j->target, &j->path);
+	else
+		path_to_seed(j->g, j->focus, &j->path);
+	hops_from_path(j, &j->path, &hops);
+	fill_chain(j, &hops);
+	fill_members(j);
+	culprit_give(j, &hops);
+	sentence_give(j, &hops);
+}
+
+/* Forget an earlier answer, but not the thread that was asked about. */
+static void reset(struct model *m)
+{
+	uint32_t focus = m->verdict.focus_thread;
+
+	vec_release(&m->verdict.chain);
+	vec_release(&m->verdict.members);
+	vec_release(&m->verdict.missing);
+	vec_release(&m->verdict.caveats);
+	memset(&m->verdict, 0, sizeof(m->verdict));
+	m->verdict.focus_thread = focus;
+	for (uint32_t i = 0; i < m->sides.count; i++)
+		vec_release(&m->sides.at[i].members);
+	m->sides.count = 0;
+}
+
+void verdict_give(struct model *m)
+{
+	struct judge j = { .m = m };
+	uint32_t focus;
+
+	reset(m);
+	focus = focus_thread(m);
+	j.g = graph_new(m, NULL);
+	give_levels(&j);
+	if (focus) {
+		judge_thread(&j, focus);
+		sides_give(&j);
+	} else {
+		say_exited(m);
+	}
+	mark_relevant(m);
+	judge_release(&j);
+}

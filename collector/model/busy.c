@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/busy.h"
+
+/* What must stand still in a process for its running threads to be called busy. */
+struct progress {
+	uint64_t start, io_bytes, faults;
+	uint32_t fds, threads, children;
+	bool known;
+};
+
+static uint32_t children_of(const struct snapshot *s, int32_t tgid)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		n += s->processes.at[i].ppid == tgid;
+	return n;
+}
+
+static struct progress progress_of(const struct snapshot *s, int32_t tgid)
+{
+	const struct snap_process *p = snapshot_process(s, tgid);
+
+	if (!p || p->io_bytes == SNAP_UNKNOWN_U64 || p->faults == SNAP_UNKNOWN_U64)
+		return (struct progress){ .known = false };
+	return (struct progress){
+		.start = p->start_ticks,
+		.io_bytes = p->io_bytes,
+		.faults = p->faults,
+		.fds = p->fd_total,
+		.threads = p->task_count,
+		.children = children_of(s, tgid),
+		.known = true,
+	};
+}
+
+static bool stands_still(const struct progress *a, const struct progress *b)
+{
+	return a->known && b->known && a->start == b->start && a->io_bytes == b->io_bytes &&
+	       a->faults == b->faults && a->fds == b->fds && a->threads == b->threads &&
+	       a->children == b->children;
+}
+
+/* Did the thread run between each two looks, and was it on the run queue at each? */
+static bool always_runs(struct snapshot *const *looks, uint32_t count, int32_t tid)
+{
+	const struct snap_task *last = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct snap_task *t = snapshot_task(looks[i], tid);
+
+		if (!t || t->state != 'R')
+			return false;
+		if (last && (last->start_ticks != t->start_ticks || last->stamp == t->stamp))
+			return false;
+		last = t;
+	}
+	return true;
+}
+
+void busy_mark(struct model *m, struct snapshot *const *looks, uint32_t count)
+{
+	if (count < 3)
+		return;
+	for (uint32_t i = 1; i <= m->threads.count; i++) {
+		struct thread *t = model_thread(m, i);
+		int32_t pid = model_actor(m, t->actor)->pid;
+		bool still = always_runs(looks, count, t->tid);
+
+		for (uint32_t k = 1; still && k < count; k++) {
+			struct progress before = progress_of(looks[k - 1], pid);
+			struct progress after = progress_of(looks[k], pid);
+
+			still = stands_still(&before, &after);
+		}
+		t->busy = still;
+	}
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * busy.h - movement that is no progress.
+ *
+ * CPU time is a bad sign of progress; bytes and events are good ones. A thread is busy when it ran
+ * at each of several looks and nothing came of it: no byte read or written, no page touched for the
+ * first time, no descriptor, thread or child made or ended.
+ */
+#pragma once
+
+#include "model/model.h"
+#include "read/snapshot.h"
+
+/*
+ * Set thread.busy in `m` from `count` snapshots of the same tree, the oldest first, at least three
+ * of them. What a snapshot does not know (io of other users' processes) counts as progress: busy
+ * must be shown.
+ */
+void busy_mark(struct model *m, struct snapshot *const *looks, uint32_t count);
