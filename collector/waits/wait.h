@@ -33,10 +33,10 @@ struct wait_fd {
 	const struct snap_process *process;
 	const struct snap_file *file; /* details loaded where they could be */
 	int32_t fd;
-	uint8_t mode;	   /* what it waits to do: MODE_READ, MODE_WRITE or both (poll) */
-	bool in_set;	   /* an item of poll or epoll, not a blocked read or write */
-	bool edge;	   /* edge-triggered or exclusive: being ready proves no wake-up */
-	uint32_t wait;	   /* model id; its object and fd are set already */
+	uint8_t mode;  /* what it waits to do: MODE_READ, MODE_WRITE or both (poll) */
+	bool in_set;   /* an item of poll or epoll, not a blocked read or write */
+	bool edge;     /* edge-triggered or exclusive: being ready proves no wake-up */
+	uint32_t wait; /* model id; its object and fd are set already */
 };
 
 /* Besides MODE_READ and MODE_WRITE in the mode of wait_item(). */
@@ -97,30 +97,30 @@ uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f);
 
 /* The kind word and what people read: "reading pipe:[123] (fd 0)". */
 __attribute__((format(printf, 4, 5))) void wait_describe(struct wait_ctx *c, uint32_t wait,
-							  enum wait_type kind, const char *fmt, ...);
+							 enum wait_type kind, const char *fmt, ...);
 
 /* Add a term with a formatted text (NULL: none): wait_term(c, w, (struct term){ .kind = .. }, ".."). */
 __attribute__((format(printf, 4, 5))) void wait_term(struct wait_ctx *c, uint32_t wait,
-						      struct term term, const char *fmt, ...);
+						     struct term term, const char *fmt, ...);
 
 /* The terms that have a text only: TERM_NEVER, TERM_OUTSIDE (sets the wait's external too), ... */
 __attribute__((format(printf, 3, 4))) void wait_never(struct wait_ctx *c, uint32_t wait,
-						       const char *fmt, ...);
+						      const char *fmt, ...);
 /* See wait_never(). */
 __attribute__((format(printf, 3, 4))) void wait_outside(struct wait_ctx *c, uint32_t wait,
-							 const char *fmt, ...);
+							const char *fmt, ...);
 /* See wait_never(). */
 __attribute__((format(printf, 3, 4))) void wait_new(struct wait_ctx *c, uint32_t wait,
-						     const char *fmt, ...);
+						    const char *fmt, ...);
 /* See wait_never(). */
 __attribute__((format(printf, 3, 4))) void wait_stopped(struct wait_ctx *c, uint32_t wait,
-							 const char *fmt, ...);
+							const char *fmt, ...);
 /* See wait_never(). */
 __attribute__((format(printf, 3, 4))) void wait_unknown(struct wait_ctx *c, uint32_t wait,
-							 const char *fmt, ...);
+							const char *fmt, ...);
 /* See wait_never(). */
 __attribute__((format(printf, 3, 4))) void wait_now(struct wait_ctx *c, uint32_t wait,
-						     const char *fmt, ...);
+						    const char *fmt, ...);
 
 /* TERM_OBJECT for holders with `mode`; 0: any holder. Marks the object as relevant. */
 void wait_term_holders(struct wait_ctx *c, uint32_t wait, uint32_t object, uint8_t mode,
@@ -168,9 +168,8 @@ struct wait_fact {
 };
 
 /* A suspicious fact that stands whatever the verdict. */
-__attribute__((format(printf, 3, 4))) void wait_finding(struct wait_ctx *c,
-							 const struct wait_fact *fact,
-							 const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void
+wait_finding(struct wait_ctx *c, const struct wait_fact *fact, const char *fmt, ...);
 
 /* "813 (sleep)" for texts; the buffer is yours. */
 struct wait_name {

@@ -10,6 +10,8 @@
 	/* states that no system call tells */ \
 	/* processes */ \
 	/* files */ \
+	X(read) X(write) X(move) \
+	X(pipe) \
 	/* locks */ \
 	/* System V and POSIX queues and semaphores */
 /* clang-format on */

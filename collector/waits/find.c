@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "waits/find.h"
+
+#include "waits/wait_ctx.h"
+
+/* ---- identity --------------------------------------------------------------------------------- */
+
+struct find_target find_of_file(const struct snap_file *f)
+{
+	return (struct find_target){ .kind = f->kind,
+				     .dev = f->dev,
+				     .ino = f->ino,
+				     .id = f->id,
+				     .description = f->description };
+}
+
+struct find_target find_of_item(const struct snap_epitem *e)
+{
+	return (struct find_target){ .kind = e->kind,
+				     .dev = e->dev,
+				     .ino = e->ino,
+				     .id = e->id,
+				     .description = e->description };
+}
+
+struct find_target find_of_sock(uint64_t ino)
+{
+	return (struct find_target){ .kind = FILE_SOCKET, .ino = ino };
+}
+
+/* Files whose inode is their own: the others share the one of anon_inodefs. */
+static bool has_inode(uint8_t kind)
+{
+	switch (kind) {
+	case FILE_REGULAR:
+	case FILE_DIRECTORY:
+	case FILE_DEVICE:
+	case FILE_PIPE:
+	case FILE_SOCKET:
+	case FILE_TTY:
+	case FILE_MQUEUE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool find_is(const struct find_target *t, const struct snap_file *f)
+{
+	if (t->kind != FILE_UNKNOWN && f->kind != FILE_UNKNOWN && t->kind != f->kind)
+		return false;
+	if (t->description && f->description && t->description == f->description)
+		return true;
+	if (f->kind == FILE_SOCKET)
+		return t->ino && t->ino == f->ino;
+	if (has_inode(f->kind))
+		return t->ino == f->ino && (t->dev == f->dev || !t->dev || !f->dev);
+	return t->id && t->id == f->id;
+}
+
+/* A number that equal targets share; unequal ones may meet, so find_is() has the last word. */
+static uint64_t fold(const struct find_target *t)
+{
+	if (has_inode(t->kind))
+		return map_pair(t->kind, 0) ^ t->ino;
+	if (t->id)
+		return map_pair(t->kind, 1) ^ t->id;
+	return map_pair(FILE_KIND_COUNT, t->description);
+}
+
+static void index_files(struct wait_ctx *c)
+{
+	for (uint32_t i = 0; i < c->snap->files.count; i++) {
+		struct find_target t = find_of_file(&c->snap->files.at[i]);
+		uint64_t key = fold(&t);
+
+		*vec_push(&c->file_next) = map_get(&c->file_first, key, 0);
+		map_put(&c->file_first, key, i + 1);
+	}
+}
+
+const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *t,
+				  const struct snap_file *previous)
+{
+	uint32_t at;
+
+	if (!has_inode(t->kind) && !t->id && !t->description)
+		return NULL;
+	if (c->file_next.count != c->snap->files.count) {
+		map_release(&c->file_first);
+		vec_release(&c->file_next);
+		index_files(c);
+	}
+	if (previous)
+		at = c->file_next.at[previous - c->snap->files.at];
+	else
+		at = map_get(&c->file_first, fold(t), 0);
+	for (; at; at = c->file_next.at[at - 1])
+		if (find_is(t, &c->snap->files.at[at - 1]))
+			return &c->snap->files.at[at - 1];
+	return NULL;
+}
+
+bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode)
+{
+	const struct snap_file *f = NULL;
+
+	while ((f = find_next(c, t, f)))
+		if ((f->mode & mode) == mode)
+			return true;
+	return false;
+}
+
+/* ---- holders ---------------------------------------------------------------------------------- */
+
+static bool is_in_flight(const struct find_target *t, const struct snap_inflight *i, uint8_t mode)
+{
+	struct snap_file f = { .kind = i->kind,
+			       .dev = i->dev,
+			       .ino = i->ino,
+			       .id = i->id,
+			       .description = i->description };
+
+	return (i->mode & mode) == mode && find_is(t, &f);
+}
+
+/* Whoever may receive a descriptor that travels: holders of the sockets it lies in. True: there are some. */
+static bool add_receivers(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
+			  const struct term *as)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < c->snap->inflight.count; i++) {
+		const struct snap_inflight *flight = &c->snap->inflight.at[i];
+		struct find_target sock = find_of_sock(flight->sock_ino);
+		const struct snap_file *f;
+
+		if (!is_in_flight(t, flight, as->mode))
+			continue;
+		f = find_next(c, &sock, NULL);
+		if (!f)
+			continue;
+		wait_term_holders(c, wait, wait_file_object(c, f), 0, AS_HOLDER);
+		found = true;
+	}
+	return found;
+}
+
+/* Without bpf: sockets with descriptors in their queue, any of which may be the one we look for. */
+static void add_possible_receivers(struct wait_ctx *c, uint32_t wait)
+{
+	for (uint32_t i = 0; i < c->snap->socks.count; i++) {
+		const struct snap_sock *k = &c->snap->socks.at[i];
+		struct find_target sock = find_of_sock(k->ino);
+		const struct snap_file *f;
+
+		if (!k->in_flight_fds || k->in_flight_fds == UINT32_MAX)
+			continue;
+		f = find_next(c, &sock, NULL);
+		if (f)
+			wait_term_holders(c, wait, wait_file_object(c, f), 0, AS_HOLDER);
+	}
+}
+
+uint32_t find_holders(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
+		      const struct term *as, const char *what)
+{
+	const struct snap_file *f = find_next(c, t, NULL);
+	uint32_t object = f ? wait_file_object(c, f) : 0;
+	bool seen = f && find_any(c, t, as->mode);
+
+	if (seen)
+		wait_term_holders(c, wait, object, as->mode, as->as);
+	if (add_receivers(c, wait, t, as) || seen)
+		return object;
+	if (!c->snap->has_inflight)
+		add_possible_receivers(c, wait);
+	wait_unknown(c, wait, "nobody can be seen who holds %s", what);
+	return object;
+}

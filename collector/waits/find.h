@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * find.h - which open files of the snapshot are the same thing, whoever has them.
+ *
+ * Pipes and files are told apart by device and inode, sockets by inode, anonymous files by `id` (all anonymous
+ * inodes share one inode number) or, where the reader knows it, by their open file description.
+ */
+#pragma once
+
+#include "waits/wait.h"
+
+/* What identifies an open file. */
+struct find_target {
+	uint8_t kind; /* enum file_kind */
+	uint64_t dev, ino, id;
+	uint32_t description;
+};
+
+/* The identity of an open file, of an epoll item's true target, of a socket. */
+struct find_target find_of_file(const struct snap_file *f);
+/* See find_of_file(). */
+struct find_target find_of_item(const struct snap_epitem *e);
+/* See find_of_file(). */
+struct find_target find_of_sock(uint64_t ino);
+
+/* Whether that open file is the target; false too when too little is known to tell. */
+bool find_is(const struct find_target *t, const struct snap_file *f);
+
+/* The next open file after `previous` (NULL: the first) that is the target, in any process; NULL: no more. */
+const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *t,
+				  const struct snap_file *previous);
+
+/* Does anybody visible have it with all bits of `mode`? */
+bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode);
+
+/* The socket behind a descriptor, loaded on the first call; NULL when it is not known. */
+const struct snap_sock *wait_sock(struct wait_ctx *c, const struct snap_file *f);
+
+/*
+ * TERM_OBJECT for whoever holds the target with `mode`; for a target that only travels in sockets, the holders
+ * of those; TERM_UNKNOWN when nobody can be seen who has it. `what` names it for people. The object found is
+ * returned, or 0.
+ */
+uint32_t find_holders(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
+		      const struct term *as, const char *what);

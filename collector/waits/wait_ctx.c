@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "waits/wait_ctx.h"
+
+#include "base/log.h"
+#include "model/from_read.h"
+#include "read/fdinfo.h"
+#include "read/socks.h"
+#include "waits/find.h"
+
+#include <errno.h>
+
+enum { PAGE_BYTES = 4096 };
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+struct wait_ctx *wait_ctx_new(struct snapshot *snap, struct model *model)
+{
+	struct wait_ctx *c = xcalloc(1, sizeof(*c));
+
+	c->snap = snap;
+	c->model = model;
+	return c;
+}
+
+void wait_ctx_free(struct wait_ctx *c)
+{
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < c->mems.count; i++)
+		mem_free(c->mems.at[i]);
+	for (uint32_t i = 0; i < c->maps.count; i++)
+		maps_free(c->maps.at[i]);
+	file_locks_free(c->locks);
+	vec_release(&c->mems);
+	vec_release(&c->maps);
+	vec_release(&c->file_next);
+	map_release(&c->mem_ids);
+	map_release(&c->map_ids);
+	map_release(&c->detail_tried);
+	map_release(&c->file_first);
+	map_release(&c->objects);
+	free(c);
+}
+
+struct snapshot *wait_snapshot(struct wait_ctx *c)
+{
+	return c->snap;
+}
+
+struct model *wait_model(struct wait_ctx *c)
+{
+	return c->model;
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+/* A thread in D state may hold the mmap_lock, or wait for a page that would stop us as well. */
+static bool is_suspicious(const struct wait_ctx *c, int32_t tgid)
+{
+	const struct snap_process *p = snapshot_process(c->snap, tgid);
+
+	if (!p)
+		return true;
+	for (uint32_t i = 0; i < p->task_count; i++)
+		if (c->snap->tasks.at[p->first_task + i].state == 'D')
+			return true;
+	return false;
+}
+
+int wait_mem(struct wait_ctx *c, int32_t tgid, uint64_t addr, void *buf, size_t len)
+{
+	uint32_t at = map_get(&c->mem_ids, (uint32_t)tgid, 0);
+
+	if (!at) {
+		*vec_push(&c->mems) = mem_new(tgid, is_suspicious(c, tgid));
+		at = c->mems.count;
+		map_put(&c->mem_ids, (uint32_t)tgid, at);
+	}
+	return mem_read(c->mems.at[at - 1], addr, buf, len);
+}
+
+int wait_mem_str(struct wait_ctx *c, int32_t tgid, uint64_t addr, char *buf, size_t size)
+{
+	size_t done = 0;
+
+	while (done + 1 < size) {
+		/* Up to the end of the page: the string may be the last thing that is mapped. */
+		size_t part = PAGE_BYTES - (addr + done) % PAGE_BYTES;
+		int rc;
+
+		if (part > size - 1 - done)
+			part = size - 1 - done;
+		rc = wait_mem(c, tgid, addr + done, buf + done, part);
+		if (rc < 0)
+			return rc;
+		if (memchr(buf + done, '\0', part))
+			return 0;
+		done += part;
+	}
+	buf[size ? size - 1 : 0] = '\0';
+	return 0;
+}
+
+const struct maps *wait_maps(struct wait_ctx *c, int32_t tgid)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+	struct maps *maps = NULL;
+	uint32_t at = map_get(&c->map_ids, (uint32_t)tgid, 0);
+
+	if (at)
+		return c->maps.at[at - 1];
+	if (maps_read(tgid, is_suspicious(c, tgid), &maps, &err) < 0)
+		snapshot_missing(c->snap, "the address space of process %d: %s", tgid, err.text);
+	*vec_push(&c->maps) = maps;
+	map_put(&c->map_ids, (uint32_t)tgid, c->maps.count);
+	return maps;
+}
+
+/* ---- host-wide tables ------------------------------------------------------------------------- */
+
+const struct file_locks *wait_locks(struct wait_ctx *c)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	if (!c->locks_tried && file_locks_read(&c->locks, &err) < 0)
+		snapshot_missing(c->snap, "file locks: %s", err.text);
+	c->locks_tried = true;
+	return c->locks;
+}
+
+const struct snap_sock *wait_sock(struct wait_ctx *c, const struct snap_file *f)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	if (!c->socks_tried && !c->snap->socks_loaded && socks_load(c->snap, &err) < 0)
+		snapshot_missing(c->snap, "sockets: %s", err.text);
+	c->socks_tried = true;
+	if (f->sock && f->sock <= c->snap->socks.count)
+		return &c->snap->socks.at[f->sock - 1];
+	return socks_find(c->snap, f->ino);
+}
+
+/* ---- files ------------------------------------------------------------------------------------ */
+
+const struct snap_file *wait_file(struct wait_ctx *c, int32_t tgid, int32_t fd)
+{
+	struct snap_file *f = snapshot_file(c->snap, tgid, fd);
+	struct snag_error err = SNAG_ERROR_INIT;
+	uint32_t at;
+
+	if (!f || f->details)
+		return f;
+	at = (uint32_t)(f - c->snap->files.at);
+	if (map_find(&c->detail_tried, at, NULL))
+		return f;
+	map_put(&c->detail_tried, at, 1);
+	/* Closed or gone meanwhile: the decoder sees a file without details and says what it lacks. */
+	if (fdinfo_load(c->snap, at, &err) < 0)
+		log_debug("descriptor %d of process %d: %s", fd, tgid, err.text);
+	return snapshot_file(c->snap, tgid, fd);
+}
+
+uint32_t wait_actor(struct wait_ctx *c, int32_t tgid)
+{
+	return snapshot_process(c->snap, tgid) ? model_actor_of(c->model, c->snap, tgid) : 0;
+}
+
+uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f)
+{
+	uint32_t at = (uint32_t)(f - c->snap->files.at);
+	uint32_t object = map_get(&c->objects, at, 0);
+
+	if (!object) {
+		object = model_file_object(c->model, c->snap, f);
+		map_put(&c->objects, at, object);
+	}
+	return object;
+}
