@@ -27,3 +27,11 @@ void *analyzer_unknown(void);
 	{                                                                                          \
 		.at = analyzer_unknown()                                                           \
 	}
+
+#ifndef __clang__
+/* What alloc.h returns is to be freed, which its own attributes do not say. */
+void *xcalloc(size_t n, size_t size) __attribute__((malloc(free, 1)));
+char *xstrdup(const char *s) __attribute__((malloc(free, 1)));
+char *xstrndup(const char *s, size_t n) __attribute__((malloc(free, 1)));
+__attribute__((malloc(free, 1))) char *xasprintf(const char *fmt, ...);
+#endif

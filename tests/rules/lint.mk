@@ -67,8 +67,8 @@ $(LINT_C:%=$(LINT)/%.tidy): $(LINT)/%.c.tidy: $(BUILD)/obj/%.o .clang-tidy tests
 
 # gcc's analyzer follows the cleanup attribute, so it is the one that looks for leaks.
 ANALYZER := -fanalyzer -fdiagnostics-path-format=none
-lint-analyzer: $(COLLECTOR:%=$(LINT)/%.analyzed)
-$(COLLECTOR:%=$(LINT)/%.analyzed): $(LINT)/%.c.analyzed: $(BUILD)/obj/%.o
+lint-analyzer: $(LINT_C:%=$(LINT)/%.analyzed)
+$(LINT_C:%=$(LINT)/%.analyzed): $(LINT)/%.c.analyzed: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
 	$(call say,ANALYZE,$*.c)
 	$(Q)gcc $(CPPFLAGS_ALL) $(KNOWN) -std=gnu11 -O1 -Werror $(ANALYZER) -c -o $@.o $*.c
