@@ -52,18 +52,18 @@ void path_reach(const struct graph *g, uint32_t start, enum pass from, bool *rea
 /* A breadth-first search: back[node] is where it was reached from. */
 struct walk {
 	const struct graph *g;
-	enum pass from;
-	const uint32_t *comp;
-	uint32_t within; /* only nodes of this component; 0: any */
+	const struct region *r;
+	bool inside; /* only nodes of the target */
 	uint32_t *back, *queue;
 };
 
 /*
- * The nearest node, at least one step from `start`, that is `goal` or, with goal NOWHERE, of
- * component `target`. NOWHERE when there is none.
+ * The nearest node, at least one step from `start`, that is `goal` or, with goal NOWHERE, of the
+ * target. NOWHERE when there is none.
  */
-static uint32_t search(struct walk *w, uint32_t start, uint32_t goal, uint32_t target)
+static uint32_t search(struct walk *w, uint32_t start, uint32_t goal)
 {
+	const uint32_t *comp = w->r->comp;
 	uint32_t head = 0, tail = 0, n = graph_count(w->g);
 
 	for (uint32_t i = 0; i < n; i++)
@@ -76,11 +76,12 @@ static uint32_t search(struct walk *w, uint32_t start, uint32_t goal, uint32_t t
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t child = children[i];
 
-			if (w->back[child] != NOWHERE || graph_node(w->g, child)->pass < w->from ||
-			    (w->within && w->comp[child] != w->within))
+			if (w->back[child] != NOWHERE ||
+			    graph_node(w->g, child)->pass < w->r->from ||
+			    (w->inside && comp[child] != w->r->target))
 				continue;
 			w->back[child] = node;
-			if (goal == NOWHERE ? w->comp[child] == target : child == goal)
+			if (goal == NOWHERE ? comp[child] == w->r->target : child == goal)
 				return child;
 			if (child != start)
 				w->queue[tail++] = child;
@@ -104,16 +105,16 @@ static void append_way(const struct walk *w, uint32_t start, uint32_t end, struc
 	}
 }
 
-void path_to_component(const struct graph *g, uint32_t start, enum pass from, const uint32_t *comp,
-		       uint32_t target, struct path *p)
+void path_to_component(const struct graph *g, uint32_t start, const struct region *r,
+		       struct path *p)
 {
 	uint32_t n = graph_count(g), entry = start, back;
 	_cleanup_free_ uint32_t *memory = xcalloc(2 * (size_t)n + 1, sizeof(*memory));
-	struct walk w = { .g = g, .from = from, .comp = comp, .back = memory, .queue = memory + n };
+	struct walk w = { .g = g, .r = r, .back = memory, .queue = memory + n };
 
 	append(p, start);
-	if (comp[start] != target) {
-		entry = search(&w, start, NOWHERE, target);
+	if (r->comp[start] != r->target) {
+		entry = search(&w, start, NOWHERE);
 		if (entry == NOWHERE) {
 			p->cycle = p->nodes.count;
 			return;
@@ -121,8 +122,8 @@ void path_to_component(const struct graph *g, uint32_t start, enum pass from, co
 		append_way(&w, start, entry, p);
 	}
 	p->cycle = p->nodes.count - 1;
-	w.within = target;
-	back = search(&w, entry, entry, 0);
+	w.inside = true;
+	back = search(&w, entry, entry);
 	if (back == NOWHERE) {
 		p->cycle = p->nodes.count;
 		return;

@@ -16,12 +16,16 @@ struct path {
 /* From `start`, which lives, to the seed that makes it live. */
 void path_to_seed(const struct graph *g, uint32_t start, struct path *p);
 
-/*
- * From `start` to the nearest node of component `target` among nodes of pass >= `from`, then around
- * the shortest cycle in it. `comp` as graph_components() filled it.
- */
-void path_to_component(const struct graph *g, uint32_t start, enum pass from, const uint32_t *comp,
-		       uint32_t target, struct path *p);
+/* A component among the nodes of pass >= `from`. `comp` as graph_components() filled it. */
+struct region {
+	enum pass from;
+	const uint32_t *comp;
+	uint32_t target;
+};
+
+/* From `start` to the nearest node of the region's target, then around the shortest cycle in it. */
+void path_to_component(const struct graph *g, uint32_t start, const struct region *r,
+		       struct path *p);
 
 /* reach[node] is set for every node of pass >= `from` that `start` leads to, itself included. */
 void path_reach(const struct graph *g, uint32_t start, enum pass from, bool *reach);

@@ -34,7 +34,9 @@ static void tell_partial(struct judge *j, const uint32_t *comp, uint32_t target,
 	_cleanup_path_ struct path path = { .cycle = 0 };
 	struct side_verdict *s;
 
-	path_to_component(j->g, start, PASS_NONE, comp, target, &path);
+	path_to_component(j->g, start,
+			  &(struct region){ .from = PASS_NONE, .comp = comp, .target = target },
+			  &path);
 	hops_from_path(j, &path, &hops);
 	for (uint32_t i = 0; i < hops.at.count && i < 3; i++) {
 		strbuf_adds(&b, i ? "; " : "");

@@ -339,7 +339,11 @@ static void judge_thread(struct judge *j, uint32_t thread)
 	j->pass = graph_node(j->g, j->focus)->pass;
 	judge_focus(j);
 	if (j->target)
-		path_to_component(j->g, j->focus, j->residue, j->comp, j->target, &j->path);
+		path_to_component(j->g, j->focus,
+				  &(struct region){ .from = j->residue,
+						    .comp = j->comp,
+						    .target = j->target },
+				  &j->path);
 	else
 		path_to_seed(j->g, j->focus, &j->path);
 	hops_from_path(j, &j->path, &hops);
