@@ -6,6 +6,7 @@
 #include "scenario_harness.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
 #include <sched.h>
@@ -97,6 +98,16 @@ static bool have_python(void)
 	return have_program("python3");
 }
 
+/* Debian keeps the server's programs out of PATH. */
+static bool have_postgres(void)
+{
+	glob_t found;
+	bool have = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found) == 0;
+
+	globfree(&found);
+	return have;
+}
+
 static const struct {
 	const char *word;
 	bool (*have)(void);
@@ -110,6 +121,7 @@ static const struct {
 	{ "cgroup1", have_cgroup1_freezer },
 	{ "cgroup2", have_cgroup2 },
 	{ "userfaultfd", have_userfaultfd },
+	{ "postgres", have_postgres },
 };
 
 static bool capability_met(const char *word)
