@@ -16,6 +16,7 @@ limit=200 # polls of 50 ms
 }
 
 descendants() {
+	# shellcheck disable=SC2013 # words, not lines
 	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
 		echo "$child"
 		descendants "$child"
