@@ -210,7 +210,7 @@ bench: $(PROGRAM) $(BENCH_PROGRAMS)
 deps:
 	@tests/lib/deps.sh
 demo:
-	+@$(SUB) deps
+	@tests/lib/deps.sh demo
 	+@$(SUB) all
 	@$(RUN) tests/demo.sh
 
