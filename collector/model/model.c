@@ -5,7 +5,7 @@
 
 #include <assert.h>
 
-/* ---- words ------------------------------------------------------------------------------------ */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* Build code: the name tables of the closed lists. */
 #define WORD(symbol, word) word,
@@ -62,7 +62,7 @@ int spawn_method_from(const char *word)
 	return word_index(spawn_words, SPAWN_METHOD_COUNT, word);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct model *model_new(void)
 {
@@ -104,7 +104,7 @@ void model_free(struct model *m)
 	free(m);
 }
 
-/* ---- look up ---------------------------------------------------------------------------------- */
+/* ---- look up --------------------------------------------------------------------------------- */
 
 struct actor *model_actor(const struct model *m, uint32_t id)
 {
@@ -147,7 +147,7 @@ const char *model_str(const struct model *m, uint32_t id)
 	return s ? s : "";
 }
 
-/* ---- add -------------------------------------------------------------------------------------- */
+/* ---- add ------------------------------------------------------------------------------------- */
 
 uint32_t model_add_actor(struct model *m, int32_t pid, uint64_t start)
 {
@@ -275,9 +275,11 @@ void model_add_missing(struct model *m, const char *text)
 	*vec_push(&m->missing) = id;
 }
 
-/* ---- indices ---------------------------------------------------------------------------------- */
+/* ---- indices --------------------------------------------------------------------------------- */
 
-/* holders_of by counting: first how many an object has, then where they begin, then who they are. */
+/*
+ * holders_of by counting: first how many an object has, then where they begin, then who they are.
+ */
 static void index_holders(struct model *m)
 {
 	uint32_t sum = 0;

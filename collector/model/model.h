@@ -2,9 +2,10 @@
 /*
  * model.h - who there is, what they wait on, who could end it: the content of a capture.
  *
- * Filled from a snapshot (from_read.h) and by the waits layer when live, or by capture_load() from a file;
- * views read nothing else. The model owns every element and keeps it in a vector, linked by id: id n is
- * element n - 1, id 0 is "none". Strings are ids of `strings`. They die together. Not thread-safe.
+ * Filled from a snapshot (from_read.h) and by the waits layer when live, or by capture_load() from
+ * a file; views read nothing else. The model owns every element and keeps it in a vector, linked by
+ * id: id n is element n - 1, id 0 is "none". Strings are ids of `strings`. They die together. Not
+ * thread-safe.
  */
 #pragma once
 
@@ -21,10 +22,10 @@ struct model_files;
 
 struct verdict {
 	uint8_t kind, confidence;
-	uint32_t summary;    /* string: one sentence */
-	uint64_t since_ms;   /* UINT64_MAX unknown */
+	uint32_t summary;      /* string: one sentence */
+	uint64_t since_ms;     /* UINT64_MAX unknown */
 	uint32_t focus_thread; /* thread id, 0 none */
-	VEC(uint32_t) chain; /* wait ids from the focus down to the culprit */
+	VEC(uint32_t) chain;   /* wait ids from the focus down to the culprit */
 	VEC(uint32_t) members; /* actor ids of the root set */
 	VEC(uint32_t) missing; /* strings: evidence that would change the answer */
 	VEC(uint32_t) caveats; /* strings: what the proof rests on */
@@ -34,8 +35,8 @@ struct verdict {
 /* A verdict besides that of the focus: another thread's, or one under a condition. */
 struct side_verdict {
 	uint8_t kind, confidence;
-	uint32_t thread;     /* its focus */
-	uint32_t condition;  /* string: "without inherited, unused descriptors", or 0 */
+	uint32_t thread;    /* its focus */
+	uint32_t condition; /* string: "without inherited, unused descriptors", or 0 */
 	uint32_t summary;
 	VEC(uint32_t) members;
 };
@@ -44,10 +45,11 @@ struct model {
 	struct strtab *strings;
 	/* where it comes from */
 	uint32_t host, snag_version, reader, kernel; /* strings */
-	uint64_t captured_ns; /* CLOCK_REALTIME */
+	uint64_t captured_ns;			     /* CLOCK_REALTIME */
 	double took_ms;
 	bool from_capture;
-	uint32_t root;	     /* actor id */
+	bool unstable; /* descriptors changed hands at each of several looks */
+	uint32_t root; /* actor id */
 	VEC(struct actor) actors;
 	VEC(struct thread) threads;
 	VEC(struct object) objects;
@@ -59,14 +61,16 @@ struct model {
 	VEC(uint32_t) missing; /* strings: what could not be known and why */
 	struct verdict verdict;
 	/* indices, rebuilt by model_index() */
-	struct map by_pid;   /* pid -> actor id */
-	struct map by_tid;   /* tid -> thread id */
-	struct map by_key;   /* string id of an object's key -> object id */
-	struct map holder_ids; /* (object, actor, fd) folded -> 1 + holder, see model_add_holder() */
-	struct map finding_ids; /* likewise, see model_add_finding() */
-	VEC(uint32_t) holders_of; /* holder indices grouped by object, by holders_first */
+	struct map by_pid; /* pid -> actor id */
+	struct map by_tid; /* tid -> thread id */
+	struct map by_key; /* string id of an object's key -> object id */
+	/* (object, actor, fd) folded -> 1 + holder, see model_add_holder() */
+	struct map holder_ids;
+	struct map finding_ids;	     /* likewise, see model_add_finding() */
+	VEC(uint32_t) holders_of;    /* holder indices grouped by object, by holders_first */
 	VEC(uint32_t) holders_first; /* object id - 1 -> first in holders_of; one more at the end */
-	struct model_files *files; /* which descriptors are which object (files.h); NULL when loaded */
+	/* which descriptors are which object (files.h); NULL when loaded */
+	struct model_files *files;
 };
 
 /* An empty model with its own string table. Never NULL. */
@@ -98,8 +102,8 @@ const char *model_str(const struct model *m, uint32_t id);
 uint32_t model_add_actor(struct model *m, int32_t pid, uint64_t start);
 
 /*
- * A new thread of `actor`. Returns its id. Threads of an actor are contiguous, the leader first: finish one
- * actor's threads before the next one's (an assert holds callers to it).
+ * A new thread of `actor`. Returns its id. Threads of an actor are contiguous, the leader first:
+ * finish one actor's threads before the next one's (an assert holds callers to it).
  */
 uint32_t model_add_thread(struct model *m, uint32_t actor, int32_t tid);
 
@@ -114,8 +118,8 @@ uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int3
 uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent);
 
 /*
- * Append a term to `wait`. Terms of a wait are contiguous: finish one wait's terms before the next one's
- * (an assert holds callers to it).
+ * Append a term to `wait`. Terms of a wait are contiguous: finish one wait's terms before the next
+ * one's (an assert holds callers to it).
  */
 void model_add_term(struct model *m, uint32_t wait, struct term term);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wait_kinds.h - the words of waits[].kind and of the other closed lists of the JSON contract, their enums
- * and the way from one to the other.
+ * wait_kinds.h - the words of waits[].kind and of the other closed lists of the JSON contract,
+ * their enums and the way from one to the other.
  *
  * X(symbol, word). Append only: captures store the word.
  */
