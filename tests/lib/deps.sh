@@ -67,7 +67,8 @@ echo "deps: installing $need"
 log=$(mktemp)
 # shellcheck disable=SC2086
 if ! { $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive \
-	apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 $need; } >"$log" 2>&1 </dev/null; then
+	apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 $need; } \
+	>"$log" 2>&1 </dev/null; then
 	tail -n 20 "$log" >&2
 	rm -f "$log"
 	fail "apt-get failed (its last lines are above)"
