@@ -113,68 +113,39 @@ bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode)
 
 /* ---- holders ---------------------------------------------------------------------------------- */
 
-static bool is_in_flight(const struct find_target *t, const struct snap_inflight *i, uint8_t mode)
+/* Descriptors that travel in sockets count too: the model gives them to those who may receive them. */
+static bool is_held(struct wait_ctx *c, uint32_t object, uint8_t mode)
 {
-	struct snap_file f = { .kind = i->kind,
-			       .dev = i->dev,
-			       .ino = i->ino,
-			       .id = i->id,
-			       .description = i->description };
+	const struct model *m = c->model;
 
-	return (i->mode & mode) == mode && find_is(t, &f);
+	for (uint32_t i = 0; i < m->holders.count; i++)
+		if (m->holders.at[i].object == object && (m->holders.at[i].mode & mode) == mode)
+			return true;
+	return false;
 }
 
-/* Whoever may receive a descriptor that travels: holders of the sockets it lies in. True: there are some. */
-static bool add_receivers(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
-			  const struct term *as)
+uint32_t find_object(struct wait_ctx *c, const struct find_target *t)
 {
-	bool found = false;
+	const struct snap_file *f = find_next(c, t, NULL);
+	struct snap_file named = { .fd = -1,
+				   .kind = t->kind,
+				   .mode = MODE_READ | MODE_WRITE,
+				   .dev = t->dev,
+				   .ino = t->ino,
+				   .id = t->id,
+				   .description = t->description };
 
-	for (uint32_t i = 0; i < c->snap->inflight.count; i++) {
-		const struct snap_inflight *flight = &c->snap->inflight.at[i];
-		struct find_target sock = find_of_sock(flight->sock_ino);
-		const struct snap_file *f;
-
-		if (!is_in_flight(t, flight, as->mode))
-			continue;
-		f = find_next(c, &sock, NULL);
-		if (!f)
-			continue;
-		wait_term_holders(c, wait, wait_file_object(c, f), 0, AS_HOLDER);
-		found = true;
-	}
-	return found;
-}
-
-/* Without bpf: sockets with descriptors in their queue, any of which may be the one we look for. */
-static void add_possible_receivers(struct wait_ctx *c, uint32_t wait)
-{
-	for (uint32_t i = 0; i < c->snap->socks.count; i++) {
-		const struct snap_sock *k = &c->snap->socks.at[i];
-		struct find_target sock = find_of_sock(k->ino);
-		const struct snap_file *f;
-
-		if (!k->in_flight_fds || k->in_flight_fds == UINT32_MAX)
-			continue;
-		f = find_next(c, &sock, NULL);
-		if (f)
-			wait_term_holders(c, wait, wait_file_object(c, f), 0, AS_HOLDER);
-	}
+	return wait_file_object(c, f ? f : &named);
 }
 
 uint32_t find_holders(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
 		      const struct term *as, const char *what)
 {
-	const struct snap_file *f = find_next(c, t, NULL);
-	uint32_t object = f ? wait_file_object(c, f) : 0;
-	bool seen = f && find_any(c, t, as->mode);
+	uint32_t object = find_object(c, t);
 
-	if (seen)
+	if (!find_any(c, t, as->mode) && !is_held(c, object, as->mode))
+		wait_unknown(c, wait, "nobody can be seen who holds %s", what);
+	else
 		wait_term_holders(c, wait, object, as->mode, as->as);
-	if (add_receivers(c, wait, t, as) || seen)
-		return object;
-	if (!c->snap->has_inflight)
-		add_possible_receivers(c, wait);
-	wait_unknown(c, wait, "nobody can be seen who holds %s", what);
 	return object;
 }

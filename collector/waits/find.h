@@ -36,10 +36,28 @@ bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode);
 /* The socket behind a descriptor, loaded on the first call; NULL when it is not known. */
 const struct snap_sock *wait_sock(struct wait_ctx *c, const struct snap_file *f);
 
+/* The object of a target, also of one that nobody has open. */
+uint32_t find_object(struct wait_ctx *c, const struct find_target *t);
+
 /*
- * TERM_OBJECT for whoever holds the target with `mode`; for a target that only travels in sockets, the holders
- * of those; TERM_UNKNOWN when nobody can be seen who has it. `what` names it for people. The object found is
- * returned, or 0.
+ * TERM_OBJECT for whoever holds the target with `as->mode`, in the role `as->as`; TERM_UNKNOWN when
+ * nobody can be seen who does: a wait that goes on has somebody. `what` names it for people.
+ * Returns the object.
  */
 uint32_t find_holders(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
 		      const struct term *as, const char *what);
+
+/* The next child of `tgid` after `previous` (NULL: the first), zombies included; NULL: no more. */
+const struct snap_process *find_child(struct wait_ctx *c, int32_t tgid,
+				      const struct snap_process *previous);
+
+/* The next thread of the tree that a thread of `tgid` traces after `previous`; NULL: no more. */
+const struct snap_task *find_tracee(struct wait_ctx *c, int32_t tgid,
+				    const struct snap_task *previous);
+
+/*
+ * The process that `viewer` knows as `pid` in its own pid namespace, or NULL. The numbers are those of snag
+ * unless the viewer lives in a namespace below.
+ */
+const struct snap_process *find_process(struct wait_ctx *c, const struct snap_process *viewer,
+					int32_t pid);

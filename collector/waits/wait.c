@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/wait_ctx.h"
 
-#include "waits/syscalls.h"
+#include "model/syscalls.h"
 #include "waits/waits.h"
+
+enum { NR_RESTART = 219 }; /* restart_syscall(2) */
 
 /* Build code: the list of kinds. */
 #define DECLARE(name) extern const struct wait_kind wait_##name;
@@ -62,7 +64,7 @@ static void decode_other(struct wait_ctx *c, const struct wait_site *site)
 	} else if (t->compat) {
 		wait_describe(c, site->wait, WAIT_UNKNOWN, "blocked in a 32-bit system call");
 		wait_unknown(c, site->wait, "32-bit system calls are not decoded");
-	} else if (t->nr == SYSCALL_RESTART) {
+	} else if (t->nr == NR_RESTART) {
 		decode_restart(c, site);
 	} else {
 		const char *op = model_str(c->model, model_wait(c->model, site->wait)->op);

@@ -39,6 +39,9 @@ void wait_ctx_free(struct wait_ctx *c)
 	map_release(&c->detail_tried);
 	map_release(&c->file_first);
 	map_release(&c->objects);
+	map_release(&c->child_first);
+	vec_release(&c->child_next);
+	vec_release(&c->traced);
 	free(c);
 }
 
@@ -167,12 +170,14 @@ uint32_t wait_actor(struct wait_ctx *c, int32_t tgid)
 
 uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f)
 {
-	uint32_t at = (uint32_t)(f - c->snap->files.at);
-	uint32_t object = map_get(&c->objects, at, 0);
+	const struct snap_file *files = c->snap->files.at;
+	bool listed = f >= files && f < files + c->snap->files.count;
+	uint32_t object = listed ? map_get(&c->objects, (uint64_t)(f - files), 0) : 0;
 
-	if (!object) {
-		object = model_file_object(c->model, c->snap, f);
-		map_put(&c->objects, at, object);
-	}
+	if (object)
+		return object;
+	object = model_file_object(c->model, c->snap, f);
+	if (listed)
+		map_put(&c->objects, (uint64_t)(f - files), object);
 	return object;
 }

@@ -17,11 +17,14 @@ struct wait_ctx {
 	VEC(struct maps *) maps;
 	struct file_locks *locks;
 	bool locks_tried, socks_tried;
-	struct map detail_tried; /* 1 + file whose details could not be loaded */
-	struct map file_first;	 /* folded identity -> 1 + file, see find.h */
-	VEC(uint32_t) file_next; /* per file: 1 + the next one of the same folded identity */
-	struct map objects;	 /* file -> object id */
-	uint32_t items_left;	 /* how many items the current thread may still get */
+	struct map detail_tried;  /* 1 + file whose details could not be loaded */
+	struct map file_first;	  /* folded identity -> 1 + file, see find.h */
+	VEC(uint32_t) file_next;  /* per file: 1 + the next one of the same folded identity */
+	struct map objects;	  /* file -> object id */
+	struct map child_first;	  /* ppid -> 1 + process, see find_child() */
+	VEC(uint32_t) child_next; /* per process: 1 + its next sibling */
+	VEC(uint32_t) traced;	  /* tasks that have a tracer; valid with children */
+	uint32_t items_left;	  /* how many items the current thread may still get */
 };
 
 /* A set of poll, select, epoll or io_uring is decoded up to this many items, nested ones included. */

@@ -8,7 +8,9 @@
 /* clang-format off */
 #define SNAG_WAITS(X) \
 	/* states that no system call tells */ \
+	X(pidns) \
 	/* processes */ \
+	X(child) X(pidfd) X(vfork) X(exec) \
 	/* files */ \
 	X(read) X(write) X(move) \
 	X(pipe) \
