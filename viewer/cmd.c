@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cmd.h"
+
+#include "clean.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define DECLARE(name) extern const struct command cmd_##name;
+COMMANDS(DECLARE)
+#define POINTER(name) &cmd_##name,
+const struct command *const commands[] = { COMMANDS(POINTER) };
+const size_t command_count = sizeof(commands) / sizeof(*commands);
+
+static const struct opt main_rows[] = {
+	{ 'h', "help", OPT_FLAG, offsetof(struct main_opts, help),
+	  .help = "this text; \"snag COMMAND --help\" tells more" },
+	{ 'V', "version", OPT_FLAG, offsetof(struct main_opts, version),
+	  .help = "print the version" },
+	{ 0, "json-schema", OPT_FLAG, offsetof(struct main_opts, schema),
+	  .help = "print the JSON Schema of what --json prints" },
+	{ 0, "completion", OPT_CHOICE, offsetof(struct main_opts, shell), "bash|zsh|fish",
+	  .help = "print the completion script of a shell" },
+	{ 0 },
+};
+
+const struct opt_table main_tables[] = { { main_rows, 0 }, { NULL, 0 } };
+
+const struct opt common_rows[] = {
+	{ 0, "json", OPT_FLAG, offsetof(struct common_opts, json), .bit = BIT_JSON,
+	  .excludes = BIT_QUIET, .help = "print JSON; snag --json-schema describes it" },
+	{ 0, "color", OPT_CHOICE, offsetof(struct common_opts, color), "auto|always|never",
+	  .help = "colours; auto: on a terminal when NO_COLOR is not set" },
+	{ 'q', "quiet", OPT_FLAG, offsetof(struct common_opts, quiet), .bit = BIT_QUIET,
+	  .excludes = BIT_VERBOSE, .help = "only the sentence" },
+	{ 'v', "verbose", OPT_COUNT, offsetof(struct common_opts, verbose), .bit = BIT_VERBOSE,
+	  .help = "fold nothing and tell the steps on stderr; twice: more" },
+	{ 'h', "help", OPT_FLAG, offsetof(struct common_opts, help), .help = "this text" },
+	{ 0 },
+};
+
+enum status complain(enum status status, const char *command, const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	/* Words of the command line and names of processes may hold anything. */
+	clean_add(&line, n < 0 ? fmt : text, clean_locale_is_utf8());
+	fprintf(stderr, "snag%s%s: %s\n", command ? " " : "", command ? command : "",
+		strbuf_str(&line));
+	if (status == STATUS_USAGE)
+		fprintf(stderr, "Try \"snag%s%s --help\".\n", command ? " " : "",
+			command ? command : "");
+	return status;
+}
+
+enum status print(const char *command, const struct strbuf *text)
+{
+	size_t done = 0;
+
+	while (done < text->len) {
+		ssize_t n = write(STDOUT_FILENO, text->s + done, text->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return complain(STATUS_FAILED, command, "writing the output: %s",
+					strerror(errno));
+		done += (size_t)n;
+	}
+	return STATUS_DONE;
+}
+
+static bool wants_color(const char *option)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (option && strcmp(option, "auto") != 0)
+		return strcmp(option, "always") == 0;
+	return isatty(STDOUT_FILENO) && !(no_color && *no_color) &&
+	       !(term && strcmp(term, "dumb") == 0);
+}
+
+/* A pipe has no width: a page that reads well in a log. */
+static int page_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+		return size.ws_col < 160 ? size.ws_col : 160;
+	return 100;
+}
+
+enum status show(const char *command, const struct view *view, const struct common_opts *opts,
+		 const struct model *m)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	const struct view_opts v = {
+		.width = page_width(),
+		.color = wants_color(opts->color),
+		.utf8 = clean_locale_is_utf8(),
+		.verbose = opts->verbose > 0,
+	};
+
+	view->render(m, &v, &out);
+	return print(command, &out);
+}
+
+void command_help(const struct command *c, int width, struct strbuf *out)
+{
+	strbuf_addf(out, "usage: snag %s %s\n\n%s\n\noptions:\n", c->name, c->synopsis, c->summary);
+	opts_help(c->tables, width, out);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "page.h"
+
+#include "clean.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void style_on(struct page *p, enum style style)
+{
+	static const char *const codes[] = { "", "1", "2", "1;31", "1;33", "1;32", "36" };
+
+	if (p->opts->color && style != STYLE_PLAIN)
+		strbuf_addf(p->out, "\033[%sm", codes[style]);
+}
+
+static void style_off(struct page *p, enum style style)
+{
+	if (p->opts->color && style != STYLE_PLAIN)
+		strbuf_adds(p->out, "\033[0m");
+}
+
+static void pad(struct page *p, int columns)
+{
+	for (; columns > 0; columns--)
+		strbuf_addc(p->out, ' ');
+}
+
+static const char *ellipsis(const struct page *p)
+{
+	return p->opts->utf8 ? "\xe2\x80\xa6" : "...";
+}
+
+/* How many bytes of `s` fit into `columns`; whole characters. */
+static size_t fitting(const char *s, size_t n, int columns)
+{
+	size_t at = 0;
+
+	while (at < n) {
+		size_t next = at + 1;
+
+		while (next < n && ((unsigned char)s[next] & 0xc0) == 0x80)
+			next++;
+		columns -= clean_width(s + at, next - at);
+		if (columns < 0)
+			break;
+		at = next;
+	}
+	return at;
+}
+
+/* The bytes of the next line of `s`: as many words as fit, or a part of a word that is longer than a line. */
+static size_t line_length(const char *s, int columns)
+{
+	size_t length = strlen(s), fit = fitting(s, length, columns), at = fit;
+
+	if (fit == length)
+		return length;
+	while (at > 0 && s[at] != ' ')
+		at--;
+	if (at > 0)
+		return at;
+	return fit > 0 ? fit : length;
+}
+
+static void put_line(struct page *p, const char *s, size_t n, enum style style)
+{
+	style_on(p, style);
+	strbuf_addn(p->out, s, n);
+	style_off(p, style);
+}
+
+/* `text` is clean; its first line starts where the output stands, later ones in column `margin`. */
+static void wrap(struct page *p, const char *text, int margin, const struct para *para)
+{
+	int whole = p->opts->width - margin, lines = 0;
+
+	if (whole < 20)
+		whole = 20;
+	do {
+		int columns = lines || para->taken > whole - 10 ? whole : whole - para->taken;
+		size_t n = line_length(text, columns);
+
+		lines++;
+		if (lines == para->max_lines && text[n]) {
+			n = fitting(text, strlen(text), columns - (p->opts->utf8 ? 1 : 3));
+			put_line(p, text, n, para->style);
+			strbuf_adds(p->out, ellipsis(p));
+			break;
+		}
+		put_line(p, text, n, para->style);
+		text += n;
+		text += strspn(text, " ");
+		if (*text) {
+			strbuf_addc(p->out, '\n');
+			pad(p, margin);
+		}
+	} while (*text);
+	strbuf_addc(p->out, '\n');
+}
+
+void page_para(struct page *p, const struct para *para)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	int margin = para->margin;
+
+	if (para->label)
+		margin -= page_text(p, para->label, STYLE_CYAN, 0);
+	pad(p, margin);
+	margin = para->margin;
+	if (para->lead) {
+		int width = page_text(p, para->lead, para->lead_style, 0);
+
+		pad(p, para->lead_width - width);
+		margin += width > para->lead_width ? width : para->lead_width;
+	}
+	clean_add(&text, para->text, p->opts->utf8);
+	wrap(p, strbuf_str(&text), margin, para);
+}
+
+int page_text(struct page *p, const char *text, enum style style, int columns)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	int width;
+
+	clean_add(&line, text, p->opts->utf8);
+	width = clean_width(strbuf_str(&line), line.len);
+	style_on(p, style);
+	if (columns && width > columns) {
+		const char *dots = ellipsis(p);
+		int room = columns - (p->opts->utf8 ? 1 : 3);
+
+		strbuf_addn(p->out, strbuf_str(&line), fitting(strbuf_str(&line), line.len, room));
+		strbuf_adds(p->out, dots);
+		width = columns;
+	} else {
+		strbuf_adds(p->out, strbuf_str(&line));
+	}
+	style_off(p, style);
+	return width;
+}
+
+void page_gap(struct page *p)
+{
+	strbuf_addc(p->out, '\n');
+}
+
+void duration_add(struct strbuf *out, uint64_t ms)
+{
+	uint64_t s = ms / 1000;
+
+	if (ms == UINT64_MAX)
+		strbuf_addc(out, '?');
+	else if (ms < 1000)
+		strbuf_addf(out, "%" PRIu64 "ms", ms);
+	else if (s < 60)
+		strbuf_addf(out, "%" PRIu64 ".%" PRIu64 "s", s, ms % 1000 / 100);
+	else if (s < 3600)
+		strbuf_addf(out, "%" PRIu64 "m%02" PRIu64 "s", s / 60, s % 60);
+	else if (s < 86400)
+		strbuf_addf(out, "%" PRIu64 "h%02" PRIu64 "m", s / 3600, s % 3600 / 60);
+	else
+		strbuf_addf(out, "%" PRIu64 "d%02" PRIu64 "h", s / 86400, s % 86400 / 3600);
+}
+
+void who_add(struct strbuf *out, const struct model *m, uint32_t actor, uint32_t thread)
+{
+	const struct actor *a = model_actor(m, actor);
+
+	strbuf_addf(out, "%s[%d]", model_str(m, a->name), a->pid);
+	if (thread && model_thread(m, thread)->tid != a->pid)
+		strbuf_addf(out, " tid %d", model_thread(m, thread)->tid);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a command looks at: a live tree by pid, pattern or cgroup, or a capture.
+ */
+#include "cmd.h"
+
+#include "capture/capture.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct opt target_rows[] = {
+	{ 'm', "match", OPT_STRING, offsetof(struct target_opts, match), "REGEX", .bit = BIT_MATCH,
+	  .excludes = BIT_CGROUP,
+	  .help = "look at the processes whose command line matches, instead of a pid" },
+	{ 'g', "cgroup", OPT_STRING, offsetof(struct target_opts, cgroup), "PATH",
+	  .bit = BIT_CGROUP, .help = "look at the processes of a cgroup, instead of a pid" },
+	{ 'a', "also", OPT_PIDS, offsetof(struct target_opts, also), "PID",
+	  .help = "add this process and its descendants; may be repeated" },
+	{ 't', "thread", OPT_PID, offsetof(struct target_opts, thread), "TID",
+	  .help = "give the verdict of this thread, not of the root's main thread" },
+	{ 'r', "reader", OPT_CHOICE, offsetof(struct target_opts, reader), "auto|bpf|procfs",
+	  .help = "where facts come from: bpf needs root and knows more; auto takes the best "
+		  "there is" },
+	{ 0, "redact", OPT_FLAG, offsetof(struct target_opts, redact),
+	  .help = "replace arguments and paths by hashes that are equal where they were equal" },
+	{ 0 },
+};
+
+static bool is_live_only(const struct target_opts *opts)
+{
+	return opts->match || opts->cgroup || opts->reader || opts->also.list.count;
+}
+
+static enum status from_file(const char *command, const struct target_opts *opts, const char *path,
+			     struct model **ret)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	if (is_live_only(opts))
+		return complain(STATUS_USAGE, command,
+				"--match, --cgroup, --also and --reader are for live trees; "
+				"\"%s\" is a file",
+				path);
+	if (access(path, F_OK) < 0)
+		return complain(STATUS_USAGE, command, "\"%s\" is neither a pid nor a file", path);
+	if (access(path, R_OK) == 0 && !capture_is_one(path))
+		return complain(STATUS_FAILED, command, "%s is not a capture made by snag", path);
+	if (capture_load(path, ret, &err) < 0)
+		return complain(STATUS_FAILED, command, "%s", err.text);
+	return STATUS_DONE;
+}
+
+static enum status check_match(const char *command, const char *match)
+{
+	char text[128];
+	regex_t regex;
+	int rc;
+
+	if (!match)
+		return STATUS_DONE;
+	rc = regcomp(&regex, match, REG_EXTENDED | REG_NOSUB);
+	if (rc != 0) {
+		regerror(rc, &regex, text, sizeof(text));
+		return complain(STATUS_USAGE, command, "--match \"%s\": %s", match, text);
+	}
+	regfree(&regex);
+	return STATUS_DONE;
+}
+
+static enum status gone(const char *command, const struct target_opts *opts, int32_t pid)
+{
+	if (pid)
+		return complain(STATUS_GONE, command, "there is no process %d", pid);
+	return complain(STATUS_GONE, command, "no process fits %s %s",
+			opts->match ? "--match" : "--cgroup",
+			opts->match ? opts->match : opts->cgroup);
+}
+
+static enum status from_live(const char *command, const struct target_opts *opts, int32_t pid,
+			     struct model **ret)
+{
+	const struct session_opts session = {
+		.reader = opts->reader ? opts->reader : "auto",
+		.focus_tid = opts->thread,
+	};
+	const struct read_scope scope = {
+		.roots = &pid,
+		.root_count = pid != 0,
+		.also = opts->also.list.at,
+		.also_count = opts->also.list.count,
+		.match = opts->match,
+		.cgroup = opts->cgroup,
+	};
+	struct snag_error err = SNAG_ERROR_INIT;
+	_cleanup_session_ struct session *s = NULL;
+	int rc;
+
+	rc = session_open(&session, &s, &err);
+	if (rc < 0)
+		return complain(STATUS_FAILED, command, "%s", err.text);
+	rc = session_look(s, &scope, ret, &err);
+	if (rc == -ESRCH)
+		return gone(command, opts, pid);
+	if (rc < 0)
+		return complain(STATUS_FAILED, command, "%s", err.text);
+	return STATUS_DONE;
+}
+
+enum status target_model(const char *command, const struct target_opts *opts,
+			 const struct opt_args *args, struct model **ret)
+{
+	bool others = opts->match || opts->cgroup;
+	enum status status = check_match(command, opts->match);
+	int32_t pid = 0;
+
+	if (status != STATUS_DONE)
+		return status;
+	if (args->count == 0 && !others)
+		return complain(STATUS_USAGE, command, "no pid and no capture file given");
+	if (args->count > 0 && !opts_number(args->args[0], &pid))
+		return from_file(command, opts, args->args[0], ret);
+	if (pid && others)
+		return complain(STATUS_USAGE, command,
+				"a pid excludes --match and --cgroup; --also adds to it");
+	return from_live(command, opts, pid, ret);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The verdict on one screen: the sentence, the chain a hop a line, the culprit, what else is odd, and what could
+ * not be known.
+ */
+#include "view.h"
+
+#include "clean.h"
+#include "page.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	MARGIN = 10,	 /* of everything below the sentence */
+	CHAIN_SHOWN = 9, /* longer lists are folded */
+	CHAIN_HEAD = 6,
+	LIST_SHOWN = 4,
+	WHO_WIDTH = 32,
+};
+
+static enum style verdict_style(uint8_t kind)
+{
+	switch (kind) {
+	case VERDICT_DEADLOCK:
+		return STYLE_RED;
+	case VERDICT_PROGRESSING:
+	case VERDICT_IDLE:
+	case VERDICT_EXITED:
+		return STYLE_GREEN;
+	default:
+		return STYLE_YELLOW;
+	}
+}
+
+/* "deadlock (proven): " */
+static void add_verdict(struct strbuf *b, uint8_t kind, uint8_t confidence)
+{
+	strbuf_addf(b, "%s (%s): ", verdict_kind_name(kind), confidence_name(confidence));
+}
+
+static void put_sentence(struct page *p, const struct model *m)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct verdict *v = &m->verdict;
+
+	add_verdict(&b, v->kind, v->confidence);
+	page_text(p, strbuf_str(&b), verdict_style(v->kind), 0);
+	/* The label stands inline: the paragraph wraps as if it began with it. */
+	page_para(p, &(struct para){
+			     .margin = 0,
+			     .text = model_str(m, v->summary),
+			     .style = STYLE_BOLD,
+			     .taken = (int)b.len,
+		     });
+}
+
+static void put_source(struct page *p, const struct model *m)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	uint32_t processes = 0, threads = 0;
+
+	for (uint32_t i = 0; i < m->actors.count; i++) {
+		processes += m->actors.at[i].in_tree;
+		threads += m->actors.at[i].in_tree ? m->actors.at[i].thread_count : 0;
+	}
+	strbuf_addf(&b, "%u process%s, %u thread%s", processes, processes == 1 ? "" : "es", threads,
+		    threads == 1 ? "" : "s");
+	if (m->root) {
+		strbuf_adds(&b, " from ");
+		who_add(&b, m, m->root, 0);
+		strbuf_adds(&b, " down");
+	}
+	if (m->verdict.since_ms != UINT64_MAX) {
+		strbuf_adds(&b, "; since ");
+		duration_add(&b, m->verdict.since_ms);
+	}
+	strbuf_addf(&b, "; %s reader, %.0f ms", model_str(m, m->reader), m->took_ms);
+	if (m->from_capture) {
+		time_t seconds = (time_t)(m->captured_ns / 1000000000u);
+		char text[32] = "?";
+		struct tm tm;
+
+		if (gmtime_r(&seconds, &tm))
+			strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+		strbuf_addf(&b, ", %s UTC on %s", text, model_str(m, m->host));
+	}
+	page_para(p, &(struct para){ .text = strbuf_str(&b), .style = STYLE_DIM, .max_lines = 2 });
+}
+
+/* What a wait is, when its decoder found no words. */
+static void add_wait(struct strbuf *b, const struct model *m, const struct wait *w)
+{
+	if (w->text)
+		strbuf_adds(b, model_str(m, w->text));
+	else if (w->object)
+		strbuf_addf(b, "%s of %s", model_str(m, w->op),
+			    model_str(m, model_object(m, w->object)->key));
+	else
+		strbuf_addf(b, "%s (%s)", model_str(m, w->op), wait_type_name(w->kind));
+}
+
+/* Can an actor of the chain end this wait? The index of its hop, or `count`. */
+static uint32_t term_leads_to(const struct model *m, const struct term *term, const uint32_t *chain,
+			      uint32_t count)
+{
+	uint32_t holders = 0;
+	const uint32_t *list = NULL;
+
+	if (term->kind == TERM_OBJECT)
+		list = model_holders(m, term->id, &holders);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wait *w = model_wait(m, chain[i]);
+
+		if (term->kind == TERM_THREAD && term->id == w->thread)
+			return i;
+		if ((term->kind == TERM_ACTOR || term->kind == TERM_EXIT) && term->id == w->actor)
+			return i;
+		for (uint32_t k = 0; k < holders; k++) {
+			const struct holder *h = &m->holders.at[list[k]];
+
+			if (h->actor == w->actor && (h->mode & term->mode) == term->mode)
+				return i;
+		}
+	}
+	return count;
+}
+
+/* Where the last hop of a deadlock leads back to. */
+static void put_closing(struct page *p, const struct model *m, int who_width)
+{
+	const struct verdict *v = &m->verdict;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct wait *last = model_wait(m, v->chain.at[v->chain.count - 1]);
+	uint32_t best = v->chain.count;
+
+	if (v->kind != VERDICT_DEADLOCK)
+		return;
+	for (uint32_t i = 0; i < last->term_count; i++) {
+		uint32_t hop = term_leads_to(m, &m->terms.at[last->first_term + i], v->chain.at,
+					     v->chain.count);
+
+		best = hop < best ? hop : best;
+	}
+	if (best == v->chain.count)
+		return;
+	strbuf_adds(&b, "and that leads back to ");
+	who_add(&b, m, model_wait(m, v->chain.at[best])->actor,
+		model_wait(m, v->chain.at[best])->thread);
+	page_para(p, &(struct para){
+			     .margin = MARGIN,
+			     .lead = "",
+			     .lead_width = who_width + 9,
+			     .text = strbuf_str(&b),
+			     .style = STYLE_DIM,
+		     });
+}
+
+/* Who waits, safe to show, so that its width can be told; returns that. */
+static int who_clean(struct strbuf *b, const struct page *p, const struct model *m,
+		     const struct wait *w)
+{
+	_cleanup_strbuf_ struct strbuf who = STRBUF_INIT;
+
+	who_add(&who, m, w->actor, w->thread);
+	clean_add(b, strbuf_str(&who), p->opts->utf8);
+	return clean_width(strbuf_str(b), b->len);
+}
+
+static void put_hop(struct page *p, const struct model *m, uint32_t index, int who_width)
+{
+	const uint32_t *chain = m->verdict.chain.at;
+	const struct wait *w = model_wait(m, chain[index]);
+	_cleanup_strbuf_ struct strbuf lead = STRBUF_INIT, text = STRBUF_INIT, since = STRBUF_INIT;
+	bool item = index > 0 && w->parent && w->parent == chain[index - 1];
+	int width = 0;
+
+	if (!item) {
+		width = who_clean(&lead, p, m, w);
+		duration_add(&since, w->since_ms);
+	}
+	for (; width < who_width; width++)
+		strbuf_addc(&lead, ' ');
+	strbuf_addf(&lead, "%7s  ", strbuf_str(&since));
+	add_wait(&text, m, w);
+	page_para(p, &(struct para){
+			     .label = index ? NULL : "chain",
+			     .margin = MARGIN,
+			     .lead = strbuf_str(&lead),
+			     .lead_style = STYLE_BOLD,
+			     .lead_width = who_width + 9,
+			     .text = strbuf_str(&text),
+			     .max_lines = p->opts->verbose ? 0 : 2,
+		     });
+}
+
+static void put_more(struct page *p, uint32_t count)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	strbuf_addf(&b, "%s and %u more (-v shows all)", p->opts->utf8 ? "\xe2\x80\xa6" : "...",
+		    count);
+	page_para(p,
+		  &(struct para){ .margin = MARGIN, .text = strbuf_str(&b), .style = STYLE_DIM });
+}
+
+static void put_chain(struct page *p, const struct model *m)
+{
+	const struct verdict *v = &m->verdict;
+	uint32_t count = v->chain.count;
+	bool fold = !p->opts->verbose && count > CHAIN_SHOWN;
+	int who_width = 0;
+
+	if (!count)
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		_cleanup_strbuf_ struct strbuf who = STRBUF_INIT;
+		int width = who_clean(&who, p, m, model_wait(m, v->chain.at[i]));
+
+		who_width = width > who_width ? width : who_width;
+	}
+	if (who_width > WHO_WIDTH)
+		who_width = WHO_WIDTH;
+	for (uint32_t i = 0; i < count; i++) {
+		if (fold && i == CHAIN_HEAD) {
+			put_more(p, count - CHAIN_SHOWN + 1);
+			i = count - (CHAIN_SHOWN - CHAIN_HEAD) + 1;
+		}
+		put_hop(p, m, i, who_width);
+	}
+	put_closing(p, m, who_width);
+}
+
+static void put_culprit(struct page *p, const struct model *m)
+{
+	const struct culprit *c = &m->verdict.culprit;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	if (!c->text && !c->actor)
+		return;
+	if (!c->text)
+		who_add(&b, m, c->actor, 0);
+	strbuf_adds(&b, model_str(m, c->text));
+	if (c->reason)
+		strbuf_addf(&b, " [%s]", model_str(m, c->reason));
+	page_para(p, &(struct para){
+			     .label = "culprit",
+			     .margin = MARGIN,
+			     .text = strbuf_str(&b),
+			     .style = STYLE_BOLD,
+			     .max_lines = p->opts->verbose ? 0 : 4,
+		     });
+}
+
+/* A list of sentences, folded unless -v. */
+struct list {
+	const char *label;
+	uint32_t count, shown;
+};
+
+static bool list_next(struct page *p, struct list *l, const char *text)
+{
+	if (!p->opts->verbose && l->shown == LIST_SHOWN && l->count > LIST_SHOWN + 1) {
+		put_more(p, l->count - l->shown);
+		return false;
+	}
+	page_para(p, &(struct para){
+			     .label = l->shown++ ? NULL : l->label,
+			     .margin = MARGIN,
+			     .text = text,
+			     .max_lines = p->opts->verbose ? 0 : 2,
+		     });
+	return true;
+}
+
+static void put_members(struct page *p, const struct model *m)
+{
+	const struct verdict *v = &m->verdict;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	/* With the chain above two are no news. */
+	if (v->members.count < 3)
+		return;
+	strbuf_addf(&b, "%u processes: ", v->members.count);
+	for (uint32_t i = 0; i < v->members.count; i++) {
+		strbuf_adds(&b, i ? ", " : "");
+		who_add(&b, m, v->members.at[i], 0);
+	}
+	page_para(p, &(struct para){
+			     .label = "members",
+			     .margin = MARGIN,
+			     .text = strbuf_str(&b),
+			     .max_lines = p->opts->verbose ? 0 : 1,
+		     });
+}
+
+static void put_sides(struct page *p, const struct model *m)
+{
+	struct list list = { .label = "also", .count = m->sides.count };
+
+	for (uint32_t i = 0; i < m->sides.count; i++) {
+		const struct side_verdict *s = &m->sides.at[i];
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+		if (s->condition)
+			strbuf_addf(&b, "%s: ", model_str(m, s->condition));
+		add_verdict(&b, s->kind, s->confidence);
+		strbuf_adds(&b, model_str(m, s->summary));
+		if (!list_next(p, &list, strbuf_str(&b)))
+			return;
+	}
+}
+
+static void put_findings(struct page *p, const struct model *m)
+{
+	struct list list = { .label = "findings", .count = m->findings.count };
+
+	for (uint32_t i = 0; i < m->findings.count; i++) {
+		const struct finding *f = &m->findings.at[i];
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+		strbuf_addf(&b, "%s: %s", model_str(m, f->kind), model_str(m, f->text));
+		if (f->effect)
+			strbuf_addf(&b, " (%s)", model_str(m, f->effect));
+		if (!list_next(p, &list, strbuf_str(&b)))
+			return;
+	}
+}
+
+/* Evidence that would change the answer comes first, then what could not be known at all. */
+static void put_unknown(struct page *p, const struct model *m)
+{
+	const struct verdict *v = &m->verdict;
+	_cleanup_free_ uint32_t *texts = xcalloc(v->missing.count + m->missing.count + 1u, 4);
+	struct list list = { .label = "unknown" };
+
+	for (uint32_t i = 0; i < v->missing.count; i++)
+		texts[list.count++] = v->missing.at[i];
+	for (uint32_t i = 0; i < m->missing.count; i++) {
+		bool told = false;
+
+		for (uint32_t k = 0; k < v->missing.count; k++)
+			told |= v->missing.at[k] == m->missing.at[i];
+		if (!told)
+			texts[list.count++] = m->missing.at[i];
+	}
+	for (uint32_t i = 0; i < list.count; i++)
+		if (!list_next(p, &list, model_str(m, texts[i])))
+			return;
+}
+
+static void put_caveats(struct page *p, const struct model *m)
+{
+	const struct verdict *v = &m->verdict;
+	struct list list = { .label = "provided", .count = v->caveats.count };
+
+	for (uint32_t i = 0; i < v->caveats.count; i++)
+		if (!list_next(p, &list, model_str(m, v->caveats.at[i])))
+			return;
+}
+
+static void render_why(const struct model *m, const struct view_opts *opts, struct strbuf *out)
+{
+	struct page p = { .out = out, .opts = opts };
+
+	put_sentence(&p, m);
+	put_source(&p, m);
+	page_gap(&p);
+	put_chain(&p, m);
+	put_members(&p, m);
+	put_culprit(&p, m);
+	put_sides(&p, m);
+	put_findings(&p, m);
+	put_caveats(&p, m);
+	put_unknown(&p, m);
+}
+
+static void render_brief(const struct model *m, const struct view_opts *opts, struct strbuf *out)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct page p = { .out = out, .opts = opts };
+
+	add_verdict(&b, m->verdict.kind, m->verdict.confidence);
+	page_text(&p, strbuf_str(&b), verdict_style(m->verdict.kind), 0);
+	page_text(&p, model_str(m, m->verdict.summary), STYLE_PLAIN, 0);
+	page_gap(&p);
+}
+
+const struct view view_why = { .name = "why", .render = render_why };
+const struct view view_brief = { .name = "brief", .render = render_brief };
