@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A really hung tree of ordinary programs, explained: what `make demo` runs.
 #
-# A shell waits for a pipeline. Its first command is a Python parent that starts seq with stdout=PIPE and
-# waits for its exit before it reads: the pipe is full after 64 KiB, seq can never end, the parent
-# never reads.
+# A shell waits for a pipeline. Its first command is a Python parent that starts seq with its stdout
+# in a pipe and waits for its exit before it reads: the pipe is full after 64 KiB, seq can never
+# end, the parent never reads.
 set -eu
 
 snag=${SNAG:-${BUILD:-$(dirname "$0")/../build}/snag}

@@ -252,18 +252,18 @@ static void schema_load(struct runner *r)
 			 "snag --json-schema, line %d: %s", error.line, error.text);
 }
 
+/* $SNAG, else the `snag` in the folder of this program. */
 static void snag_find(struct runner *r)
 {
 	const char *snag = getenv("SNAG");
+	char self[3072];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (snag) {
-		snprintf(r->snag, sizeof(r->snag), "%s", snag);
-		return;
-	}
-	ssize_t n = readlink("/proc/self/exe", r->snag, sizeof(r->snag) - sizeof("snag"));
-	r->snag[n > 0 ? n : 0] = '\0';
-	char *slash = strrchr(r->snag, '/');
-	strcpy(slash ? slash + 1 : r->snag, "snag");
+	self[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	snprintf(r->snag, sizeof(r->snag), "%s%s", snag ? snag : self, snag ? "" : "/snag");
 }
 
 static bool readers_choose(struct session *run, const char *only)

@@ -4,9 +4,13 @@
  */
 #include "scenario_harness.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char schema_text[] =
@@ -255,6 +259,39 @@ static bool stamps_move_and_rest(void)
 	       !proc_thread_stamp(pid, 0, &state, a, sizeof(a));
 }
 
+/* A stopped child, a grandchild whose parent is gone, one in a session of its own. */
+static void family_start(void)
+{
+	if (fork() == 0)
+		raise(SIGSTOP);
+	if (fork() == 0) {
+		if (fork() == 0) {
+			setsid();
+			pause();
+		}
+		_exit(0);
+	}
+}
+
+/* In a child, which becomes a subreaper as a case does: after the kill it has nobody left to wait
+ * for. */
+static bool kill_leaves_nothing(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pid_t one;
+
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		family_start();
+		bool some = proc_children(getpid(), &one, 1) == 1;
+		bool ended = proc_kill_descendants(NULL, 0);
+		_exit(some && ended && waitpid(-1, NULL, 0) < 0 && errno == ECHILD ? 0 : 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -265,6 +302,7 @@ static const struct {
 	{ "compare_yes", compare_says_yes },
 	{ "compare_no", compare_says_no },
 	{ "stamps", stamps_move_and_rest },
+	{ "kill_leaves_nothing", kill_leaves_nothing },
 };
 
 bool self_test_run(size_t index)

@@ -51,9 +51,8 @@ static void init_main(void *arg)
 	_exit(0);
 }
 
-SCENARIO(
-	pidns_init_exit, .needs = "root,pidns",
-	.what = "a namespace's init cannot end: its member has a parent outside that never reaps")
+SCENARIO(pidns_init_exit, .needs = "root,pidns",
+	 .what = "a namespace's init cannot end: its member has a parent outside that never reaps")
 {
 	struct stage *stage = shared_page();
 	pid_t outside = spawn_child(enter, stage);
