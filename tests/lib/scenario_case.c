@@ -27,6 +27,11 @@ enum { SETTLED_POLLS = 4, MAX_WORDS = 32 };
 
 static const uint64_t settle_limit_ns = 10000000000ull;
 
+/* Run-time stamps of the threads that the truth names, in its order. */
+struct stamps {
+	char last[TRUTH_MAX][96];
+};
+
 struct scenario_case {
 	const struct scenario *s;
 	const struct runner *r;
@@ -35,7 +40,8 @@ struct scenario_case {
 	char log[160], capture[160];
 	struct strbuf why;		       /* differences so far */
 	struct strbuf signature[READER_COUNT]; /* of the last answer of each reader */
-	json_t *answer[READER_COUNT];	       /* the last one, for the report */
+	struct stamps settled;
+	json_t *answer[READER_COUNT]; /* the last one, for the report */
 };
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct scenario_case *c, const char *format,
@@ -118,10 +124,6 @@ static bool await_ready(struct scenario_case *c)
 /* ---- settling: every thread that the truth names is blocked, its stamp unchanged over several
  * polls ---- */
 
-struct stamps {
-	char last[TRUTH_MAX][96];
-};
-
 static bool poll_stamps(struct scenario_case *c, struct stamps *s, struct strbuf *unsettled)
 {
 	bool equal = true;
@@ -145,15 +147,25 @@ static bool await_settled(struct scenario_case *c)
 {
 	uint64_t end = now_ns() + settle_limit_ns;
 	_cleanup_strbuf_ struct strbuf unsettled = STRBUF_INIT;
-	struct stamps stamps = { .last = { "" } };
 
 	for (int equal = 0; equal < SETTLED_POLLS;) {
-		equal = poll_stamps(c, &stamps, &unsettled) ? equal + 1 : 0;
+		equal = poll_stamps(c, &c->settled, &unsettled) ? equal + 1 : 0;
 		if (now_ns() > end)
 			return fail(c, "not blocked within 10 s:%s", strbuf_str(&unsettled));
 		poll_pause();
 	}
 	return true;
+}
+
+/* snag looks and never touches: no thread that was blocked has run since, not even for a signal or
+ * an EINTR. */
+static bool check_undisturbed(struct scenario_case *c)
+{
+	_cleanup_strbuf_ struct strbuf ran = STRBUF_INIT;
+
+	if (c->s->moving || poll_stamps(c, &c->settled, &ran))
+		return true;
+	return fail(c, "somebody ran while snag looked:%s", strbuf_str(&ran));
 }
 
 /* ---- asking snag ---- */
@@ -483,7 +495,8 @@ int case_run(const struct scenario *s, const struct runner *r)
 	c.patient = fork();
 	if (c.patient == 0)
 		patient_start(&c);
-	bool ok = c.patient > 0 && await_ready(&c) && await_settled(&c) && ask_everything(&c);
+	bool ok = c.patient > 0 && await_ready(&c) && await_settled(&c) && ask_everything(&c) &&
+		  check_undisturbed(&c);
 	case_end(&c);
 	ok &= c.why.len == 0;
 	case_report(&c);
