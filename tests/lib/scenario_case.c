@@ -331,6 +331,22 @@ static bool check_status(struct scenario_case *c, enum reader reader)
 		    command.status, strbuf_str(&command.err));
 }
 
+/* Are these words in the text, however it is wrapped, and whatever their case? */
+static bool text_says(const char *printed, const char *words)
+{
+	_cleanup_free_ char *flat = strdup(printed);
+	char *to = flat;
+
+	for (const char *from = flat; *from; from++) {
+		char c = *from == '\n' || *from == '\t' ? ' ' : *from;
+
+		if (c != ' ' || (to > flat && to[-1] != ' '))
+			*to++ = c;
+	}
+	*to = '\0';
+	return strcasestr(flat, words) != NULL;
+}
+
 /* What a person gets: there, without colour in a pipe, and with the words that the truth asks for.
  */
 static bool check_text(struct scenario_case *c, enum reader reader)
@@ -349,7 +365,7 @@ static bool check_text(struct scenario_case *c, enum reader reader)
 	if (strchr(out, '\033'))
 		ok = fail(c, "snag why prints colour into a pipe");
 	for (size_t i = 0; i < truth_count(&c->truth->n_says); i++)
-		if (!strstr(out, c->truth->says[i].words))
+		if (!text_says(out, c->truth->says[i].words))
 			ok = fail(c, "snag why does not say \"%s\"", c->truth->says[i].words);
 	if (c->r->verbose)
 		printf("--- snag why %s\n%s", target, out);
