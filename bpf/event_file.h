@@ -50,7 +50,7 @@ struct ev_pipe {
 	__u32 used, slots;	   /* ring buffers filled, of how many may be */
 	__u32 r_counter, w_counter; /* opens ever, which a blocking open(FIFO) waits for */
 	__u32 bytes;		   /* in the ring, 0xffffffff not counted */
-	__u32 readers_waiting;	   /* 1: somebody sleeps in read or polls, 2: in write */
+	__u32 sleepers;		   /* bits: 1 somebody sleeps or polls to read, 2 to write */
 };
 
 struct ev_timerfd {

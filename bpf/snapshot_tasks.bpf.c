@@ -32,16 +32,6 @@ enum {
 	MAX_UNDO = 64,
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __s32);
-	__type(value, __u8);
-} targets SEC(".maps");
-
-__u32 only_targets; /* set by the collector: look only at the tgids in `targets` */
-
 static struct ev_stamp stamp;
 static struct ev_task rec;
 static struct ev_process proc;
@@ -51,23 +41,13 @@ static __u64 actions[64][4];
 /* Where a walk is. Not on the stack: there the verifier would follow each step with other numbers. */
 static void *chain_head, *chain_at;
 
-static __always_inline bool wanted(struct task_struct *task)
-{
-	__s32 tgid;
-
-	own_ns_find();
-	if (!only_targets)
-		return true;
-	tgid = pid_nr(peek(task, group_leader, thread_pid));
-	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
-}
-
 SEC("iter/task") int stamps(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 
-	if (!task || !wanted(task))
+	if (!task)
 		return 0;
+	own_ns_find();
 	stamp.head.size = sizeof(stamp);
 	stamp.head.kind = EV_STAMP;
 	stamp.tgid = pid_nr(peek(task, group_leader, thread_pid));
@@ -471,8 +451,9 @@ SEC("iter/task") int tasks(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct seq_file *seq = ctx->meta->seq;
 
-	if (!task || !wanted(task))
+	if (!task)
 		return 0;
+	own_ns_find();
 	rec.head.size = sizeof(rec);
 	rec.head.kind = EV_TASK;
 	rec.head.flags = 0;

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * snapshot_files.bpf.c - every descriptor that something may wait on, of every process, with what is behind it.
+ *
+ * What belongs to a file (epoll items, queued descriptors, its socket) comes before its EV_FILE. Other records
+ * are built in static memory: one reader runs this program, one thread at a time.
+ */
+#include <bpf/bpf_endian.h>
+
+#include "items.bpf.h"
+#include "sockets.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum {
+	HRTIMER_ENQUEUED = 1,
+	CLOCK_REALTIME_ALARM = 8,
+	CLOCK_BOOTTIME_ALARM = 9,
+	PTY_MASTER_MAJOR = 128, /* to 135: Documentation/admin-guide/devices.txt */
+	PTY_SLAVE_MAJOR = 136,
+	BSD_PTY_MASTER_MAJOR = 2,
+	MAX_BUFFERS = 64,
+	FUSE_DEV_FLAGS = 7, /* small numbers in place of a pointer: not mounted yet */
+};
+
+__u64 rest_ref;	       /* set by the collector: look only at this file */
+__u32 pidfd_by_inode;  /* learned by the collector: a pidfd's struct pid hangs on the inode (since 6.9) */
+
+static struct ev_file rec;
+
+/* ---- payloads ---------------------------------------------------------------------------------------- */
+
+static struct pipe_buffer *buffers;
+static __u32 buffer_at, buffer_mask;
+
+static int buffer_step(__u32 i, void *state __attribute__((unused)))
+{
+	struct pipe_buffer *b;
+
+	if (i >= rec.pipe.used)
+		return 1;
+	b = (void *)buffers + (__u64)((buffer_at + i) & buffer_mask) *
+				      bpf_core_type_size(struct pipe_buffer);
+	rec.pipe.bytes += peek(b, len);
+	return 0;
+}
+
+static __always_inline bool sleepers(struct wait_queue_head *queue)
+{
+	struct list_head *first = peek(queue, head.next);
+
+	return first && (void *)first !=
+				(void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
+}
+
+static __always_inline void pipe_fill(struct inode *inode)
+{
+	struct pipe_inode_info *p = peek(inode, i_pipe);
+
+	if (!p)
+		return;
+	rec.pipe.readers = peek(p, readers);
+	rec.pipe.writers = peek(p, writers);
+	rec.pipe.r_counter = peek(p, r_counter);
+	rec.pipe.w_counter = peek(p, w_counter);
+	rec.pipe.slots = peek(p, max_usage);
+	buffer_at = peek(p, tail);
+	rec.pipe.used = peek(p, head) - buffer_at;
+	if (sleepers((void *)p + bpf_core_field_offset(struct pipe_inode_info, rd_wait)))
+		rec.pipe.sleepers |= 1;
+	if (sleepers((void *)p + bpf_core_field_offset(struct pipe_inode_info, wr_wait)))
+		rec.pipe.sleepers |= 2;
+	if (rec.pipe.used > MAX_BUFFERS) {
+		rec.pipe.bytes = ~0U;
+	} else if (rec.pipe.used) {
+		buffers = peek(p, bufs);
+		buffer_mask = peek(p, ring_size) - 1;
+		walk(MAX_BUFFERS, buffer_step, NULL);
+	}
+}
+
+static __always_inline void timerfd_fill(struct timerfd_ctx *t)
+{
+	struct hrtimer *timer;
+
+	rec.timerfd.clockid = peek(t, clockid);
+	rec.timerfd.interval_ns = peek(t, tintv);
+	rec.timerfd.ticks = peek(t, ticks);
+	if (rec.timerfd.clockid == CLOCK_REALTIME_ALARM ||
+	    rec.timerfd.clockid == CLOCK_BOOTTIME_ALARM) {
+		timer = (void *)t + bpf_core_field_offset(struct timerfd_ctx, t.alarm.timer);
+		rec.timerfd.armed = peek(t, t.alarm.state) & HRTIMER_ENQUEUED;
+	} else {
+		timer = (void *)t + bpf_core_field_offset(struct timerfd_ctx, t.tmr);
+		rec.timerfd.armed = peek(timer, state) & HRTIMER_ENQUEUED;
+	}
+	if (rec.timerfd.armed)
+		rec.timerfd.left_ns = hrtimer_left(timer);
+}
+
+/* fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our own. */
+static __always_inline void pidfd_fill(struct file *file, struct inode *inode)
+{
+	struct task_struct *me = (void *)bpf_get_current_task();
+	struct pid *own = peek(me, group_leader, thread_pid);
+	struct pid *by_file = peek(file, private_data);
+	struct pid *by_inode = peek(inode, i_private);
+	struct pid *pid = pidfd_by_inode ? by_inode : by_file;
+
+	rec.pidfd.private_is_pid = by_file == own;
+	rec.pidfd.inode_is_pid = by_inode == own;
+	rec.pidfd.tgid = pid && peek(pid, tasks[0].first) ? pid_nr(pid) : -1;
+}
+
+static __always_inline void tty_fill(struct file *file)
+{
+	struct tty_file_private *private = peek(file, private_data);
+	struct tty_struct *tty = peek(private, tty);
+
+	rec.tty.tty_ref = (__u64)tty;
+	rec.tty.link_ref = (__u64)peek(tty, link);
+	rec.tty.index = peek(tty, index);
+	rec.tty.major = peek(tty, driver, major);
+	rec.tty.minor = peek(tty, driver, minor_start) + rec.tty.index;
+	rec.tty.pgrp = pid_nr(peek(tty, ctrl.pgrp));
+	rec.tty.session = pid_nr(peek(tty, ctrl.session));
+	rec.tty.stopped = peek(tty, flow.stopped);
+	if ((rec.tty.major >= PTY_MASTER_MAJOR && rec.tty.major < PTY_SLAVE_MAJOR) ||
+	    rec.tty.major == BSD_PTY_MASTER_MAJOR)
+		rec.head.flags |= EV_FILE_MASTER;
+}
+
+static __always_inline void fuse_fill(struct fuse_dev *dev)
+{
+	struct fuse_conn *fc;
+
+	if (!bpf_core_type_exists(struct fuse_dev) || (__u64)dev <= FUSE_DEV_FLAGS)
+		return;
+	fc = peek(dev, fc);
+	if (!fc)
+		return;
+	rec.fuse.dev = peek(fc, dev);
+	rec.fuse.waiting = peek(fc, num_waiting.counter);
+}
+
+static __always_inline void mqueue_fill(struct inode *inode)
+{
+	struct mqueue_inode_info *q = holder_of(inode, mqueue_inode_info, vfs_inode);
+
+	if (!bpf_core_type_exists(struct mqueue_inode_info))
+		return;
+	rec.mqueue.messages = peek(q, attr.mq_curmsgs);
+	rec.mqueue.limit = peek(q, attr.mq_maxmsg);
+}
+
+static __always_inline void uring_fill(struct io_ring_ctx *ring)
+{
+	struct list_head *timeouts =
+		(void *)ring + bpf_core_field_offset(struct io_ring_ctx, timeout_list);
+
+	rec.uring.timeouts = list_next(timeouts) != timeouts;
+	if (bpf_core_field_exists(ring->waitid_list))
+		rec.uring.waitids = peek(ring, waitid_list.first) != NULL;
+	if (bpf_core_field_exists(ring->futex_list))
+		rec.uring.futexes = peek(ring, futex_list.first) != NULL;
+}
+
+static __always_inline void uffd_fill(struct userfaultfd_ctx *u)
+{
+	if (!bpf_core_type_exists(struct userfaultfd_ctx))
+		return;
+	rec.uffd.mm_ref = (__u64)peek(u, mm);
+	rec.uffd.pending =
+		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx,
+							   fault_pending_wqh)) ||
+		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx, fault_wqh));
+}
+
+/* Anonymous inodes; may write records of their own. */
+static __always_inline void anon_fill(struct file *file, struct inode *inode, struct seq_file *seq)
+{
+	void *private = peek(file, private_data);
+
+	switch (rec.it.class) {
+	case EV_CLASS_EVENTFD:
+		rec.eventfd.count = peek((struct eventfd_ctx *)private, count);
+		rec.eventfd.flags = peek((struct eventfd_ctx *)private, flags);
+		break;
+	case EV_CLASS_TIMERFD:
+		timerfd_fill(private);
+		break;
+	case EV_CLASS_SIGNALFD: /* the context keeps what is not wanted (fs/signalfd.c) */
+		rec.sigmask = ~peek((struct signalfd_ctx *)private, sigmask.sig[0]);
+		break;
+	case EV_CLASS_EPOLL:
+		epoll_items(file, seq);
+		break;
+	case EV_CLASS_PIDFD:
+		pidfd_fill(file, inode);
+		break;
+	case EV_CLASS_USERFAULTFD:
+		uffd_fill(private);
+		break;
+	case EV_CLASS_IO_URING:
+		uring_fill(private);
+		uring_requests(file, seq);
+		break;
+	case EV_CLASS_ANON:
+		bpf_probe_read_kernel_str(rec.name, sizeof(rec.name),
+					  peek(file, f_path.dentry, d_name.name));
+	}
+}
+
+static __always_inline void payload_fill(struct file *file, struct inode *inode,
+					 struct seq_file *seq)
+{
+	__builtin_memset(rec.name, 0, sizeof(rec.name));
+	switch (rec.it.class) {
+	case EV_CLASS_PIPE:
+		pipe_fill(inode);
+		break;
+	case EV_CLASS_SOCKET:
+		sock_write(file, seq);
+		break;
+	case EV_CLASS_TTY:
+		tty_fill(file);
+		break;
+	case EV_CLASS_FUSE_DEV:
+		fuse_fill(peek(file, private_data));
+		break;
+	case EV_CLASS_MQUEUE:
+		mqueue_fill(inode);
+		break;
+	default:
+		anon_fill(file, inode, seq);
+	}
+}
+
+/* ---- the pass ---------------------------------------------------------------------------------------- */
+
+/* Plain files are told when they are 0, 1 or 2, may be locked, or when whoever reads them may wait for ever. */
+static __always_inline bool worth_it(struct inode *inode, __u32 fd)
+{
+	rec.head.flags = peek(inode, i_flctx) ? EV_FILE_LOCKS : 0;
+	switch (rec.it.class) {
+	case EV_CLASS_REGULAR:
+	case EV_CLASS_DIRECTORY:
+		return fd <= 2 || rec.head.flags || rec.magic == FUSE_SUPER_MAGIC ||
+		       rec.magic == NFS_SUPER_MAGIC;
+	case EV_CLASS_DEVICE:
+		return fd <= 2 || rec.head.flags || rec.rdev >> 20 != MEM_MAJOR;
+	default:
+		return true;
+	}
+}
+
+SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct inode *inode;
+
+	if (!task || !file || (file->f_mode & FMODE_PATH))
+		return 0;
+	if (rest_ref && rest_ref != (__u64)file)
+		return 0;
+	own_ns_find();
+	inode = peek(file, f_inode);
+	rec.i_mode = peek(inode, i_mode);
+	rec.rdev = peek(inode, i_rdev);
+	rec.magic = peek(inode, i_sb, s_magic);
+	rec.f_op_ref = (__u64)peek(file, f_op);
+	rec.it.class = class_of(rec.f_op_ref, rec.i_mode, rec.magic);
+	if (!worth_it(inode, ctx->fd))
+		return 0;
+	room = ROOM_BYTES;
+	cut = 0;
+	rec.head.size = sizeof(rec);
+	rec.head.kind = EV_FILE;
+	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
+	rec.tid = pid_nr(peek(task, thread_pid));
+	rec.fd = ctx->fd;
+	rec.f_flags = file->f_flags;
+	rec.files_ref = (__u64)peek(task, files);
+	target_fill(&rec.it, file);
+	payload_fill(file, inode, seq);
+	rec.head.flags |= cut;
+	bpf_seq_write(seq, &rec, sizeof(rec));
+	return 0;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * targets.bpf.h - what an open file is, and the room that its records have.
+ */
+#pragma once
+
+#include "kernel_file.bpf.h"
+#include "walk.bpf.h"
+
+#include "event.h"
+
+/* include/uapi/linux/stat.h, magic.h; include/linux/fs.h */
+enum {
+	S_IFMT = 0170000,
+	S_IFSOCK = 0140000,
+	S_IFREG = 0100000,
+	S_IFBLK = 0060000,
+	S_IFDIR = 0040000,
+	S_IFCHR = 0020000,
+	S_IFIFO = 0010000,
+	FMODE_PATH = 0x4000,
+	MEM_MAJOR = 1,
+	ANON_INODE_FS_MAGIC = 0x09041934,
+	PID_FS_MAGIC = 0x50494446,
+	MQUEUE_MAGIC = 0x19800202,
+	FUSE_SUPER_MAGIC = 0x65735546,
+	NFS_SUPER_MAGIC = 0x6969,
+};
+
+/* f_op -> enum ev_class, learned by the collector from files of its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u64);
+	__type(value, __u32);
+} ops SEC(".maps");
+
+/*
+ * A pass of a bpf iterator fails for good when one object writes more than 8 pages (kernel/bpf/bpf_iter.c,
+ * bpf_seq_read()). Whatever would not fit is left out and the file is marked EV_FILE_CUT.
+ */
+enum { ROOM_BYTES = 30000 };
+
+/* Not static: clang would shrink a variable of two values to one byte, and then its BTF is wrong. */
+__u32 room, cut;
+
+static __always_inline bool take_room(__u32 bytes)
+{
+	if (room < bytes) {
+		cut = EV_FILE_CUT;
+		return false;
+	}
+	room -= bytes;
+	return true;
+}
+
+static __always_inline __u32 class_of_op(__u64 op)
+{
+	__u32 *class = bpf_map_lookup_elem(&ops, &op);
+
+	return class ? *class : EV_CLASS_NONE;
+}
+
+/* The class of a file without regard to whether it is worth a record. */
+static __noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
+{
+	__u32 class;
+
+	switch (mode & S_IFMT) {
+	case S_IFIFO:
+		return EV_CLASS_PIPE;
+	case S_IFSOCK:
+		return EV_CLASS_SOCKET;
+	case S_IFDIR:
+		return EV_CLASS_DIRECTORY;
+	case S_IFBLK:
+		return EV_CLASS_DEVICE;
+	case S_IFREG: /* anonymous inodes too, since 6.16 */
+		if (magic == MQUEUE_MAGIC)
+			return EV_CLASS_MQUEUE;
+		if (magic != ANON_INODE_FS_MAGIC && magic != PID_FS_MAGIC)
+			return EV_CLASS_REGULAR;
+	}
+	class = class_of_op(op);
+	if (class)
+		return class;
+	return (mode & S_IFMT) == S_IFCHR ? EV_CLASS_DEVICE : EV_CLASS_ANON;
+}
+
+/* Fill `t` from `file`, which may lie in memory that is gone: then class is EV_CLASS_NONE. */
+static __noinline int target_fill(struct ev_target *t, struct file *file)
+{
+	struct inode *inode = peek(file, f_inode);
+	struct super_block *sb = peek(inode, i_sb);
+	struct eventfd_ctx *ctx;
+
+	if (!t)
+		return 0;
+	t->file_ref = (__u64)file;
+	t->ino = peek(inode, i_ino);
+	t->dev = peek(sb, s_dev);
+	t->mode = peek(file, f_mode) & 3;
+	t->id = 0;
+	t->class = EV_CLASS_NONE;
+	if (!sb)
+		return 0;
+	t->class = class_of((__u64)peek(file, f_op), peek(inode, i_mode), peek(sb, s_magic));
+	if (t->class == EV_CLASS_EVENTFD) {
+		ctx = peek(file, private_data);
+		t->id = peek(ctx, id);
+	}
+	return 0;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/probe.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "probe/kernel_types.h"
+#include "probe/specimens.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "snapshot_files.skel.h"
+#include "snapshot_tasks.skel.h"
+
+enum {
+	/* The kernel hands out at most 8 pages at a time, this is never too small for a record. */
+	CHUNK_BYTES = 256 << 10,
+	MAX_RETRIES = 1000,
+};
+
+static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
+
+struct probe {
+	struct kernel_types *types;
+	struct snapshot_tasks_bpf *tasks;
+	struct snapshot_files_bpf *files; /* NULL until it is needed */
+	char *chunk;
+	uint32_t hz;
+	struct strbuf unlearned;
+	struct probe_costs costs;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- loading ----------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
+							    const char *fmt, va_list ap)
+{
+	char line[1024];
+	int n;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return n;
+}
+
+/*
+ * libbpf would read all types of the kernel, to find the one function that an iterator hooks: some 10 ms. We know
+ * its id. A program that says to attach to another program, by descriptor, keeps libbpf from searching: load()
+ * passes the id as that descriptor, and this, called right before the kernel sees it, puts it where it belongs.
+ */
+static int tell_hook(struct bpf_program *prog __attribute__((unused)),
+		     struct bpf_prog_load_opts *opts, long cookie __attribute__((unused)))
+{
+	opts->attach_btf_id = opts->attach_prog_fd;
+	opts->attach_prog_fd = 0;
+	return 0;
+}
+
+/*
+ * libbpf keeps handlers for the whole process, and unregistering the last one frees it twice (1.1, realloc to
+ * zero bytes): it is registered once and stays.
+ */
+static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
+
+static void register_hooks(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = tell_hook);
+	int rc = libbpf_register_prog_handler("iter/", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, &opts);
+
+	if (rc < 0)
+		log_debug("libbpf takes no handler: error %d", rc); /* then loading fails, and says so */
+}
+
+static int load(const struct probe *p, struct bpf_object *object, struct snag_error *err)
+{
+	struct bpf_program *prog;
+	uint64_t start = now_ns();
+	int rc;
+
+	bpf_object__for_each_program(prog, object) {
+		const char *target = strchr(bpf_program__section_name(prog), '/') + 1;
+		uint32_t id = kernel_types_iterator(p->types, target);
+
+		if (!id)
+			return error_set(err, -EOPNOTSUPP, "this kernel has no iterator over %s",
+					 target);
+		rc = bpf_program__set_attach_target(prog, id, NULL);
+		if (rc < 0)
+			return error_set(err, rc, "%s: %m", bpf_program__name(prog));
+	}
+	rc = bpf_object__load(object);
+	if (rc < 0)
+		return error_set(err, rc, "the kernel refuses %s after %.1f ms: %m",
+				 bpf_object__name(object), (now_ns() - start) / 1e6);
+	return 0;
+}
+
+/* The types of both objects are read at once, though one may never be loaded: reading is what takes time. */
+static int read_types(struct probe *p, struct snag_error *err)
+{
+	struct snapshot_tasks_bpf *tasks = snapshot_tasks_bpf__open();
+	struct snapshot_files_bpf *files = snapshot_files_bpf__open();
+	uint64_t start = now_ns();
+	int rc;
+
+	p->types = kernel_types_new();
+	if (tasks && files) {
+		kernel_types_want(p->types, bpf_object__btf(tasks->obj));
+		kernel_types_want(p->types, bpf_object__btf(files->obj));
+		rc = kernel_types_read(p->types, kernel_btf, err);
+	} else {
+		rc = error_set(err, -errno, "opening our own BPF objects: %m");
+	}
+	snapshot_tasks_bpf__destroy(tasks);
+	snapshot_files_bpf__destroy(files);
+	p->costs.types_ns = now_ns() - start;
+	return rc;
+}
+
+static int load_tasks(struct probe *p, struct snag_error *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
+	uint64_t start = now_ns();
+	int rc;
+
+	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
+	if (p->tasks)
+		rc = load(p, p->tasks->obj, err);
+	else
+		rc = error_set(err, -errno, "opening snapshot_tasks: %m");
+	p->costs.load_ns += now_ns() - start;
+	return rc;
+}
+
+static int load_files(struct probe *p, struct snag_error *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
+	uint64_t start = now_ns();
+	int rc;
+
+	p->files = snapshot_files_bpf__open_opts(&opts);
+	if (p->files)
+		rc = load(p, p->files->obj, err);
+	else
+		rc = error_set(err, -errno, "opening snapshot_files: %m");
+	p->costs.load_ns += now_ns() - start;
+	return rc;
+}
+
+int probe_open(struct probe **ret, struct snag_error *err)
+{
+	_cleanup_probe_ struct probe *p = xcalloc(1, sizeof(*p));
+	int rc;
+
+	pthread_once(&hooks_once, register_hooks);
+	libbpf_set_print(log_libbpf);
+	p->chunk = xcalloc(1, CHUNK_BYTES);
+	rc = read_types(p, err);
+	if (rc < 0)
+		return rc;
+	rc = load_tasks(p, err);
+	if (rc < 0)
+		return rc;
+	*ret = steal(p);
+	return 0;
+}
+
+void probe_free(struct probe *p)
+{
+	if (!p)
+		return;
+	snapshot_tasks_bpf__destroy(p->tasks);
+	snapshot_files_bpf__destroy(p->files);
+	kernel_types_free(p->types);
+	strbuf_release(&p->unlearned);
+	free(p->chunk);
+	free(p);
+}
+
+/* ---- a pass ------------------------------------------------------------------------------------------ */
+
+static size_t smallest(uint16_t kind)
+{
+	switch (kind) {
+	case EV_STAMP:
+		return sizeof(struct ev_stamp);
+	case EV_PROCESS:
+		return sizeof(struct ev_process);
+	case EV_TASK:
+		return sizeof(struct ev_task);
+	case EV_UNDO:
+		return sizeof(struct ev_undo);
+	case EV_FILE:
+		return sizeof(struct ev_file);
+	case EV_SOCK:
+		return sizeof(struct ev_sock);
+	case EV_SOCK_PATH:
+		return sizeof(struct ev_sock_path);
+	case EV_EPITEM:
+		return sizeof(struct ev_epitem);
+	case EV_URING:
+		return sizeof(struct ev_uring);
+	case EV_INFLIGHT:
+		return sizeof(struct ev_inflight);
+	default:
+		return sizeof(struct ev_head);
+	}
+}
+
+/* Hand on the whole records of `have` bytes; *used says how many bytes those were. */
+static int deliver(struct probe *p, const struct probe_sink *sink, size_t have, size_t *used)
+{
+	size_t at = 0;
+
+	while (have - at >= sizeof(struct ev_head)) {
+		const struct ev_head *head = (const void *)(p->chunk + at);
+
+		if (head->size < smallest(head->kind) || head->size % 8 || head->size > CHUNK_BYTES)
+			return -EBADMSG;
+		if (head->size > have - at)
+			break;
+		sink->record(head, sink->arg);
+		p->costs.pass_records++;
+		at += head->size;
+	}
+	*used = at;
+	return 0;
+}
+
+static int drain(struct probe *p, int iter, const struct probe_sink *sink, struct snag_error *err)
+{
+	size_t have = 0, used;
+	int retries = 0;
+
+	for (;;) {
+		ssize_t got = read(iter, p->chunk + have, CHUNK_BYTES - have);
+
+		/* EAGAIN: a million objects without a record; the next read goes on behind them. */
+		if (got < 0 && (errno == EINTR || errno == EAGAIN) && retries++ < MAX_RETRIES)
+			continue;
+		if (got < 0)
+			return error_set(err, -errno, "reading records: %m");
+		if (got == 0)
+			break;
+		p->costs.pass_bytes += got;
+		have += got;
+		if (deliver(p, sink, have, &used) < 0)
+			return error_set(err, -EBADMSG, "the kernel side wrote a broken record");
+		memmove(p->chunk, p->chunk + used, have - used);
+		have -= used;
+	}
+	if (have)
+		return error_set(err, -EBADMSG, "the kernel side wrote half a record");
+	return 0;
+}
+
+/* With `tgid`, iterate over that process only, where the kernel can (6.1); the programs filter in any case. */
+static int run(struct probe *p, const struct bpf_program *prog, int32_t tgid,
+	       const struct probe_sink *sink, struct snag_error *err)
+{
+	union bpf_iter_link_info info = { .task.pid = tgid };
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
+	_cleanup_close_ int link = -1;
+	_cleanup_close_ int iter = -1;
+	uint64_t start = now_ns();
+	int rc;
+
+	p->costs.pass_bytes = p->costs.pass_records = 0;
+	if (tgid)
+		link = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_ITER, &opts);
+	if (link < 0)
+		link = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_ITER, NULL);
+	if (link < 0)
+		return error_set(err, link, "attaching iterator %s: %m", bpf_program__name(prog));
+	iter = bpf_iter_create(link);
+	if (iter < 0)
+		return error_set(err, iter, "starting iterator %s: %m", bpf_program__name(prog));
+	rc = drain(p, iter, sink, err);
+	p->costs.pass_ns = now_ns() - start;
+	return rc < 0 ? error_at(err, rc, "pass %s", bpf_program__name(prog)) : 0;
+}
+
+/* ---- learning from specimens -------------------------------------------------------------------------- */
+
+struct lesson {
+	struct probe *p;
+	const struct specimens *s;
+	uint32_t learned; /* a bit for each specimen */
+	uint64_t sock_ino;
+};
+
+static void learn_file(struct lesson *l, const struct ev_file *f)
+{
+	int ops = bpf_map__fd(l->p->files->maps.ops);
+
+	if (f->fd == l->s->sock)
+		l->sock_ino = f->it.ino;
+	for (uint32_t i = 0; i < l->s->count; i++) {
+		const struct specimen *one = &l->s->at[i];
+
+		if (one->fd != f->fd)
+			continue;
+		if (bpf_map_update_elem(ops, &f->f_op_ref, &one->class, BPF_ANY) == 0)
+			l->learned |= 1U << i;
+	}
+}
+
+static void on_specimen(const struct ev_head *head, void *arg)
+{
+	struct lesson *l = arg;
+	const struct ev_sock *k = (const void *)head;
+	const struct ev_file *f = (const void *)head;
+
+	if (head->kind == EV_SOCK && k->ino && k->rcvtimeo > 0 && k->rcvtimeo <= 100000)
+		l->p->hz = k->rcvtimeo; /* of the only socket here that has a timeout of one second */
+	if (head->kind == EV_FILE && f->tgid == getpid())
+		learn_file(l, f);
+}
+
+/* The second look, with the classes known: where does a pidfd keep its pid? */
+static void on_pidfd(const struct ev_head *head, void *arg)
+{
+	const struct ev_file *f = (const void *)head;
+	struct probe *p = arg;
+
+	if (head->kind == EV_FILE && f->it.class == EV_CLASS_PIDFD && f->pidfd.inode_is_pid)
+		p->files->bss->pidfd_by_inode = 1;
+}
+
+static int learn(struct probe *p, struct snag_error *err)
+{
+	struct specimens specimens;
+	struct lesson l = { .p = p, .s = &specimens };
+	uint64_t start = now_ns();
+	int rc;
+
+	specimens_open(&specimens);
+	rc = run(p, p->files->progs.files, getpid(), &(struct probe_sink){ on_specimen, &l }, err);
+	if (rc == 0)
+		rc = run(p, p->files->progs.files, getpid(), &(struct probe_sink){ on_pidfd, p },
+			 err);
+	for (uint32_t i = 0; rc == 0 && i < specimens.count; i++)
+		if (!(l.learned & 1U << i))
+			strbuf_addf(&p->unlearned, "%s%s", p->unlearned.len ? ", " : "",
+				    specimens.at[i].name);
+	specimens_close(&specimens);
+	p->costs.specimens_ns = now_ns() - start;
+	return rc;
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------ */
+
+static int need_files(struct probe *p, struct snag_error *err)
+{
+	int rc;
+
+	if (p->files)
+		return 0;
+	rc = load_files(p, err);
+	if (rc == 0)
+		rc = learn(p, err);
+	if (rc < 0) {
+		snapshot_files_bpf__destroy(p->files);
+		p->files = NULL;
+	}
+	return rc;
+}
+
+int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *sink,
+	      struct snag_error *err)
+{
+	int rc;
+
+	if (pass == PROBE_STAMPS)
+		return run(p, p->tasks->progs.stamps, 0, sink, err);
+	if (pass == PROBE_TASKS)
+		return run(p, p->tasks->progs.tasks, 0, sink, err);
+	rc = need_files(p, err);
+	return rc < 0 ? rc : run(p, p->files->progs.files, 0, sink, err);
+}
+
+int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct probe_sink *sink,
+		   struct snag_error *err)
+{
+	int rc = need_files(p, err);
+
+	if (rc < 0)
+		return rc;
+	p->files->bss->rest_ref = rest->file_ref;
+	p->files->bss->rest_skip = rest->skip;
+	rc = run(p, p->files->progs.files, rest->tgid, sink, err);
+	p->files->bss->rest_ref = 0;
+	p->files->bss->rest_skip = 0;
+	return rc;
+}
+
+uint32_t probe_hz(const struct probe *p)
+{
+	return p->hz;
+}
+
+const char *probe_unlearned(const struct probe *p)
+{
+	return strbuf_str(&p->unlearned);
+}
+
+struct probe_costs probe_costs(const struct probe *p)
+{
+	return p->costs;
+}
