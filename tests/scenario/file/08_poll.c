@@ -163,3 +163,18 @@ SCENARIO(poll_two_threads, .what = "two threads poll different descriptors")
 	truth_one(&d, "deadlock");
 	poll(&p, 1, -1);
 }
+
+/* It wakes ten times a second, finds nothing and goes back: the time-outs are no progress. */
+SCENARIO(poll_loop, .what = "a loop of short polls on a pipe that can never have input",
+	 .moving = true)
+{
+	struct dead_pipes d = pipes_of_dead();
+	struct pollfd p = { .fd = d.in, .events = POLLIN };
+
+	truth_verdict("deadlock", NULL);
+	truth_verdict("waiting-with-timeout", NULL);
+	truth_blocked(d.child, 0);
+	truth_ready();
+	while (poll(&p, 1, 100) == 0)
+		;
+}
