@@ -226,10 +226,15 @@ format:
 	$(CLANG_FORMAT) -i $(or $(FILES),$(FORMATTED))
 
 MAN := $(wildcard docs/man/*.1)
+COMPLETIONS := bash-completion/completions/snag zsh/site-functions/_snag \
+	fish/vendor_completions.d/snag.fish
+SHARE := $(DESTDIR)$(PREFIX)/share
 install: $(BUILD)/snag
 	install -D -m 755 $(BUILD)/snag $(DESTDIR)$(PREFIX)/bin/snag
-	$(if $(MAN),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN))
-
+	$(if $(MAN),install -D -m 644 -t $(SHARE)/man/man1 $(MAN))
+	install -d $(addprefix $(SHARE)/,$(dir $(COMPLETIONS)))
+	$(foreach c,$(COMPLETIONS),$(BUILD)/snag --completion $(firstword $(subst /, ,$(subst -, ,$(c)))) \
+		>$(SHARE)/$(c) &&) true
 clean:
 	rm -rf $(BUILD) $(BUILD)-san
 
