@@ -12,8 +12,6 @@ enum {
 	MAX_REQUESTS = 512,  /* in one bucket */
 };
 
-__u32 rest_skip; /* set by the collector: leave out that many items, they are known */
-
 static struct ev_epitem item;
 static struct ev_uring request;
 static __u32 skipped;
@@ -28,7 +26,7 @@ static __always_inline void epoll_item(struct seq_file *seq)
 {
 	struct epitem *ep = holder_of(node, epitem, rbn);
 
-	if (skipped < rest_skip) {
+	if (skipped < ask.rest_skip) {
 		skipped++;
 		return;
 	}
@@ -101,7 +99,7 @@ static int request_step(__u32 i __attribute__((unused)), void *state)
 		return 1;
 	r = holder_of(pending, io_kiocb, hash_node);
 	pending = list_next(pending);
-	if (skipped < rest_skip) {
+	if (skipped < ask.rest_skip) {
 		skipped++;
 		return 0;
 	}

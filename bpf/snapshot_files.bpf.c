@@ -23,9 +23,6 @@ enum {
 	FUSE_DEV_FLAGS = 7, /* small numbers in place of a pointer: not mounted yet */
 };
 
-__u64 rest_ref;	       /* set by the collector: look only at this file */
-__u32 pidfd_by_inode;  /* learned by the collector: a pidfd's struct pid hangs on the inode (since 6.9) */
-
 static struct ev_file rec;
 
 /* ---- payloads ---------------------------------------------------------------------------------------- */
@@ -105,7 +102,7 @@ static __always_inline void pidfd_fill(struct file *file, struct inode *inode)
 	struct pid *own = peek(me, group_leader, thread_pid);
 	struct pid *by_file = peek(file, private_data);
 	struct pid *by_inode = peek(inode, i_private);
-	struct pid *pid = pidfd_by_inode ? by_inode : by_file;
+	struct pid *pid = ask.pidfd_by_inode ? by_inode : by_file;
 
 	rec.pidfd.private_is_pid = by_file == own;
 	rec.pidfd.inode_is_pid = by_inode == own;
@@ -263,7 +260,7 @@ SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
 
 	if (!task || !file || (file->f_mode & FMODE_PATH))
 		return 0;
-	if (rest_ref && rest_ref != (__u64)file)
+	if (ask.rest_ref && ask.rest_ref != (__u64)file)
 		return 0;
 	own_ns_find();
 	inode = peek(file, f_inode);

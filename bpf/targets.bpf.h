@@ -35,6 +35,13 @@ struct {
 	__type(value, __u32);
 } ops SEC(".maps");
 
+/* Set by the collector. A section of its own: bpftool 7.1 lays .bss out wrongly when statics are mixed in. */
+struct {
+	__u64 rest_ref;	      /* look only at this file */
+	__u32 rest_skip;      /* and leave out that many items, they are known */
+	__u32 pidfd_by_inode; /* a pidfd's struct pid hangs on its inode (since 6.9) */
+} ask SEC(".data.ask");
+
 /*
  * A pass of a bpf iterator fails for good when one object writes more than 8 pages (kernel/bpf/bpf_iter.c,
  * bpf_seq_read()). Whatever would not fit is left out and the file is marked EV_FILE_CUT.

@@ -344,7 +344,7 @@ static void on_pidfd(const struct ev_head *head, void *arg)
 	struct probe *p = arg;
 
 	if (head->kind == EV_FILE && f->it.class == EV_CLASS_PIDFD && f->pidfd.inode_is_pid)
-		p->files->bss->pidfd_by_inode = 1;
+		p->files->data_ask->ask.pidfd_by_inode = 1;
 }
 
 static int learn(struct probe *p, struct snag_error *err)
@@ -406,11 +406,11 @@ int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct 
 
 	if (rc < 0)
 		return rc;
-	p->files->bss->rest_ref = rest->file_ref;
-	p->files->bss->rest_skip = rest->skip;
+	p->files->data_ask->ask.rest_ref = rest->file_ref;
+	p->files->data_ask->ask.rest_skip = rest->skip;
 	rc = run(p, p->files->progs.files, rest->tgid, sink, err);
-	p->files->bss->rest_ref = 0;
-	p->files->bss->rest_skip = 0;
+	p->files->data_ask->ask.rest_ref = 0;
+	p->files->data_ask->ask.rest_skip = 0;
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -52,10 +53,19 @@ static int open_userfaultfd(void)
 	return syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 }
 
-/* A master without a slave: nothing is unlocked, nobody can open the other side. */
-static int open_pty(void)
+static int open_master(void)
 {
 	return open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+/* The other side has file operations of its own, which all other terminals share. */
+static int open_slave(int master)
+{
+	int unlocked = 0;
+
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+		return -1;
+	return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
 /* Not mounted: a /dev/fuse that serves nothing. */
@@ -72,6 +82,7 @@ static void add(struct specimens *s, uint32_t class, const char *name, int fd)
 void specimens_open(struct specimens *s)
 {
 	struct timeval second = { .tv_sec = 1 };
+	int master;
 
 	s->count = 0;
 	add(s, EV_CLASS_EVENTFD, "eventfd", eventfd(0, EFD_CLOEXEC));
@@ -83,7 +94,9 @@ void specimens_open(struct specimens *s)
 	add(s, EV_CLASS_FANOTIFY, "fanotify", fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY));
 	add(s, EV_CLASS_USERFAULTFD, "userfaultfd", open_userfaultfd());
 	add(s, EV_CLASS_IO_URING, "io_uring", open_uring());
-	add(s, EV_CLASS_TTY, "terminal", open_pty());
+	master = open_master();
+	add(s, EV_CLASS_TTY, "pty master", master);
+	add(s, EV_CLASS_TTY, "terminal", open_slave(master));
 	add(s, EV_CLASS_FUSE_DEV, "/dev/fuse", open_fuse());
 	s->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->sock >= 0 && setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0) {
@@ -94,7 +107,8 @@ void specimens_open(struct specimens *s)
 
 void specimens_close(struct specimens *s)
 {
-	for (uint32_t i = 0; i < s->count; i++)
+	/* Backwards: a slave before its master, else the slave is hung up first. */
+	for (uint32_t i = s->count; i-- > 0;)
 		if (s->at[i].fd >= 0)
 			close(s->at[i].fd);
 	if (s->sock >= 0)
