@@ -8,12 +8,12 @@
 /* clang-format off */
 #define SNAG_WAITS(X) \
 	/* states that no system call tells */ \
-	X(pidns) \
+	X(pidns) X(background) X(fanotify) \
 	/* processes */ \
 	X(child) X(pidfd) X(vfork) X(exec) \
 	/* files */ \
-	X(read) X(write) X(move) \
-	X(pipe) \
+	X(read) X(write) X(move) X(fifo_open) \
+	X(pipe) X(pty) X(eventfd) X(timerfd) X(signalfd) X(events) X(disk) \
 	/* locks */ \
 	/* System V and POSIX queues and semaphores */
 /* clang-format on */

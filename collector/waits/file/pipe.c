@@ -18,6 +18,21 @@ static bool has_room(const struct snap_file *f)
 	       f->pipe_used < f->pipe_slots;
 }
 
+/*
+ * A FIFO whose writers are the reader itself, so that it sees no end of file, is the door of a server: it
+ * waits for somebody to come in.
+ */
+static bool has_foreign_writer(struct wait_ctx *c, const struct wait_fd *f,
+			       const struct find_target *t)
+{
+	const struct snap_file *other = NULL;
+
+	while ((other = find_next(c, t, other)))
+		if (other->mode & MODE_WRITE && other->tgid != f->process->tgid)
+			return true;
+	return false;
+}
+
 /* Somebody must write, or the last writer close. */
 static void add_writers(struct wait_ctx *c, const struct wait_fd *f)
 {
@@ -34,7 +49,7 @@ static void add_writers(struct wait_ctx *c, const struct wait_fd *f)
 	else if (f->file->pipe_writers != 0 && !(f->file->named && !find_any(c, &t, MODE_WRITE)))
 		find_holders(c, f->wait, &t, &(struct term){ .as = AS_HOLDER, .mode = MODE_WRITE },
 			     "a write end of it");
-	if (f->file->named)
+	if (f->file->named && !has_foreign_writer(c, f, &t))
 		wait_new(c, f->wait, "a new writer that opens %s", name);
 }
 
