@@ -91,13 +91,14 @@ static void register_hooks(void)
 		log_debug("libbpf takes no handler: error %d", rc); /* then loading fails, and says so */
 }
 
-static int load(const struct probe *p, struct bpf_object *object, struct snag_error *err)
+/* Loads through the skeleton, which maps the object's variables to where the kernel side sees them. */
+static int load(const struct probe *p, struct bpf_object_skeleton *skeleton, struct snag_error *err)
 {
 	struct bpf_program *prog;
 	uint64_t start = now_ns();
 	int rc;
 
-	bpf_object__for_each_program(prog, object) {
+	bpf_object__for_each_program(prog, *skeleton->obj) {
 		const char *target = strchr(bpf_program__section_name(prog), '/') + 1;
 		uint32_t id = kernel_types_iterator(p->types, target);
 
@@ -108,10 +109,10 @@ static int load(const struct probe *p, struct bpf_object *object, struct snag_er
 		if (rc < 0)
 			return error_set(err, rc, "%s: %m", bpf_program__name(prog));
 	}
-	rc = bpf_object__load(object);
+	rc = bpf_object__load_skeleton(skeleton);
 	if (rc < 0)
-		return error_set(err, rc, "the kernel refuses %s after %.1f ms: %m",
-				 bpf_object__name(object), (now_ns() - start) / 1e6);
+		return error_set(err, rc, "the kernel refuses %s after %.1f ms: %m", skeleton->name,
+				 (now_ns() - start) / 1e6);
 	return 0;
 }
 
@@ -145,7 +146,7 @@ static int load_tasks(struct probe *p, struct snag_error *err)
 
 	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
 	if (p->tasks)
-		rc = load(p, p->tasks->obj, err);
+		rc = load(p, p->tasks->skeleton, err);
 	else
 		rc = error_set(err, -errno, "opening snapshot_tasks: %m");
 	p->costs.load_ns += now_ns() - start;
@@ -160,7 +161,7 @@ static int load_files(struct probe *p, struct snag_error *err)
 
 	p->files = snapshot_files_bpf__open_opts(&opts);
 	if (p->files)
-		rc = load(p, p->files->obj, err);
+		rc = load(p, p->files->skeleton, err);
 	else
 		rc = error_set(err, -errno, "opening snapshot_files: %m");
 	p->costs.load_ns += now_ns() - start;
