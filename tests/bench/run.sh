@@ -1,0 +1,93 @@
+#!/bin/sh
+# What `snag why --json` costs on idle trees, beside the tools people use today, in one run.
+#
+#   tests/bench/run.sh [quick]      BUILD=build
+#
+# Ratios are against the first row of each table, round by round, so a noisy machine is noisy for all.
+set -eu
+
+BUILD=${BUILD:-build}
+snag=$BUILD/snag
+runs=${RUNS:-7}
+mode=${1:-full}
+work=$(mktemp -d)
+tree_pid=
+
+end_tree() {
+	[ -z "$tree_pid" ] || exec 9>&-
+	[ -z "$tree_pid" ] || wait "$tree_pid" 2>/dev/null || true
+	tree_pid=
+}
+trap 'end_tree; rm -rf "$work"' EXIT
+
+# start_tree PROCESSES THREADS FDS: $root is its root.
+start_tree() {
+	rm -f "$work/in" "$work/out"
+	mkfifo "$work/in"
+	"$BUILD/bench/tree" "$1" "$2" "$3" <"$work/in" >"$work/out" &
+	tree_pid=$!
+	exec 9>"$work/in"
+	root=
+	while [ -z "$root" ]; do
+		kill -0 "$tree_pid"
+		read -r root <"$work/out" || sleep 0.05
+	done
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+descendants() {
+	# every process of the tree, for tools that take a list of pids
+	ps -e -o pid=,ppid= | awk -v root="$1" '
+		{ parent[$1] = $2 }
+		END {
+			for (p in parent) {
+				for (q = p; q && q != root && q != 1; q = parent[q]) ;
+				if (q == root) print p
+			}
+		}'
+}
+
+header() {
+	printf '\n### %s\n\n' "$1"
+	echo '| command                      |   wall ms |  least ms |    cpu ms | peak MB |  ratio |'
+	echo '| ---------------------------- | --------- | --------- | --------- | ------- | ------ |'
+}
+
+# measure TITLE PROCESSES THREADS FDS
+measure() {
+	header "$1"
+	start_tree "$2" "$3" "$4"
+	n=$2
+	set -- "$runs"
+	if [ "$(id -u)" = 0 ]; then
+		set -- "$@" "snag why --json (bpf)" "$snag why $root --json --reader bpf"
+	fi
+	set -- "$@" "snag why --json (procfs)" "$snag why $root --json --reader procfs"
+	"$BUILD/bench/timer" "$@"
+	# the others are slower by orders of magnitude: fewer rounds, and only where they end in a minute
+	pids=$(descendants "$root")
+	set -- 3 "snag why --json" "$snag why $root --json"
+	if have lsof; then
+		set -- "$@" "lsof +E" "lsof +E -n -P -p $(echo "$pids" | tr '\n' ',' | sed 's/,$//')"
+	fi
+	if have eu-stack && [ "$n" -le 300 ]; then
+		set -- "$@" "eu-stack, each" "for p in $(echo "$pids" | tr '\n' ' '); do eu-stack -p \$p; done"
+	fi
+	if have gdb && [ "$n" -le 10 ]; then
+		set -- "$@" "gdb -batch, each" \
+			"for p in $(echo "$pids" | tr '\n' ' '); do gdb -batch -p \$p -ex 'thread apply all bt'; done"
+	fi
+	"$BUILD/bench/timer" "$@"
+	end_tree
+}
+
+echo "# snag bench: $(uname -r), $(nproc) CPUs, $(date -u +%Y-%m-%d)"
+measure '10 processes x 30 fds' 10 1 30
+measure '100 processes x 30 fds' 100 1 30
+measure '300 processes x 30 fds' 300 1 30
+if [ "$mode" = full ]; then
+	measure '1,000 processes x 30 fds' 1000 1 30
+	measure '5,000 processes x 30 fds' 5000 1 30
+	measure '10 processes x 1,000 threads' 10 1000 30
+fi
