@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cmd.h"
 
-#include "clean.h"
+#include "view/clean.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -80,6 +80,11 @@ enum status print(const char *command, const struct strbuf *text)
 	return STATUS_DONE;
 }
 
+enum {
+	WIDTH_MAX = 160, /* longer lines do not read well */
+	WIDTH_ENDLESS = 1 << 20,
+};
+
 static bool wants_color(const char *option)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -90,14 +95,19 @@ static bool wants_color(const char *option)
 	       !(term && strcmp(term, "dumb") == 0);
 }
 
-/* A pipe has no width: a page that reads well in a log. */
+/* COLUMNS, the terminal's width, or endless: in a pipe a paragraph is one line, for grep. */
 static int page_width(void)
 {
+	const char *columns = getenv("COLUMNS");
 	struct winsize size;
+	int32_t width;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		return size.ws_col < 160 ? size.ws_col : 160;
-	return 100;
+	if (!columns || !opts_number(columns, &width)) {
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+			return WIDTH_ENDLESS;
+		width = size.ws_col ? size.ws_col : 80;
+	}
+	return width < 40 ? 40 : width > WIDTH_MAX ? WIDTH_MAX : width;
 }
 
 enum status show(const char *command, const struct view *view, const struct common_opts *opts,

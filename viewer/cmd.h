@@ -2,12 +2,13 @@
 /*
  * cmd.h - the subcommands.
  *
- * A subcommand is one file, cmd_foo.c, with one `const struct command cmd_foo`, and one line in COMMANDS.
+ * A subcommand is one file, cmd_foo.c, with one `const struct command cmd_foo`, and one line in
+ * COMMANDS.
  */
 #pragma once
 
 #include "opts.h"
-#include "view.h"
+#include "view/view.h"
 
 #include "snag.h"
 
@@ -77,8 +78,8 @@ extern const struct opt_table main_tables[]; /* over struct main_opts */
 extern const struct opt common_rows[], target_rows[];
 
 /*
- * The model of the command's target: a look at a live tree, or a capture. STATUS_DONE, or another after one
- * line on stderr. *is_file says which; it may be NULL. The model is yours.
+ * The model of the command's target: a look at a live tree, or a capture. STATUS_DONE, or another
+ * after one line on stderr. The model is yours.
  */
 SNAG_MUST_CHECK
 enum status target_model(const char *command, const struct target_opts *opts,
@@ -93,7 +94,8 @@ enum status show(const char *command, const struct view *view, const struct comm
 __attribute__((format(printf, 3, 4))) enum status complain(enum status status, const char *command,
 							   const char *fmt, ...);
 
-/* Write `text` to stdout, all of it. A full disk or closed pipe is noticed: a line, STATUS_FAILED. */
+/* Write `text` to stdout, all of it. A full disk or closed pipe is noticed: a line, STATUS_FAILED.
+ */
 SNAG_MUST_CHECK
 enum status print(const char *command, const struct strbuf *text);
 

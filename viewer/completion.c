@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shell completion from the options tables. Words of the tables hold no quotes except in help, where the shell's
- * own are doubled or left out.
+ * Shell completion from the options tables. Words of the tables hold no quotes except in help,
+ * where the shell's own are doubled or left out.
  */
 #include "cmd.h"
 

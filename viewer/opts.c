@@ -124,6 +124,8 @@ static bool is_choice(const char *words, const char *value)
 {
 	size_t length = strlen(value);
 
+	if (strchr(value, '|'))
+		return false;
 	for (const char *w = words; length && w; w = strchr(w, '|')) {
 		w += *w == '|';
 		if (strncmp(w, value, length) == 0 && (w[length] == '|' || !w[length]))
@@ -231,7 +233,8 @@ static int parse_short(struct opt_target *target, int left, char **argv, int *us
 	return 0;
 }
 
-/* The first given option whose bit is in `mask`, for the sentence about two that exclude each other. */
+/* The first given option whose bit is in `mask`, for the sentence about two that exclude each
+ * other. */
 static const char *name_in(const struct opt_target *target, uint32_t mask)
 {
 	for (const struct opt_table *t = target->tables; t->rows; t++)

@@ -2,8 +2,8 @@
 /*
  * opts.h - command line options as tables.
  *
- * A row says everything about an option; parsing, --help, shell completion and the test of the man pages read
- * the same rows. A command composes tables, each over a struct of its own.
+ * A row says everything about an option; parsing, --help, shell completion and the test of the man
+ *pages read the same rows. A command composes tables, each over a struct of its own.
  *
  *	static const struct opt rows[] = {
  *		{ 'f', "force", OPT_FLAG, offsetof(struct x_opts, force), .help = "overwrite" },
@@ -67,8 +67,8 @@ struct opt_target {
 };
 
 /*
- * Set the fields by argv[0 .. argc), reordering it: options may stand anywhere before "--". -EINVAL with a line
- * for the person when something is wrong.
+ * Set the fields by argv[0 .. argc), reordering it: options may stand anywhere before "--". -EINVAL
+ * with a line for the person when something is wrong.
  */
 SNAG_MUST_CHECK
 int opts_parse(struct opt_target *target, int argc, char **argv, struct opt_args *ret,
@@ -80,7 +80,8 @@ void opts_release(const struct opt_target *target);
 /* Whole decimal numbers from 1 to INT32_MAX; false for anything else. */
 bool opts_number(const char *text, int32_t *value);
 
-/* The word of `words` that is nearest to `word`, or NULL when none is near. Borrowed from `words`. */
+/* The word of `words` that is nearest to `word`, or NULL when none is near. Borrowed from `words`.
+ */
 const char *opts_nearest(const char *word, const char *const *words, size_t count);
 
 /* The option lines of --help, at most `width` columns. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JSON Schema of json.c, from a table: a row a field. tests/unit/test_json.c holds the two together.
+ * The JSON Schema of json.c, from a table: a row a field. tests/unit/test_json.c holds the two
+ * together.
  */
 #include "view.h"
 
@@ -31,8 +32,8 @@ static const struct words enums[] = {
 };
 
 /*
- * A field of an object. `type` is a type of JSON Schema, the name of an object or list above ("@name"), or "any";
- * in brackets: a list of it; with "?" behind: or null.
+ * A field of an object. `type` is a type of JSON Schema, the name of an object or list above
+ * ("@name"), or "any"; in brackets: a list of it; with "?" behind: or null.
  */
 struct field {
 	const char *object, *name, *type;
@@ -125,7 +126,8 @@ static const struct field fields[] = {
 	{ "wait", "id", "string" }, { "wait", "actor", "string" }, { "wait", "tid", "integer?" },
 	{ "wait", "task", "string?" }, { "wait", "parent", "string?" }, { "wait", "op", "string" },
 	{ "wait", "kind", "@wait_kind" }, { "wait", "object", "string?" },
-	{ "wait", "fd", "integer?" }, { "wait", "text", "string?" }, { "wait", "items", "[string]" },
+	{ "wait", "fd", "integer?" }, { "wait", "text", "string?" },
+	{ "wait", "items", "[string]" },
 	{ "wait", "on", "[@party]" }, { "wait", "on_total", "integer" },
 	{ "wait", "need", "integer" }, { "wait", "terms", "integer" },
 	{ "wait", "level", "@term_level" }, { "wait", "timeout_ms", "integer?" },

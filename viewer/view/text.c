@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The verdict on one screen: the sentence, the chain a hop a line, the culprit, what else is odd, and what could
- * not be known.
+ * The verdict on one screen: the sentence, the chain a hop a line, the culprit, what else is odd,
+ * and what could not be known.
  */
 #include "view.h"
 
@@ -353,7 +353,7 @@ static void put_unknown(struct page *p, const struct model *m)
 static void put_caveats(struct page *p, const struct model *m)
 {
 	const struct verdict *v = &m->verdict;
-	struct list list = { .label = "provided", .count = v->caveats.count };
+	struct list list = { .label = "caveats", .count = v->caveats.count };
 
 	for (uint32_t i = 0; i < v->caveats.count; i++)
 		if (!list_next(p, &list, model_str(m, v->caveats.at[i])))

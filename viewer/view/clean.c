@@ -7,7 +7,8 @@
 #include <string.h>
 #include <wchar.h>
 
-/* Format and bidirectional controls, separators and private use: invisible, or a way to lie about order. */
+/* Format and bidirectional controls, separators and private use: invisible, or a way to lie about
+ * order. */
 static bool is_treacherous(uint32_t c)
 {
 	static const struct {

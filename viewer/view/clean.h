@@ -2,8 +2,8 @@
 /*
  * clean.h - foreign text that may go to a terminal.
  *
- * Names of processes, their arguments and paths are chosen by whoever runs them; an escape sequence among them
- * could rewrite what the reader sees.
+ * Names of processes, their arguments and paths are chosen by whoever runs them; an escape sequence
+ * among them could rewrite what the reader sees.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 /*
- * Append `s`: control characters, those that reorder or hide text, and bytes that are no UTF-8 become \xNN or
- * \uNNNN; with `utf8` false everything outside ASCII does.
+ * Append `s`: control characters, those that reorder or hide text, and bytes that are no UTF-8
+ * become \xNN or \uNNNN; with `utf8` false everything outside ASCII does.
  */
 void clean_add(struct strbuf *out, const char *s, bool utf8);
 

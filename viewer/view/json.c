@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JSON document, schema 1: docs/man/snag-why.1 names its fields, schema.c types them. One element of each
- * list stands on a line of its own.
+ * The JSON document, schema 1: docs/man/snag-why.1 names its fields, schema.c types them. One
+ * element of each list stands on a line of its own.
  */
 #include "view.h"
 
@@ -13,7 +13,8 @@
 #include <jansson.h>
 #include <string.h>
 
-/* A wait on an object that everybody holds names so many of them; objects[].holders has them all. */
+/* A wait on an object that everybody holds names so many of them; objects[].holders has them all.
+ */
 enum { ON_LIMIT = 100 };
 
 struct document {
@@ -265,7 +266,8 @@ static void put_holder(struct document *d, const struct holder *h)
 	jsonw_close(&d->w, '}');
 }
 
-/* The facts of the kind are JSON when they come from us, and anything at all when from a foreign capture. */
+/* The facts of the kind are JSON when they come from us, and anything at all when from a foreign
+ * capture. */
 static void put_detail(struct document *d, uint32_t detail)
 {
 	json_t *parsed = detail ? json_loads(model_str(d->m, detail), 0, NULL) : NULL;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * jsonw.h - write JSON into a strbuf: commas and escapes are its business, order and nesting the caller's.
+ * jsonw.h - write JSON into a strbuf: commas and escapes are its business, order and nesting the
+ *caller's.
  *
  *	struct jsonw w = { .out = &buf };
  *	jsonw_open(&w, NULL, '{');
  *	jsonw_string(&w, "name", name);
  *	jsonw_close(&w, '}');
  *
- * `key` is NULL inside arrays and at the top. Bytes that are no UTF-8 become U+FFFD, so the output always is.
+ * `key` is NULL inside arrays and at the top. Bytes that are no UTF-8 become U+FFFD, so the output
+ *always is.
  */
 #pragma once
 

@@ -2,7 +2,8 @@
 /*
  * page.h - paragraphs for people: a label in the margin, wrapped text, colours.
  *
- * All text that goes through here is cleaned (clean.h) first; only the page itself emits escape sequences.
+ * All text that goes through here is cleaned (clean.h) first; only the page itself emits escape
+ *sequences.
  *
  *	struct page p = { .out = out, .opts = opts };
  *	page_para(&p, &(struct para){ .label = "culprit", .text = text, .style = STYLE_BOLD });
@@ -41,7 +42,8 @@ struct para {
 /* Write a paragraph. */
 void page_para(struct page *p, const struct para *para);
 
-/* Cleaned text of one line in a style, no newline; at most `columns` of it when that is not 0. Returns its width. */
+/* Cleaned text of one line in a style, no newline; at most `columns` of it when that is not 0.
+ * Returns its width. */
 int page_text(struct page *p, const char *text, enum style style, int columns);
 
 /* An empty line. */

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { COLUMNS_MIN = 20 }; /* text is never pressed into less */
+
 static void style_on(struct page *p, enum style style)
 {
 	static const char *const codes[] = { "", "1", "2", "1;31", "1;33", "1;32", "36" };
@@ -49,7 +51,8 @@ static size_t fitting(const char *s, size_t n, int columns)
 	return at;
 }
 
-/* The bytes of the next line of `s`: as many words as fit, or a part of a word that is longer than a line. */
+/* The bytes of the next line of `s`: as many words as fit, or a part of a word that is longer than
+ * a line. */
 static size_t line_length(const char *s, int columns)
 {
 	size_t length = strlen(s), fit = fitting(s, length, columns), at = fit;
@@ -75,8 +78,8 @@ static void wrap(struct page *p, const char *text, int margin, const struct para
 {
 	int whole = p->opts->width - margin, lines = 0;
 
-	if (whole < 20)
-		whole = 20;
+	if (whole < COLUMNS_MIN)
+		whole = COLUMNS_MIN;
 	do {
 		int columns = lines || para->taken > whole - 10 ? whole : whole - para->taken;
 		size_t n = line_length(text, columns);
@@ -113,6 +116,15 @@ void page_para(struct page *p, const struct para *para)
 
 		pad(p, para->lead_width - width);
 		margin += width > para->lead_width ? width : para->lead_width;
+	}
+	/* A narrow page: the text gets lines of its own. */
+	if (para->lead && p->opts->width - margin < COLUMNS_MIN) {
+		while (p->out->len && p->out->s[p->out->len - 1] == ' ')
+			p->out->s[--p->out->len] = '\0';
+		if (p->out->len && p->out->s[p->out->len - 1] != '\n')
+			strbuf_addc(p->out, '\n');
+		margin = para->margin + 2;
+		pad(p, margin);
 	}
 	clean_add(&text, para->text, p->opts->utf8);
 	wrap(p, strbuf_str(&text), margin, para);

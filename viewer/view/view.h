@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * view.h - ways to show a model. A view sees nothing but the model: live or from a file is the same to it.
+ * view.h - ways to show a model. A view sees nothing but the model: live or from a file is the same
+ * to it.
  *
- * A view is one file, foo.c, with one `const struct view view_foo`, named by the command that offers it.
+ * A view is one file, foo.c, with one `const struct view view_foo`, named by the command that
+ * offers it.
  */
 #pragma once
 
@@ -28,5 +30,6 @@ extern const struct view view_brief; /* text.c: the sentence */
 extern const struct view view_tree;  /* tree.c: the actors and how they came to be */
 extern const struct view view_json;  /* json.c: the document of the contract */
 
-/* The JSON Schema (draft 2020-12) of view_json. `closed`: fields that it does not know are errors. */
+/* The JSON Schema (draft 2020-12) of view_json. `closed`: fields that it does not know are errors.
+ */
 void schema_write(bool closed, struct strbuf *out);

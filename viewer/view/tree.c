@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The actors as a tree: how each came to be, what it waits on, and where groups, sessions and namespaces change.
+ * The actors as a tree: how each came to be, what it waits on, and where groups, sessions and
+ * namespaces change.
  */
 #include "view.h"
 
@@ -45,8 +46,8 @@ static void link_children(struct forest *f)
 }
 
 /*
- * The rows of a root and its descendants: depth first, no recursion. The parents in a foreign capture may form
- * circles: everybody is placed once.
+ * The rows of a root and its descendants: depth first, no recursion. The parents in a foreign
+ * capture may form circles: everybody is placed once.
  */
 static void grow(struct forest *f, uint32_t root)
 {
@@ -282,7 +283,8 @@ static void put_outside(struct forest *f)
 	}
 }
 
-/* The root first, then whoever is in the tree without a parent in it, then what circles of parents left over. */
+/* The root first, then whoever is in the tree without a parent in it, then what circles of parents
+ * left over. */
 static void grow_all(struct forest *f)
 {
 	const struct model *m = f->m;

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What people read. The pages of one hang stand in tests/golden/; GOLDEN=write renews them, and the
+ * difference is to be read before it is committed.
+ */
+#include "viewer/view/clean.h"
+#include "viewer/view/page.h"
+
+#include "lib/unit_hang.h"
+
+#include <criterion/criterion.h>
+#include <locale.h>
+
+static const struct view_opts ascii_80 = { .width = 80 };
+static const struct view_opts utf8_80 = { .width = 80, .utf8 = true };
+
+static void render(const struct view *view, const struct model *m, const struct view_opts *opts,
+		   struct strbuf *out)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	view->render(m, opts, out);
+}
+
+static void golden(const char *name, const struct strbuf *out)
+{
+	_cleanup_free_ char *path = xasprintf("tests/golden/%s", name);
+	const char *mode = getenv("GOLDEN");
+	char text[16384];
+	size_t n;
+
+	if (mode && strcmp(mode, "write") == 0) {
+		_cleanup_fclose_ FILE *file = fopen(path, "w");
+
+		cr_assert_not_null(file, "%s", path);
+		cr_assert_eq(fwrite(out->s, 1, out->len, file), out->len);
+	}
+	_cleanup_fclose_ FILE *file = fopen(path, "r");
+	cr_assert_not_null(file, "%s", path);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	cr_assert_str_eq(out->s, text, "not as in %s:\n%s", path, out->s);
+}
+
+static void check_width(const char *text, int width)
+{
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		cr_assert_leq(clean_width(line, strcspn(line, "\n")), width, "%.*s",
+			      (int)strcspn(line, "\n"), line);
+}
+
+static int count_lines(const char *text)
+{
+	int lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+static void page_is(const char *name, const struct view *view, const struct view_opts *opts)
+{
+	_cleanup_model_ struct model *m = hang_model();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	render(view, m, opts, &out);
+	if (!opts->color)
+		check_width(out.s, opts->width);
+	golden(name, &out);
+}
+
+Test(text, pages_of_one_hang)
+{
+	page_is("why.txt", &view_why, &ascii_80);
+	page_is("why_colour.txt", &view_why,
+		&(struct view_opts){ .width = 100, .utf8 = true, .color = true });
+	page_is("why_narrow.txt", &view_why, &(struct view_opts){ .width = 40 });
+	page_is("brief.txt", &view_brief, &(struct view_opts){ .width = 200 });
+	page_is("tree.txt", &view_tree, &(struct view_opts){ .width = 100 });
+	page_is("tree_utf8.txt", &view_tree, &(struct view_opts){ .width = 100, .utf8 = true });
+}
+
+Test(text, a_capture_says_when_and_where)
+{
+	_cleanup_model_ struct model *m = hang_model();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	m->from_capture = true;
+	render(&view_why, m, &ascii_80, &out);
+	cr_assert_not_null(strstr(out.s, "2023-11-14 22:13:20 UTC on"));
+}
+
+/* A chain of 46 processes that wait for the next one's exit. */
+static struct model *long_chain(void)
+{
+	struct model *m = model_new();
+	uint32_t parent = 0;
+
+	for (int i = 0; i < 46; i++) {
+		uint32_t actor = tree_actor(m, 100 + i, "link", parent);
+
+		if (parent)
+			*vec_push(&m->verdict.chain) = tree_wait_exit(m, parent, actor);
+		parent = actor;
+	}
+	for (int i = 0; i < 30; i++) {
+		struct finding f = { .fd = i, .actor = 1 };
+
+		f.kind = strtab_add(m->strings, "zombie");
+		f.text = strtab_add(m->strings, "a child is dead and nobody waits");
+		model_add_finding(m, f);
+	}
+	m->verdict.kind = VERDICT_DEADLOCK;
+	m->verdict.summary = strtab_add(m->strings, "a long chain");
+	model_index(m);
+	return m;
+}
+
+Test(text, long_lists_are_folded_unless_asked)
+{
+	_cleanup_model_ struct model *m = long_chain();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, all = STRBUF_INIT;
+
+	render(&view_why, m, &ascii_80, &out);
+	cr_assert_leq(count_lines(out.s), 24);
+	cr_assert_not_null(strstr(out.s, "... and 37 more"), "%s", out.s);
+	cr_assert_not_null(strstr(out.s, "link[144]"));
+	cr_assert_null(strstr(out.s, "link[120]"));
+	render(&view_why, m, &(struct view_opts){ .width = 80, .verbose = true }, &all);
+	cr_assert_null(strstr(all.s, " more"));
+	for (int pid = 100; pid < 145; pid++) {
+		_cleanup_free_ char *who = xasprintf("link[%d]", pid);
+
+		cr_assert_not_null(strstr(all.s, who), "%s", who);
+	}
+}
+
+/* ---- foreign text -----------------------------------------------------------------------------
+ */
+
+/* Does any byte of the page command the terminal, or hide or reorder what it shows? */
+static void harmless(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		cr_assert(*p >= 0x20 || *p == '\n', "\\x%02x in: %s", *p, text);
+		cr_assert_neq(*p, 0x7f);
+		cr_assert(!(p[0] == 0xc2 && p[1] < 0xa0), "C1 control in: %s", text);
+		cr_assert(!(p[0] == 0xe2 && p[1] == 0x80 && p[2] == 0xae), "override in: %s", text);
+	}
+}
+
+/* Every string of the model is one that tries something. */
+static void poison(struct model *m, const char *text)
+{
+	uint32_t id = strtab_add(m->strings, text);
+
+	for (uint32_t i = 0; i < m->actors.count; i++) {
+		struct actor *a = &m->actors.at[i];
+
+		a->name = a->exe = a->joined = a->spawn_backend = id;
+		a->argv = strtab_addf(m->strings, "x\x1f%s", text);
+	}
+	for (uint32_t i = 0; i < m->waits.count; i++)
+		m->waits.at[i].text = m->waits.at[i].op = id;
+	for (uint32_t i = 0; i < m->findings.count; i++)
+		m->findings.at[i].text = m->findings.at[i].kind = m->findings.at[i].effect = id;
+	m->verdict.summary = m->verdict.culprit.text = m->verdict.culprit.reason = id;
+	m->sides.at[0].summary = m->sides.at[0].condition = id;
+	m->missing.at[0] = m->reader = m->host = id;
+	m->from_capture = true;
+}
+
+Test(text, no_name_commands_the_terminal)
+{
+	static const char *const hostile[] = {
+		"\033]0;title\007",
+		"\033[2J\033[H",
+		"a\rb\nc\td",
+		"\xc2\x9b"
+		"31m",
+		"\xe2\x80\xae"
+		"txt.exe",
+		"\xff\xfe\x80",
+		"\x7f",
+		"%s%n",
+	};
+	static const struct view *const views[] = { &view_why, &view_brief, &view_tree };
+
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
+		_cleanup_model_ struct model *m = hang_model();
+
+		poison(m, hostile[i]);
+		for (int utf8 = 0; utf8 < 2; utf8++) {
+			struct view_opts opts = { .width = 70, .utf8 = utf8 };
+
+			for (size_t v = 0; v < sizeof(views) / sizeof(*views); v++) {
+				_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+				render(views[v], m, &opts, &out);
+				harmless(out.s);
+				if (views[v] != &view_brief)
+					check_width(out.s, opts.width);
+			}
+		}
+	}
+}
+
+static void cleaned(const char *from, bool utf8, const char *to)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	clean_add(&out, from, utf8);
+	cr_assert_str_eq(strbuf_str(&out), to);
+}
+
+Test(clean, what_is_shown_and_what_is_spelled)
+{
+	cleaned("plain text", false, "plain text");
+	cleaned("\033[m", true, "\\x1b[m");
+	cleaned("\xc3\xa4\xe4\xb8\xad", true, "\xc3\xa4\xe4\xb8\xad");
+	cleaned("\xc3\xa4\xe4\xb8\xad", false, "\\u00e4\\u4e2d");
+	cleaned("\xff\xc3", true, "\\xff\\xc3");
+	cleaned("\xe2\x80\xae\xc2\x9b", true, "\\u202e\\u009b");
+	cleaned("\xf0\x9f\x98\x80", false, "\\U0001f600");
+}
+
+/* ---- the page ---------------------------------------------------------------------------------
+ */
+
+static void para_is(const struct para *para, int width, const char *expected)
+{
+	const struct view_opts opts = { .width = width };
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct page p = { .out = &out, .opts = &opts };
+
+	page_para(&p, para);
+	cr_assert_str_eq(out.s, expected, "%s", out.s);
+}
+
+Test(page, paragraphs)
+{
+	para_is(&(struct para){ .text = "one two three four five six" }, 20,
+		"one two three four\nfive six\n");
+	para_is(&(struct para){ .label = "x", .margin = 4, .text = "one two three four five six" },
+		24, "x   one two three four\n    five six\n");
+	para_is(&(struct para){ .text = "one two three four five six", .max_lines = 1 }, 20,
+		"one two three fou...\n");
+	para_is(&(struct para){ .text = "aaaaaaaaaabbbbbbbbbbcccc" }, 20,
+		"aaaaaaaaaabbbbbbbbbb\ncccc\n");
+	para_is(&(struct para){ .lead = "ab", .lead_width = 4, .text = "one two three four five" },
+		24, "ab  one two three four\n    five\n");
+	para_is(&(struct para){ .text = "" }, 20, "\n");
+}
+
+static void duration_is(uint64_t ms, const char *expected)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	duration_add(&out, ms);
+	cr_assert_str_eq(out.s, expected);
+}
+
+Test(page, durations)
+{
+	duration_is(0, "0ms");
+	duration_is(999, "999ms");
+	duration_is(1500, "1.5s");
+	duration_is(61000, "1m01s");
+	duration_is(7980000, "2h13m");
+	duration_is(90061000, "1d01h");
+	duration_is(UINT64_MAX, "?");
+}
+
+/* A capture may say that two processes are each other's parents: each has its line, once. */
+Test(tree, circles_of_parents_end)
+{
+	_cleanup_model_ struct model *m = hang_model();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	model_actor(m, 1)->parent = 3;
+	model_actor(m, 2)->parent = 2;
+	render(&view_tree, m, &utf8_80, &out);
+	cr_assert_eq(count_lines(out.s), 6);
+	cr_assert_not_null(strstr(out.s, "make[810]"));
+	cr_assert_not_null(strstr(out.s, "python3[811]"));
+	cr_assert_not_null(strstr(out.s, "sleep[812]"));
+}
+
+Test(tree, a_deep_one_keeps_to_its_width)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t parent = 0;
+
+	for (int i = 0; i < 500; i++)
+		parent = tree_actor(m, 1 + i, "deep", parent);
+	model_index(m);
+	render(&view_tree, m, &utf8_80, &out);
+	check_width(out.s, 80);
+	cr_assert_eq(count_lines(out.s), 501);
+}
