@@ -132,7 +132,7 @@ static uint32_t add_receivers(struct holding *x, uint64_t sock_ino, uint8_t mode
 		f.kind = strtab_add(x->m->strings, "fd-in-flight");
 		f.text = strtab_addf(
 			x->m->strings,
-			"a descriptor of %s may be queued in fd %d of pid %d, sent but not received",
+			"a descriptor of %s may be queued, not yet received, in fd %d of pid %d",
 			model_str(x->m, model_object(x->m, x->object)->key),
 			x->s->files.at[i - 1].fd, x->s->files.at[i - 1].tgid);
 		model_add_finding(x->m, f);

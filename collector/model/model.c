@@ -236,6 +236,11 @@ uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent)
 	return m->waits.count;
 }
 
+bool term_names(uint8_t kind)
+{
+	return kind >= TERM_THREAD && kind <= TERM_WAIT;
+}
+
 void model_add_term(struct model *m, uint32_t wait, struct term term)
 {
 	struct wait *w = model_wait(m, wait);
@@ -244,6 +249,8 @@ void model_add_term(struct model *m, uint32_t wait, struct term term)
 		w->first_term = m->terms.count;
 	assert(w->first_term + w->term_count == m->terms.count);
 	w->term_count++;
+	if (!term_names(term.kind))
+		term.id = 0;
 	*vec_push(&m->terms) = term;
 }
 

@@ -117,6 +117,9 @@ uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int3
 /* A new wait of `thread` (an item when parent != 0), need 1, no terms. Returns its id. */
 uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent);
 
+/* Do terms of this kind name something by their `id`? It is 0 in the others. */
+bool term_names(uint8_t kind);
+
 /*
  * Append a term to `wait`. Terms of a wait are contiguous: finish one wait's terms before the next
  * one's (an assert holds callers to it).

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/check.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+/* Details are a handful of numbers. */
+enum { DETAIL_MAX = 1 << 16 };
+
+static uint32_t rows_of(const struct capture_rows *rows, enum table_id id)
+{
+	return capture_tables[id].single ? 1 : capture_vec(rows, &capture_tables[id])->count;
+}
+
+/* Every reference of every row of one table. */
+static int check_references(const struct capture_rows *rows, const struct table *t,
+			    struct snag_error *err)
+{
+	const char *at = t->single ? (const char *)rows->m : capture_vec(rows, t)->at;
+	uint32_t count = t->single ? 1 : capture_vec(rows, t)->count;
+
+	for (uint32_t c = 0; c < t->column_count; c++) {
+		const struct column *column = &t->columns[c];
+		uint64_t most, least = column->type == COLUMN_NEEDED_REF;
+
+		if (column->type != COLUMN_REF && column->type != COLUMN_NEEDED_REF)
+			continue;
+		most = rows_of(rows, column->arg);
+		for (uint32_t i = 0; i < count; i++) {
+			uint64_t id = column_get(column, at + (size_t)i * t->element);
+
+			if (id < least || id > most)
+				return error_set(err, -EBADMSG, "%s %u: no %s %llu", t->name, i + 1,
+						 column->name, (unsigned long long)id);
+		}
+	}
+	return 0;
+}
+
+/* Parents come before their children, so there is no cycle of them. */
+static int check_order(const struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < m->actors.count; i++)
+		if (m->actors.at[i].parent > i)
+			return error_set(err, -EBADMSG, "actors %u: its parent comes after it",
+					 i + 1);
+	for (uint32_t i = 0; i < m->waits.count; i++)
+		if (m->waits.at[i].parent > i)
+			return error_set(err, -EBADMSG, "waits %u: its parent comes after it",
+					 i + 1);
+	return 0;
+}
+
+static int link_threads(struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		struct actor *a = &m->actors.at[m->threads.at[i].actor - 1];
+
+		if (!a->thread_count)
+			a->first_thread = i + 1;
+		if (a->first_thread + a->thread_count++ != i + 1)
+			return error_set(err, -EBADMSG, "threads %u: apart from its siblings",
+					 i + 1);
+	}
+	return 0;
+}
+
+static int check_waits(const struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < m->waits.count; i++) {
+		const struct wait *w = &m->waits.at[i];
+
+		if (m->threads.at[w->thread - 1].actor != w->actor)
+			return error_set(err, -EBADMSG, "waits %u: another actor's thread", i + 1);
+		if (w->parent && m->waits.at[w->parent - 1].thread != w->thread)
+			return error_set(err, -EBADMSG, "waits %u: another thread's item", i + 1);
+	}
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		uint32_t wait = m->threads.at[i].wait;
+
+		if (wait && m->waits.at[wait - 1].thread != i + 1)
+			return error_set(err, -EBADMSG, "threads %u: another thread's wait", i + 1);
+	}
+	return 0;
+}
+
+/* How many things there are of what a term of this kind names; 0: it names nothing. */
+static uint32_t targets_of(const struct model *m, uint8_t kind)
+{
+	switch (kind) {
+	case TERM_THREAD:
+		return m->threads.count;
+	case TERM_ACTOR:
+	case TERM_EXIT:
+		return m->actors.count;
+	case TERM_OBJECT:
+		return m->objects.count;
+	case TERM_WAIT:
+		return m->waits.count;
+	default:
+		return 0;
+	}
+}
+
+static int link_terms(struct capture_rows *rows, struct snag_error *err)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < rows->terms.count; i++) {
+		const struct term_row *row = &rows->terms.at[i];
+		uint32_t most = targets_of(m, row->term.kind);
+		struct wait *w = &m->waits.at[row->wait - 1];
+
+		if (row->term.id > most || (most && !row->term.id))
+			return error_set(err, -EBADMSG, "terms %u: no target %u", i + 1,
+					 row->term.id);
+		if (!w->term_count)
+			w->first_term = i;
+		if (w->first_term + w->term_count++ != i)
+			return error_set(err, -EBADMSG, "terms %u: apart from its siblings", i + 1);
+		*vec_push(&m->terms) = row->term;
+	}
+	return 0;
+}
+
+static int check_objects(const struct model *m, struct snag_error *err)
+{
+	_cleanup_map_ struct map keys = MAP_INIT;
+
+	for (uint32_t i = 0; i < m->objects.count; i++) {
+		const struct object *o = &m->objects.at[i];
+		const char *detail = strtab_get(m->strings, o->detail);
+		json_t *parsed;
+
+		if (map_find(&keys, o->key, NULL))
+			return error_set(err, -EBADMSG, "objects %u: its key is there twice",
+					 i + 1);
+		map_put(&keys, o->key, i);
+		if (!detail)
+			continue;
+		parsed = strlen(detail) <= DETAIL_MAX ? json_loads(detail, 0, NULL) : NULL;
+		if (!json_is_object(parsed)) {
+			json_decref(parsed);
+			return error_set(err, -EBADMSG, "objects %u: its detail is not JSON",
+					 i + 1);
+		}
+		json_decref(parsed);
+	}
+	return 0;
+}
+
+static void link_side_members(struct capture_rows *rows)
+{
+	for (uint32_t i = 0; i < rows->side_members.count; i++) {
+		const struct side_row *row = &rows->side_members.at[i];
+
+		*vec_push(&rows->m->sides.at[row->side - 1].members) = row->actor;
+	}
+}
+
+int capture_check(struct capture_rows *rows, struct snag_error *err)
+{
+	int rc = 0;
+
+	for (int t = 0; rc == 0 && t < TABLE_COUNT; t++)
+		rc = check_references(rows, &capture_tables[t], err);
+	if (rc == 0)
+		rc = check_order(rows->m, err);
+	if (rc == 0)
+		rc = link_threads(rows->m, err);
+	if (rc == 0)
+		rc = check_waits(rows->m, err);
+	if (rc == 0)
+		rc = link_terms(rows, err);
+	if (rc == 0)
+		rc = check_objects(rows->m, err);
+	if (rc == 0)
+		link_side_members(rows);
+	return rc;
+}

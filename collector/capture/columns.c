@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "capture/columns.h"
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+/* Build code: lists of words from the closed lists of wait_kinds.h. */
+#define WORD(symbol, word) word,
+static const char *const wait_words[] = { WAIT_KINDS(WORD) };
+static const char *const verdict_words[] = { VERDICT_KINDS(WORD) };
+static const char *const confidence_words[] = { CONFIDENCES(WORD) };
+static const char *const spawn_words[] = { SPAWN_METHODS(WORD) };
+
+static const char *const actor_words[] = { "process", "interpreter" };
+static const char *const seen_words[] = { "unknown", "visible", "complete", "hidden" };
+static const char *const mode_words[] = { "", "r", "w", "rw" };
+static const char *const level_words[] = { "now", "time", "outside", "new", "unresolved", "none" };
+static const char *const term_words[] = { NULL,	     "never",	"thread", "actor",   "exit",
+					  "object",  "wait",	"time",	  "outside", "new",
+					  "stopped", "unknown", "now" };
+static const char *const role_words[] = { "holder", "owner", "child", "peer", "setter" };
+
+#define LIST(list)                                                                                 \
+	{                                                                                          \
+		.words = list, .count = sizeof(list) / sizeof(*list)                               \
+	}
+const struct word_list capture_words[WORDS_COUNT] = {
+	[WORDS_ACTOR] = LIST(actor_words),     [WORDS_SPAWN] = LIST(spawn_words),
+	[WORDS_SEEN] = LIST(seen_words),       [WORDS_MODE] = LIST(mode_words),
+	[WORDS_WAIT] = LIST(wait_words),       [WORDS_LEVEL] = LIST(level_words),
+	[WORDS_TERM] = LIST(term_words),       [WORDS_ROLE] = LIST(role_words),
+	[WORDS_VERDICT] = LIST(verdict_words), [WORDS_CONFIDENCE] = LIST(confidence_words),
+};
+
+/* The words lie in the order of the numbers that they stand for. */
+_Static_assert(sizeof(term_words) / sizeof(*term_words) == TERM_NOW + 1, "a term without a word");
+_Static_assert(sizeof(role_words) / sizeof(*role_words) == AS_COUNT, "a role without a word");
+_Static_assert(sizeof(level_words) / sizeof(*level_words) == LEVEL_NONE + 1, "a level without one");
+_Static_assert(sizeof(seen_words) / sizeof(*seen_words) == HOLDERS_HIDDEN + 1, "and holders_seen");
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+/* clang-format off */
+/* Build code: a column of the table whose element is `struct ELEMENT`. */
+#define NAMED(column, type_, member, arg_) \
+	{ .name = column, .offset = offsetof(struct ELEMENT, member), \
+	  .size = sizeof(((struct ELEMENT *)0)->member), .type = COLUMN_##type_, .arg = arg_ }
+#define PLAIN(type_, member) NAMED(#member, type_, member, 0)
+#define WORDS(member, list) NAMED(#member, WORD, member, WORDS_##list)
+#define REF(member, table) NAMED(#member, REF, member, TABLE_##table)
+#define NEEDED(member, table) NAMED(#member, NEEDED_REF, member, TABLE_##table)
+
+#define ELEMENT model
+static const struct column capture_columns[] = {
+	PLAIN(TEXT, host), NAMED("snag", TEXT, snag_version, 0), PLAIN(TEXT, reader),
+	PLAIN(TEXT, kernel), PLAIN(UINT, captured_ns), PLAIN(REAL, took_ms), REF(root, ACTORS),
+};
+
+static const struct column verdict_columns[] = {
+	NAMED("kind", WORD, verdict.kind, WORDS_VERDICT),
+	NAMED("confidence", WORD, verdict.confidence, WORDS_CONFIDENCE),
+	NAMED("summary", TEXT, verdict.summary, 0),
+	NAMED("since_ms", OPTIONAL, verdict.since_ms, 0),
+	NAMED("focus", REF, verdict.focus_thread, TABLE_THREADS),
+	NAMED("culprit_actor", REF, verdict.culprit.actor, TABLE_ACTORS),
+	NAMED("culprit_task", UINT, verdict.culprit.task, 0),
+	NAMED("culprit_object", REF, verdict.culprit.object, TABLE_OBJECTS),
+	NAMED("culprit_tid", INT, verdict.culprit.tid, 0),
+	NAMED("culprit_reason", TEXT, verdict.culprit.reason, 0),
+	NAMED("culprit_text", TEXT, verdict.culprit.text, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT actor
+static const struct column actor_columns[] = {
+	WORDS(kind, ACTOR), PLAIN(INT, pid), PLAIN(UINT, start), REF(parent, ACTORS),
+	PLAIN(INT, ppid), PLAIN(TEXT, name), PLAIN(TEXT, exe), PLAIN(TEXT, argv),
+	PLAIN(CHAR, state), PLAIN(BOOL, in_tree), PLAIN(BOOL, exited), PLAIN(BOOL, denied),
+	PLAIN(BOOL, frozen), PLAIN(BOOL, timers_known), PLAIN(UINT, timer_ns), PLAIN(TEXT, joined),
+	PLAIN(INT, pgrp), PLAIN(INT, session), PLAIN(INT, tracer), PLAIN(UINT, uid),
+	PLAIN(UINT, pid_ns), PLAIN(UINT, net_ns), PLAIN(UINT, mnt_ns), PLAIN(TEXT, cgroup),
+	PLAIN(UINT, fd_total), PLAIN(INT, exit_code), WORDS(spawn_method, SPAWN),
+	PLAIN(TEXT, spawn_backend), PLAIN(TEXT, spawn_evidence), PLAIN(INT, spawn_by_pid),
+	PLAIN(INT, spawn_by_tid), REF(spawn_requested_by, ACTORS), PLAIN(TEXT, runtime),
+	PLAIN(UINT, sig_pending_blocked), PLAIN(BOOL, catches_sigchld),
+};
+#undef ELEMENT
+
+#define ELEMENT thread
+static const struct column thread_columns[] = {
+	NEEDED(actor, ACTORS), PLAIN(INT, tid), PLAIN(TEXT, name), PLAIN(TEXT, syscall),
+	PLAIN(CHAR, state), PLAIN(BOOL, moved), PLAIN(BOOL, gone), PLAIN(BOOL, busy),
+	PLAIN(BOOL, interruptible), REF(wait, WAITS), PLAIN(OPTIONAL, since_ms),
+	PLAIN(TEXT, wchan),
+};
+#undef ELEMENT
+
+#define ELEMENT object
+static const struct column object_columns[] = {
+	PLAIN(NEEDED_TEXT, kind), PLAIN(NEEDED_TEXT, key), PLAIN(TEXT, label), PLAIN(TEXT, detail),
+	WORDS(holders_seen, SEEN), PLAIN(BOOL, relevant), REF(peer, OBJECTS),
+};
+#undef ELEMENT
+
+#define ELEMENT holder
+static const struct column holder_columns[] = {
+	NEEDED(object, OBJECTS), NEEDED(actor, ACTORS), PLAIN(INT, fd), WORDS(mode, MODE),
+	PLAIN(BOOL, inherited), PLAIN(TRISTATE, used), PLAIN(UINT, description),
+};
+#undef ELEMENT
+
+#define ELEMENT wait
+static const struct column wait_columns[] = {
+	NEEDED(actor, ACTORS), NEEDED(thread, THREADS), PLAIN(UINT, task), REF(parent, WAITS),
+	PLAIN(TEXT, op), WORDS(kind, WAIT), REF(object, OBJECTS), PLAIN(INT, fd), PLAIN(UINT, need),
+	PLAIN(INT, timeout_ms), PLAIN(OPTIONAL, since_ms), PLAIN(TEXT, text), PLAIN(TEXT, external),
+	PLAIN(BOOL, completion), PLAIN(BOOL, input), WORDS(level, LEVEL),
+};
+#undef ELEMENT
+
+#define ELEMENT term_row
+static const struct column term_columns[] = {
+	NEEDED(wait, WAITS), NAMED("kind", WORD, term.kind, WORDS_TERM),
+	NAMED("role", WORD, term.as, WORDS_ROLE), NAMED("mode", WORD, term.mode, WORDS_MODE),
+	NAMED("target", UINT, term.id, 0), NAMED("text", TEXT, term.text, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT finding
+static const struct column finding_columns[] = {
+	PLAIN(NEEDED_TEXT, kind), REF(actor, ACTORS), REF(object, OBJECTS), PLAIN(INT, fd),
+	PLAIN(INT, signal), PLAIN(TEXT, effect), PLAIN(TEXT, text),
+};
+#undef ELEMENT
+
+#define ELEMENT side_verdict
+static const struct column side_columns[] = {
+	WORDS(kind, VERDICT), WORDS(confidence, CONFIDENCE), REF(thread, THREADS),
+	PLAIN(TEXT, condition), PLAIN(TEXT, summary),
+};
+#undef ELEMENT
+
+#define ELEMENT side_row
+static const struct column side_member_columns[] = {
+	NEEDED(side, SIDES), NEEDED(actor, ACTORS),
+};
+#undef ELEMENT
+
+/* Elements that are one number. */
+static const struct column text_columns[] = {
+	{ .name = "text", .size = 4, .type = COLUMN_NEEDED_TEXT },
+};
+static const struct column chain_columns[] = {
+	{ .name = "wait", .size = 4, .type = COLUMN_NEEDED_REF, .arg = TABLE_WAITS },
+};
+static const struct column member_columns[] = {
+	{ .name = "actor", .size = 4, .type = COLUMN_NEEDED_REF, .arg = TABLE_ACTORS },
+};
+
+/* ---- tables ----------------------------------------------------------------------------------- */
+
+/* Build code: a table whose rows lie in a vector of the model. */
+#define COLUMNS(list) .columns = list, .column_count = sizeof(list) / sizeof(*list)
+#define TABLE(name_, list, member, limit) \
+	{ .name = name_, COLUMNS(list), .element = sizeof(*((struct model *)0)->member.at), \
+	  .offset = offsetof(struct model, member), .max = limit }
+#define SINGLE(name_, list) { .name = name_, COLUMNS(list), .single = true, .max = 1 }
+#define OUTSIDE(name_, list, member, limit) \
+	{ .name = name_, COLUMNS(list), .outside = true, \
+	  .element = sizeof(*((struct capture_rows *)0)->member.at), \
+	  .offset = offsetof(struct capture_rows, member), .max = limit }
+
+/* The limits are far above what a host can have: 2^22 pids, and what a hostile file may make us allocate. */
+enum { FEW = 1 << 16, MANY = 1 << 22 };
+
+const struct table capture_tables[TABLE_COUNT] = {
+	[TABLE_CAPTURE] = SINGLE("capture", capture_columns),
+	[TABLE_ACTORS] = TABLE("actors", actor_columns, actors, MANY),
+	[TABLE_THREADS] = TABLE("threads", thread_columns, threads, MANY),
+	[TABLE_OBJECTS] = TABLE("objects", object_columns, objects, MANY),
+	[TABLE_HOLDERS] = TABLE("holders", holder_columns, holders, MANY),
+	[TABLE_WAITS] = TABLE("waits", wait_columns, waits, MANY),
+	[TABLE_TERMS] = OUTSIDE("terms", term_columns, terms, MANY),
+	[TABLE_FINDINGS] = TABLE("findings", finding_columns, findings, MANY),
+	[TABLE_MISSING] = TABLE("missing", text_columns, missing, FEW),
+	[TABLE_VERDICT] = SINGLE("verdict", verdict_columns),
+	[TABLE_CHAIN] = TABLE("verdict_chain", chain_columns, verdict.chain, MANY),
+	[TABLE_MEMBERS] = TABLE("verdict_members", member_columns, verdict.members, MANY),
+	[TABLE_EVIDENCE] = TABLE("verdict_missing", text_columns, verdict.missing, FEW),
+	[TABLE_CAVEATS] = TABLE("verdict_caveats", text_columns, verdict.caveats, FEW),
+	[TABLE_SIDES] = TABLE("sides", side_columns, sides, FEW),
+	[TABLE_SIDE_MEMBERS] = OUTSIDE("side_members", side_member_columns, side_members, MANY),
+};
+/* clang-format on */
+
+/* ---- access ---------------------------------------------------------------------------------- */
+
+struct any_vec *capture_vec(const struct capture_rows *rows, const struct table *t)
+{
+	char *base = t->outside ? (char *)rows : (char *)rows->m;
+
+	return (struct any_vec *)(base + t->offset);
+}
+
+/*
+ * Numbers with a sign come back as their two's complement in 64 bits. Little endian, as BPF is
+ * here.
+ */
+uint64_t column_get(const struct column *c, const void *row)
+{
+	const char *at = (const char *)row + c->offset;
+	uint64_t value = 0;
+
+	memcpy(&value, at, c->size);
+	if (c->type == COLUMN_INT && c->size == 4)
+		return (uint64_t)(int64_t)(int32_t)value;
+	return value;
+}
+
+void column_set(const struct column *c, void *row, uint64_t value)
+{
+	memcpy((char *)row + c->offset, &value, c->size);
+}
+
+void capture_rows_release(struct capture_rows *rows)
+{
+	vec_release(&rows->terms);
+	vec_release(&rows->side_members);
+}
