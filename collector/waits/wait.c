@@ -124,6 +124,7 @@ uint32_t wait_decode_thread(struct wait_ctx *c, const struct snap_task *t, uint3
 	if (t->has_syscall)
 		owner->syscall = w->op;
 	c->items_left = WAIT_ITEMS_MAX;
+	c->items_cut = false;
 	if (!claimed(c, &site) && !decoded(c, &site))
 		decode_other(c, &site);
 	/* A decoder that found nobody must have said so; one that did not is our own gap. */

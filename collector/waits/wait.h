@@ -145,7 +145,8 @@ void wait_timeout_at(struct wait_ctx *c, const struct wait_site *site, uint64_t 
 /*
  * A new item of `site->wait` (poll, epoll, io_uring) for a file: object, decoded by the kind that knows the
  * file, and a TERM_WAIT in that wait once wait_items_done() is called. `file` NULL: the descriptor is closed
- * or unknown. `mode` may have WAIT_EDGE. Returns the item's wait id.
+ * or unknown. `mode` may have WAIT_EDGE. Returns the item's wait id; 0 when the set has too many items, which
+ * wait_items_done() then says.
  */
 uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struct snap_file *file,
 		   int32_t fd, uint8_t mode);

@@ -25,6 +25,7 @@ struct wait_ctx {
 	VEC(uint32_t) child_next; /* per process: 1 + its next sibling */
 	VEC(uint32_t) traced;	  /* tasks that have a tracer; valid with children */
 	uint32_t items_left;	  /* how many items the current thread may still get */
+	bool items_cut;		  /* it wanted more */
 };
 
 /* A set of poll, select, epoll or io_uring is decoded up to this many items, nested ones included. */

@@ -91,10 +91,16 @@ uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struc
 		.mode = mode & (MODE_READ | MODE_WRITE),
 		.in_set = true,
 		.edge = mode & WAIT_EDGE,
-		.wait = model_add_wait(c->model, site->thread, site->wait),
 	};
-	struct wait *w = model_wait(c->model, f.wait);
+	struct wait *w;
 
+	if (!c->items_left) {
+		c->items_cut = true;
+		return 0;
+	}
+	c->items_left--;
+	f.wait = model_add_wait(c->model, site->thread, site->wait);
+	w = model_wait(c->model, f.wait);
 	w->op = model_wait(c->model, site->wait)->op;
 	w->since_ms = model_wait(c->model, site->wait)->since_ms;
 	wait_decode_file(c, &f);
@@ -109,4 +115,7 @@ void wait_items_done(struct wait_ctx *c, uint32_t parent)
 	for (uint32_t id = parent + 1; id <= end; id++)
 		if (model_wait(c->model, id)->parent == parent)
 			wait_term(c, parent, (struct term){ .kind = TERM_WAIT, .id = id }, NULL);
+	if (c->items_cut)
+		wait_unknown(c, parent, "only the first %d descriptors of a set are looked at",
+			     WAIT_ITEMS_MAX);
 }
