@@ -26,3 +26,6 @@ void fdinfo_parse(struct snapshot *s, struct snap_file *f, const char *text);
  */
 void fdinfo_classify(struct snapshot *s, struct snap_file *f, const char *link, uint32_t st_mode,
 		     uint64_t st_rdev);
+
+/* A thread of `tgid` whose /proc folder shows the descriptors: a leader that is a zombie shows none. */
+int32_t fdinfo_thread(const struct snapshot *s, int32_t tgid);

@@ -13,13 +13,13 @@
 enum lock_class { LOCK_FLOCK, LOCK_POSIX, LOCK_OFD, LOCK_LEASE };
 
 struct file_lock {
-	uint32_t group;	 /* the number before the colon: a waiter has the number of what it waits for */
-	bool waiter;	 /* a "->" line: queued behind the lock of its group */
-	bool breaking;	 /* a lease that is being broken */
-	uint8_t type;	 /* enum lock_class */
+	uint32_t group; /* the number before the colon: a waiter has the number of what it waits for */
+	bool waiter;	/* a "->" line: queued behind the lock of its group */
+	bool breaking; /* a lease that is being broken */
+	uint8_t type;  /* enum lock_class */
 	bool write;
-	int32_t pid;	 /* who created the lock (flock: may be dead while its heirs hold it); -1 OFD */
-	uint64_t dev, ino; /* dev as st_dev */
+	int32_t pid; /* who created the lock (flock: may be dead while its heirs hold it); -1 OFD */
+	uint64_t dev, ino;   /* dev as st_dev */
 	uint64_t start, end; /* bytes, end UINT64_MAX for EOF */
 };
 

@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 struct map_area {
-	uint64_t start, end;  /* [start, end) */
-	uint64_t offset;      /* into the file */
-	uint64_t dev, ino;    /* dev as st_dev; 0, 0 for anonymous memory */
+	uint64_t start, end; /* [start, end) */
+	uint64_t offset;     /* into the file */
+	uint64_t dev, ino;   /* dev as st_dev; 0, 0 for anonymous memory */
 	bool read, write, exec, shared;
-	uint32_t path;	      /* id in maps->strings, 0 none */
+	uint32_t path; /* id in maps->strings, 0 none */
 };
 
 struct maps {

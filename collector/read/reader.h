@@ -19,12 +19,12 @@
 
 /* Which processes are the tree. */
 struct read_scope {
-	const int32_t *roots;	/* tgids; the first one is the root of the report */
+	const int32_t *roots; /* tgids; the first one is the root of the report */
 	uint32_t root_count;
-	const int32_t *also;	/* added by --also, with their descendants */
+	const int32_t *also; /* added by --also, with their descendants */
 	uint32_t also_count;
-	const char *match;	/* extended regular expression on the command line, or NULL */
-	const char *cgroup;	/* path below the cgroup mount, or NULL */
+	const char *match;  /* extended regular expression on the command line, or NULL */
+	const char *cgroup; /* path below the cgroup mount, or NULL */
 };
 
 struct reader;

@@ -14,6 +14,12 @@
 SNAG_MUST_CHECK
 int socks_load(struct snapshot *s, struct snag_error *err);
 
+/*
+ * Rebuild the lookup tables of s->socks and link the files to them. socks_load() does it; so must a reader
+ * that fills s->socks itself.
+ */
+void socks_index(struct snapshot *s);
+
 /* The socket with this inode number, or NULL. Borrowed until the next load. */
 const struct snap_sock *socks_find(const struct snapshot *s, uint64_t ino);
 
@@ -24,7 +30,10 @@ const struct snap_sock *socks_find(const struct snapshot *s, uint64_t ino);
  */
 const struct snap_sock *socks_peer(const struct snapshot *s, const struct snap_sock *k);
 
-/* The listener that a connection to the remote address of `k` goes to, or NULL. */
+/*
+ * The listener that a connection to the remote address of `k` goes to, or NULL. With SO_REUSEPORT it is one
+ * of several: follow next_listener.
+ */
 const struct snap_sock *socks_listener(const struct snapshot *s, const struct snap_sock *k);
 
 /* The listening or bound datagram unix socket at (dev, ino) of the file system, or by abstract name. */

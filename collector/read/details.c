@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/details.h"
+
+#include "read/deadline.h"
+#include "read/freezer.h"
+#include "read/procfs.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	ARGV_MAX = 64 << 10, /* bytes of a command line that are kept */
+	ARGV_TIMEOUT_MS = 200,
+	LINK_MAX_SIZE = 4096,
+};
+
+/* Between the arguments: ASCII unit separator. */
+static const char SEPARATOR = '\x1f';
+
+/* A command line, read by a worker: it is memory of the process, and a page of it may never come. */
+struct argv_item {
+	int32_t tgid;
+	char *text; /* NULL: it has none, or it could not be read */
+};
+
+static void argv_item_free(void *p)
+{
+	struct argv_item *item = p;
+
+	free(item->text);
+	free(item);
+}
+
+/* One command line with a separator between the arguments; NULL when there is none. */
+static char *read_argv(int32_t tgid)
+{
+	_cleanup_free_ char *buf = xcalloc(1, ARGV_MAX);
+	char path[64];
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", tgid);
+	n = procfs_slurp(-1, path, buf, ARGV_MAX);
+	while (n > 0 && !buf[n - 1])
+		n--;
+	if (n <= 0)
+		return NULL;
+	for (int i = 0; i < n; i++) {
+		if (buf[i] == SEPARATOR)
+			buf[i] = ' ';
+		if (!buf[i])
+			buf[i] = SEPARATOR;
+	}
+	return xstrndup(buf, (size_t)n);
+}
+
+static void argv_worker(void *p)
+{
+	struct argv_item *item = p;
+
+	item->text = read_argv(item->tgid);
+}
+
+/* The command lines of `tgids`; one that does not come is left out and noted. */
+static void load_argv(struct snapshot *s, const int32_t *tgids, uint32_t count)
+{
+	_cleanup_free_ void **items = xcalloc(count + 1, sizeof(*items));
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct argv_item *item = xcalloc(1, sizeof(*item));
+
+		item->tgid = tgids[i];
+		items[i] = item;
+	}
+	deadline_each(argv_worker, items, count, argv_item_free, ARGV_TIMEOUT_MS);
+	for (uint32_t i = 0; i < count; i++) {
+		struct argv_item *item = items[i];
+
+		if (!item) {
+			snapshot_missing(s, "the arguments of process %d did not come in time",
+					 tgids[i]);
+			continue;
+		}
+		snapshot_process(s, tgids[i])->argv = strtab_add(s->strings, item->text);
+		argv_item_free(item);
+	}
+}
+
+void details_argv_all(struct snapshot *s)
+{
+	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (!s->processes.at[i].argv && !s->processes.at[i].kernel)
+			tgids[count++] = s->processes.at[i].tgid;
+	load_argv(s, tgids, count);
+}
+
+void details_cgroup(struct snapshot *s, struct snap_process *p)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (p->cgroup || procfs_read_of(&text, p->tgid, 0, "cgroup", NULL) < 0)
+		return;
+	while (text.len && text.s[text.len - 1] == '\n')
+		text.s[--text.len] = '\0';
+	p->cgroup = strtab_add(s->strings, strbuf_str(&text));
+}
+
+/* The path of a line "5:cpu,cpuacct:/path", and where the line ends; NULL at the end of the text. */
+static const char *cgroup_path(const char **text, size_t *len)
+{
+	const char *line, *path;
+
+	while (**text) {
+		line = *text;
+		*text += strcspn(*text, "\n");
+		path = memchr(line, ':', (size_t)(*text - line));
+		path = path ? memchr(path + 1, ':', (size_t)(*text - path - 1)) : NULL;
+		*len = path ? (size_t)(*text - path - 1) : 0;
+		*text += **text == '\n';
+		if (path)
+			return path + 1;
+	}
+	return NULL;
+}
+
+bool details_in_cgroup(const char *text, const char *path)
+{
+	size_t want, len;
+	const char *is;
+
+	path += strspn(path, "/");
+	want = strlen(path);
+	while (want && path[want - 1] == '/')
+		want--;
+	while ((is = cgroup_path(&text, &len))) {
+		size_t slashes = strspn(is, "/");
+
+		if (slashes > len || len - slashes < want)
+			continue;
+		is += slashes;
+		len -= slashes;
+		if (!strncmp(is, path, want) && (!want || len == want || is[want] == '/'))
+			return true;
+	}
+	return false;
+}
+
+bool details_is_top_cgroup(const char *text)
+{
+	const char *is;
+	size_t len;
+
+	while ((is = cgroup_path(&text, &len)))
+		if (len > 1)
+			return false;
+	return true;
+}
+
+static void load_exe(struct snapshot *s, struct snap_process *p)
+{
+	char path[64], link[LINK_MAX_SIZE];
+	ssize_t n;
+
+	if (p->exe || p->kernel)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/exe", p->tgid);
+	n = readlink(path, link, sizeof(link));
+	if (n > 0)
+		p->exe = strtab_addn(s->strings, link, (size_t)n);
+}
+
+void details_load(struct snapshot *s)
+{
+	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
+	_cleanup_freezer_ struct freezer *freezer = freezer_new();
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		struct snap_process *p = &s->processes.at[i];
+
+		if (!p->in_tree)
+			continue;
+		load_exe(s, p);
+		details_cgroup(s, p);
+		if (!p->frozen)
+			p->frozen = freezer_is_frozen(freezer, snapshot_str(s, p->cgroup));
+		if (!p->argv && !p->kernel)
+			tgids[count++] = p->tgid;
+	}
+	load_argv(s, tgids, count);
+}

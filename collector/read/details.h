@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * details.h - what both readers take of a process from /proc: its program, arguments and cgroup.
+ *
+ * Everything here is filled only where the reader has not filled it.
+ */
+#pragma once
+
+#include "read/snapshot.h"
+
+/* The text of /proc/P/cgroup into p->cgroup. */
+void details_cgroup(struct snapshot *s, struct snap_process *p);
+
+/* The arguments of all processes of the host into p->argv, with a deadline: --match looks at them. */
+void details_argv_all(struct snapshot *s);
+
+/* The details of all processes of the tree: program, arguments, cgroup and whether that is frozen. */
+void details_load(struct snapshot *s);
+
+/*
+ * Does the text of a /proc/P/cgroup file, one line a hierarchy, name the cgroup `path` or one below it?
+ * `path` is as below a cgroup mount: "/system.slice/x.service" or "system.slice/x.service".
+ */
+bool details_in_cgroup(const char *text, const char *path);
+
+/* Is it the top of every hierarchy that it names, the cgroup of whoever was put nowhere? */
+bool details_is_top_cgroup(const char *text);

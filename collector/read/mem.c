@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/mem.h"
+
+#include "base/alloc.h"
+#include "read/maps.h"
+#include "read/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { TIMEOUT_MS = 200, PAGE_SIZE = 4096 };
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+static const uint64_t PAGEMAP_PRESENT = 1ull << 63;
+
+/* Where user memory ends on x86-64 with five levels; above it nothing is a user's. */
+static const uint64_t USER_END = 1ull << 56;
+
+struct mem {
+	int32_t tgid;
+	bool suspicious;
+	bool stuck;    /* a read did not come back: do not try again */
+	int pagemap;   /* -1 not open */
+	uint64_t page; /* address of the page that is kept, or NO_PAGE */
+	uint8_t kept[PAGE_SIZE];
+	struct maps *maps; /* loaded when a page is not in memory */
+	struct mounts *mounts;
+};
+
+static const uint64_t NO_PAGE = 1; /* no page begins there */
+
+/* All of [addr, addr + len), which lies in one page. 0 or -errno. */
+static int read_now(int32_t tgid, uint64_t addr, void *buf, size_t len)
+{
+	struct iovec local = { .iov_base = buf, .iov_len = len };
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)addr, .iov_len = len };
+	ssize_t n = process_vm_readv(tgid, &local, 1, &remote, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EFAULT;
+}
+
+static bool is_present(int pagemap, uint64_t page)
+{
+	uint64_t entry;
+
+	return pagemap >= 0 &&
+	       pread(pagemap, &entry, sizeof(entry), (off_t)(page / PAGE_SIZE * sizeof(entry))) ==
+		       sizeof(entry) &&
+	       (entry & PAGEMAP_PRESENT);
+}
+
+static int open_pagemap(int32_t tgid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", tgid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* One page, read by a worker. */
+struct page_job {
+	int32_t tgid;
+	bool only_present;
+	uint64_t page;
+	uint8_t data[PAGE_SIZE];
+};
+
+static int page_worker(void *arg)
+{
+	struct page_job *job = arg;
+
+	if (job->only_present) {
+		_cleanup_close_ int pagemap = open_pagemap(job->tgid);
+
+		if (!is_present(pagemap, job->page))
+			return -EAGAIN;
+	}
+	return read_now(job->tgid, job->page, job->data, PAGE_SIZE);
+}
+
+/*
+ * Does a page that is not in memory come from a server or a daemon? Its fault would not even be killable
+ * (fs/fuse/dev.c request_wait_answer(), once the server has seen the request). 1 yes, 0 no, -errno.
+ */
+static int is_slow_file(struct mem *m, uint64_t page)
+{
+	const struct map_area *area;
+	const struct mount *mount;
+	int rc;
+
+	if (!m->maps) {
+		rc = maps_read(m->tgid, true, &m->maps, NULL);
+		if (rc < 0)
+			return rc;
+		m->mounts = mounts_read(m->tgid);
+	}
+	area = maps_find(m->maps, page);
+	if (!area)
+		return -EFAULT;
+	mount = area->ino ? mounts_find(m->mounts, area->dev) : NULL;
+	return mount && mounts_is_slow(mount->type);
+}
+
+static int read_with_deadline(struct mem *m, uint64_t page)
+{
+	struct page_job *job;
+	int rc;
+
+	if (m->stuck)
+		return -ETIMEDOUT;
+	rc = is_slow_file(m, page);
+	if (rc < 0) {
+		m->stuck = rc == -ETIMEDOUT;
+		return rc == -EACCES ? -EPERM : rc;
+	}
+	job = xcalloc(1, sizeof(*job));
+	job->tgid = m->tgid;
+	job->page = page;
+	job->only_present = rc;
+	rc = deadline_call(page_worker, job, free, TIMEOUT_MS);
+	if (rc == -ETIMEDOUT) {
+		m->stuck = true;
+		return rc;
+	}
+	memcpy(m->kept, job->data, PAGE_SIZE);
+	free(job);
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
+}
+
+struct mem *mem_new(int32_t tgid, bool suspicious)
+{
+	struct mem *m = xcalloc(1, sizeof(*m));
+
+	m->tgid = tgid;
+	m->suspicious = suspicious;
+	m->page = NO_PAGE;
+	/* Reading it takes the mmap_lock. */
+	m->pagemap = suspicious ? -1 : open_pagemap(tgid);
+	return m;
+}
+
+void mem_free(struct mem *m)
+{
+	if (!m)
+		return;
+	if (m->pagemap >= 0)
+		close(m->pagemap);
+	maps_free(m->maps);
+	mounts_free(m->mounts);
+	free(m);
+}
+
+static int load_page(struct mem *m, uint64_t page)
+{
+	int rc;
+
+	if (m->page == page)
+		return 0;
+	m->page = NO_PAGE;
+	if (!m->suspicious && is_present(m->pagemap, page))
+		rc = read_now(m->tgid, page, m->kept, PAGE_SIZE);
+	else
+		rc = read_with_deadline(m, page);
+	if (!rc)
+		m->page = page;
+	return rc;
+}
+
+int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	if (addr >= USER_END || len > USER_END - addr)
+		return -EFAULT;
+	while (len) {
+		size_t offset = addr % PAGE_SIZE;
+		size_t part = len < PAGE_SIZE - offset ? len : PAGE_SIZE - offset;
+		int rc = load_page(m, addr - offset);
+
+		if (rc < 0)
+			return rc;
+		memcpy(to, m->kept + offset, part);
+		to += part;
+		addr += part;
+		len -= part;
+	}
+	return 0;
+}

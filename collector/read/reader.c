@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/reader.h"
+
+#include "base/log.h"
+#include "read/details.h"
+#include "read/tree.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+struct reader {
+	const struct reader_ops *ops;
+	void *priv;
+	struct snag_error without; /* why "auto" had to do without bpf; empty: it had not */
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+int reader_open(const char *name, struct reader **ret, struct snag_error *err)
+{
+	_cleanup_reader_ struct reader *r = xcalloc(1, sizeof(*r));
+	bool automatic = !strcmp(name, "auto");
+	int rc = -EINVAL;
+
+	if (automatic || !strcmp(name, "bpf"))
+		r->ops = &reader_bpf;
+	else if (!strcmp(name, "procfs"))
+		r->ops = &reader_procfs;
+	else
+		return error_set(err, rc, "no reader is called %s: auto, bpf or procfs", name);
+	rc = r->ops->open(&r->priv, automatic ? &r->without : err);
+	if (rc < 0 && automatic) {
+		log_info("no bpf reader: %s", r->without.text);
+		r->ops = &reader_procfs;
+		rc = r->ops->open(&r->priv, err);
+	}
+	if (rc < 0) {
+		r->ops = NULL;
+		return rc;
+	}
+	*ret = steal(r);
+	return 0;
+}
+
+void reader_free(struct reader *r)
+{
+	if (!r)
+		return;
+	if (r->ops)
+		r->ops->close(r->priv);
+	free(r);
+}
+
+const char *reader_name(const struct reader *r)
+{
+	return r->ops->name;
+}
+
+static void note_reader(const struct reader *r, struct snapshot *s)
+{
+	if (!r->without.text[0])
+		return;
+	snapshot_missing(s,
+			 "read through /proc, not BPF (%s): owners of kernel locks, targets of "
+			 "io_uring requests, interval timers and passed descriptors are not seen",
+			 r->without.text);
+}
+
+int reader_begin(struct reader *r, const struct read_scope *scope, struct snapshot **ret,
+		 struct snag_error *err)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	int rc;
+
+	s->taken_realtime_ns = now_ns(CLOCK_REALTIME);
+	s->taken_boottime_ns = now_ns(CLOCK_BOOTTIME);
+	note_reader(r, s);
+	rc = r->ops->processes(r->priv, s, err);
+	if (rc < 0)
+		return error_at(err, rc, "listing the processes");
+	snapshot_index(s);
+	rc = tree_select(s, scope, err);
+	if (rc < 0)
+		return rc;
+	rc = r->ops->threads(r->priv, s, err);
+	if (rc < 0)
+		return error_at(err, rc, "reading the threads");
+	snapshot_index(s);
+	details_load(s);
+	rc = r->ops->files(r->priv, s, err);
+	if (rc < 0)
+		return error_at(err, rc, "reading the files");
+	snapshot_index(s);
+	s->took_ms = (double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6;
+	log_debug("%s: %u processes, %u threads, %u files in %.1f ms", r->ops->name,
+		  s->processes.count, s->tasks.count, s->files.count, s->took_ms);
+	*ret = steal(s);
+	return 0;
+}
+
+int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err)
+{
+	uint64_t now;
+	int rc = r->ops->restamp(r->priv, s, err);
+
+	if (rc < 0)
+		return error_at(err, rc, "looking at the threads again");
+	now = now_ns(CLOCK_BOOTTIME);
+	s->took_ms = (double)(now - s->taken_boottime_ns) / 1e6;
+	return 0;
+}
+
+/* ---- the same holders? -------------------------------------------------------------------------- */
+
+/* What a wait can be on, and who holds it. Numbers only, so that equal ones compare equal. */
+struct holder {
+	uint64_t kind, dev, ino, id;
+	int64_t tgid, fd, mode;
+};
+
+static bool is_waitable(const struct snap_file *f)
+{
+	return f->kind != FILE_UNKNOWN && f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY &&
+	       f->kind != FILE_DEVICE;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct holder));
+}
+
+/* The holders in `s`, sorted. Yours: free(). */
+static struct holder *holders_of(const struct snapshot *s, uint32_t *count)
+{
+	struct holder *h = xcalloc(s->files.count + 1, sizeof(*h));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->files.count; i++) {
+		const struct snap_file *f = &s->files.at[i];
+
+		if (!is_waitable(f))
+			continue;
+		h[n].kind = f->kind;
+		h[n].dev = f->dev;
+		h[n].ino = f->ino;
+		/* Loaded on demand for some, so the id does not take part where the inode is enough. */
+		h[n].id = f->ino && f->kind != FILE_EVENTFD ? 0 : f->id;
+		h[n].tgid = f->tgid;
+		h[n].fd = f->fd;
+		h[n].mode = f->mode;
+		n++;
+	}
+	qsort(h, n, sizeof(*h), compare_holders);
+	*count = n;
+	return h;
+}
+
+/* The tree of `s`, in the processes of now. False: one of it is another one now. */
+static bool same_tree(const struct snapshot *s, struct snapshot *again)
+{
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		const struct snap_process *p = &s->processes.at[i];
+		struct snap_process *now;
+
+		if (!p->in_tree || p->vanished)
+			continue;
+		now = snapshot_process(again, p->tgid);
+		if (!now || now->start_ticks != p->start_ticks)
+			return false;
+		now->in_tree = true;
+		now->net_ns = p->net_ns;
+		now->mnt_ns = p->mnt_ns;
+		now->pid_ns = p->pid_ns;
+	}
+	again->root_tgid = s->root_tgid;
+	again->root_start = s->root_start;
+	return true;
+}
+
+int reader_same_holders(struct reader *r, const struct snapshot *s, bool *same,
+			struct snag_error *err)
+{
+	_cleanup_snapshot_ struct snapshot *again = snapshot_new();
+	_cleanup_free_ struct holder *before = NULL, *after = NULL;
+	uint32_t count_before, count_after;
+	int rc = r->ops->processes(r->priv, again, err);
+
+	if (rc < 0)
+		return error_at(err, rc, "listing the processes again");
+	snapshot_index(again);
+	if (!same_tree(s, again)) {
+		*same = false;
+		return 0;
+	}
+	rc = r->ops->files(r->priv, again, err);
+	if (rc < 0)
+		return error_at(err, rc, "reading the files again");
+	snapshot_index(again);
+	before = holders_of(s, &count_before);
+	after = holders_of(again, &count_after);
+	*same = count_before == count_after &&
+		!memcmp(before, after, count_before * sizeof(*before));
+	return 0;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/snapshot.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct snapshot *snapshot_new(void)
+{
+	struct snapshot *s = xcalloc(1, sizeof(*s));
+
+	s->strings = strtab_new();
+	return s;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	if (!s)
+		return;
+	vec_release(&s->processes);
+	vec_release(&s->tasks);
+	vec_release(&s->files);
+	vec_release(&s->epitems);
+	vec_release(&s->socks);
+	vec_release(&s->uring);
+	vec_release(&s->undo);
+	vec_release(&s->inflight);
+	vec_release(&s->missing);
+	vec_release(&s->net_spaces);
+	map_release(&s->by_tgid);
+	map_release(&s->by_tid);
+	map_release(&s->by_fd);
+	map_release(&s->by_sock);
+	map_release(&s->by_address);
+	strtab_free(s->strings);
+	free(s);
+}
+
+static int compare_processes(const void *a, const void *b)
+{
+	const struct snap_process *x = a, *y = b;
+
+	return (x->tgid > y->tgid) - (x->tgid < y->tgid);
+}
+
+/* By process, the leader before the others. */
+static int compare_tasks(const void *a, const void *b)
+{
+	const struct snap_task *x = a, *y = b;
+
+	if (x->tgid != y->tgid)
+		return x->tgid > y->tgid ? 1 : -1;
+	if ((x->tid == x->tgid) != (y->tid == y->tgid))
+		return x->tid == x->tgid ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct snap_file *x = a, *y = b;
+
+	if (x->tgid != y->tgid)
+		return x->tgid > y->tgid ? 1 : -1;
+	return (x->fd > y->fd) - (x->fd < y->fd);
+}
+
+/* Sort unless it is sorted already, which is the usual case: /proc and the iterators go by number. */
+static void sort(void *at, uint32_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	const char *p = at;
+
+	for (uint32_t i = 1; i < count; i++)
+		if (compare(p + (i - 1) * size, p + i * size) > 0) {
+			qsort(at, count, size, compare);
+			return;
+		}
+}
+
+static void index_processes(struct snapshot *s)
+{
+	uint32_t n = 0;
+
+	sort(s->processes.at, s->processes.count, sizeof(*s->processes.at), compare_processes);
+	map_release(&s->by_tgid);
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		/* A pid that was reused while the list was read stands in it twice: the first one counts. */
+		if (n && s->processes.at[n - 1].tgid == s->processes.at[i].tgid)
+			continue;
+		s->processes.at[n] = s->processes.at[i];
+		s->processes.at[n].first_task = s->processes.at[n].task_count = 0;
+		s->processes.at[n].first_file = s->processes.at[n].file_count = 0;
+		map_put(&s->by_tgid, (uint32_t)s->processes.at[n].tgid, n + 1);
+		n++;
+	}
+	s->processes.count = n;
+}
+
+/* Threads of a process that began after the list of processes was read belong to nobody: they go. */
+static void index_tasks(struct snapshot *s)
+{
+	uint32_t n = 0;
+
+	sort(s->tasks.at, s->tasks.count, sizeof(*s->tasks.at), compare_tasks);
+	map_release(&s->by_tid);
+	for (uint32_t i = 0; i < s->tasks.count; i++) {
+		struct snap_task *t = &s->tasks.at[i];
+		uint32_t p = map_get(&s->by_tgid, (uint32_t)t->tgid, 0);
+
+		if (!p || map_find(&s->by_tid, (uint32_t)t->tid, NULL))
+			continue;
+		t->process = p - 1;
+		if (!s->processes.at[p - 1].task_count++)
+			s->processes.at[p - 1].first_task = n;
+		map_put(&s->by_tid, (uint32_t)t->tid, n + 1);
+		s->tasks.at[n++] = *t;
+	}
+	s->tasks.count = n;
+}
+
+static void index_files(struct snapshot *s)
+{
+	uint32_t n = 0;
+
+	sort(s->files.at, s->files.count, sizeof(*s->files.at), compare_files);
+	map_release(&s->by_fd);
+	for (uint32_t i = 0; i < s->files.count; i++) {
+		struct snap_file *f = &s->files.at[i];
+		uint64_t key = map_pair((uint32_t)f->tgid, (uint32_t)f->fd);
+		uint32_t p = map_get(&s->by_tgid, (uint32_t)f->tgid, 0);
+
+		if (!p || map_find(&s->by_fd, key, NULL))
+			continue;
+		if (!s->processes.at[p - 1].file_count++)
+			s->processes.at[p - 1].first_file = n;
+		map_put(&s->by_fd, key, n + 1);
+		s->files.at[n++] = *f;
+	}
+	s->files.count = n;
+}
+
+void snapshot_index(struct snapshot *s)
+{
+	index_processes(s);
+	index_tasks(s);
+	index_files(s);
+}
+
+struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid)
+{
+	uint32_t i = map_get(&s->by_tgid, (uint32_t)tgid, 0);
+
+	return i ? &s->processes.at[i - 1] : NULL;
+}
+
+struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid)
+{
+	uint32_t i = map_get(&s->by_tid, (uint32_t)tid, 0);
+
+	return i ? &s->tasks.at[i - 1] : NULL;
+}
+
+struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd)
+{
+	uint32_t i = map_get(&s->by_fd, map_pair((uint32_t)tgid, (uint32_t)fd), 0);
+
+	return i ? &s->files.at[i - 1] : NULL;
+}
+
+const char *snapshot_str(const struct snapshot *s, uint32_t id)
+{
+	const char *text = strtab_get(s->strings, id);
+
+	return text ? text : "";
+}
+
+void snapshot_missing(struct snapshot *s, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	uint32_t id;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		text = NULL; /* undefined after a failure */
+		return;
+	}
+	id = strtab_add(s->strings, text);
+	for (uint32_t i = 0; i < s->missing.count; i++)
+		if (s->missing.at[i] == id)
+			return;
+	*vec_push(&s->missing) = id;
+}
