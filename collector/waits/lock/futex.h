@@ -40,14 +40,14 @@ struct futex_world {
 /* A thread waits for the word at `uaddr` to be no longer `val`. */
 struct futex {
 	uint64_t uaddr;
-	uint64_t sp;	   /* of the waiter, 0 unknown: a word close above is on its own stack */
-	uint32_t cmd;	   /* enum futex_cmd */
+	uint64_t sp;  /* of the waiter, 0 unknown: a word close above is on its own stack */
+	uint32_t cmd; /* enum futex_cmd */
 	uint32_t val;
-	bool private;	   /* FUTEX_PRIVATE_FLAG */
-	bool realtime;	   /* FUTEX_CLOCK_REALTIME */
-	bool static_data;  /* in .data or .bss of a mapped file */
+	bool private;	  /* FUTEX_PRIVATE_FLAG */
+	bool realtime;	  /* FUTEX_CLOCK_REALTIME */
+	bool static_data; /* in .data or .bss of a mapped file */
 	int32_t cleared_for; /* ns tid of the thread whose exit clears this word (set_tid_address), 0 none */
-	int32_t pi_owner;  /* tid of the kernel's own answer for a PI futex, 0 unknown */
+	int32_t pi_owner;	/* tid of the kernel's own answer for a PI futex, 0 unknown */
 	uint32_t before, after; /* how many bytes in front of and from `uaddr` on could be read */
 	uint8_t bytes[FUTEX_BEFORE + FUTEX_AFTER];
 	const struct futex_world *world;
@@ -56,13 +56,14 @@ struct futex {
 /* What it is. Zeroed before an interpretation is asked. */
 struct futex_claim {
 	enum wait_type kind;
-	const char *what;  /* static: the object's kind and the word in texts: "mutex", "robust mutex" */
-	uint64_t base;	   /* address of the whole object */
-	int32_t owner;	   /* tid in its own pid namespace of who holds it; 0: not known, or nobody alone */
+	const char *
+		what; /* static: the object's kind and the word in texts: "mutex", "robust mutex" */
+	uint64_t base; /* address of the whole object */
+	int32_t owner; /* tid in its own pid namespace of who holds it; 0: not known, or nobody alone */
 	bool dies_with_owner; /* the kernel wakes a waiter when the owner exits: robust and PI */
-	uint32_t arrivals; /* so many more threads must come (barrier); 0: any one can end it */
-	bool completion;   /* somebody owes the end of it, as with a lock */
-	char note[96];	   /* for people: "recursive, locked 2 times"; may be empty */
+	uint32_t arrivals;    /* so many more threads must come (barrier); 0: any one can end it */
+	bool completion;      /* somebody owes the end of it, as with a lock */
+	char note[96];	      /* for people: "recursive, locked 2 times"; may be empty */
 };
 
 /* One interpretation. */

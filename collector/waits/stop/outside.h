@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * outside.h - special descriptors that processes outside of the tree have: a FUSE server, a page fault monitor.
+ *
+ * The readers list outside holders of what the tree has open. Who serves the tree through such a descriptor
+ * shares no open file with it, so these few waits look for themselves.
+ */
+#pragma once
+
+#include "waits/wait.h"
+
+/* What to look for among all descriptors of the host. */
+struct outside_query {
+	uint8_t kind;	    /* enum file_kind: those in the snapshot */
+	const char *link;   /* and its readlink text for all other processes */
+	const char *fdinfo; /* a line of fdinfo begins with this, or NULL */
+	uint64_t value;	    /* and has this number behind it, or at least this one: */
+	bool at_least;
+};
+
+/*
+ * Add every process that has such a descriptor as holder of `object`; *complete is false when some could not
+ * be looked into.
+ */
+void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
+			 bool *complete);
+
+/* Has the object any holder? Also before model_index(). */
+bool outside_has_holder(const struct model *m, uint32_t object);
