@@ -5,10 +5,13 @@
 #include "cmd.h"
 
 #include "capture/capture.h"
+#include "graph/verdict.h"
+#include "model/redact.h"
 
 #include <errno.h>
 #include <regex.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 const struct opt target_rows[] = {
@@ -34,6 +37,22 @@ static bool is_live_only(const struct target_opts *opts)
 	return opts->match || opts->cgroup || opts->reader || opts->also.list.count;
 }
 
+/* The verdict of another thread than the one that the capture was made for. */
+static enum status refocus(const char *command, const struct target_opts *opts, struct model *m)
+{
+	uint32_t thread;
+
+	if (!opts->thread)
+		return STATUS_DONE;
+	thread = model_find_tid(m, opts->thread);
+	if (!thread)
+		return complain(STATUS_FAILED, command, "no thread %d in this capture",
+				opts->thread);
+	m->verdict.focus_thread = thread;
+	verdict_give(m);
+	return STATUS_DONE;
+}
+
 static enum status from_file(const char *command, const struct target_opts *opts, const char *path,
 			     struct model **ret)
 {
@@ -42,15 +61,15 @@ static enum status from_file(const char *command, const struct target_opts *opts
 	if (is_live_only(opts))
 		return complain(STATUS_USAGE, command,
 				"--match, --cgroup, --also and --reader are for live trees; "
-				"\"%s\" is a file",
+				"\"%s\" is none",
 				path);
 	if (access(path, F_OK) < 0)
 		return complain(STATUS_USAGE, command, "\"%s\" is neither a pid nor a file", path);
 	if (access(path, R_OK) == 0 && !capture_is_one(path))
-		return complain(STATUS_FAILED, command, "%s is not a capture made by snag", path);
+		return complain(STATUS_FAILED, command, "%s is no capture made by snag", path);
 	if (capture_load(path, ret, &err) < 0)
 		return complain(STATUS_FAILED, command, "%s", err.text);
-	return STATUS_DONE;
+	return refocus(command, opts, *ret);
 }
 
 static enum status check_match(const char *command, const char *match)
@@ -68,15 +87,6 @@ static enum status check_match(const char *command, const char *match)
 	}
 	regfree(&regex);
 	return STATUS_DONE;
-}
-
-static enum status gone(const char *command, const struct target_opts *opts, int32_t pid)
-{
-	if (pid)
-		return complain(STATUS_GONE, command, "there is no process %d", pid);
-	return complain(STATUS_GONE, command, "no process fits %s %s",
-			opts->match ? "--match" : "--cgroup",
-			opts->match ? opts->match : opts->cgroup);
 }
 
 static enum status from_live(const char *command, const struct target_opts *opts, int32_t pid,
@@ -102,10 +112,20 @@ static enum status from_live(const char *command, const struct target_opts *opts
 	if (rc < 0)
 		return complain(STATUS_FAILED, command, "%s", err.text);
 	rc = session_look(s, &scope, ret, &err);
-	if (rc == -ESRCH)
-		return gone(command, opts, pid);
 	if (rc < 0)
-		return complain(STATUS_FAILED, command, "%s", err.text);
+		return complain(rc == -ESRCH ? STATUS_GONE : STATUS_FAILED, command, "%s",
+				err.text);
+	return STATUS_DONE;
+}
+
+static enum status redact(const char *command, struct model *m)
+{
+	uint8_t key[REDACT_KEY_SIZE];
+
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return complain(STATUS_FAILED, command, "no random key to redact with: %s",
+				strerror(errno));
+	model_redact(m, key);
 	return STATUS_DONE;
 }
 
@@ -121,9 +141,13 @@ enum status target_model(const char *command, const struct target_opts *opts,
 	if (args->count == 0 && !others)
 		return complain(STATUS_USAGE, command, "no pid and no capture file given");
 	if (args->count > 0 && !opts_number(args->args[0], &pid))
-		return from_file(command, opts, args->args[0], ret);
-	if (pid && others)
+		status = from_file(command, opts, args->args[0], ret);
+	else if (pid && others)
 		return complain(STATUS_USAGE, command,
 				"a pid excludes --match and --cgroup; --also adds to it");
-	return from_live(command, opts, pid, ret);
+	else
+		status = from_live(command, opts, pid, ret);
+	if (status == STATUS_DONE && opts->redact)
+		status = redact(command, *ret);
+	return status;
 }
