@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-static const uint8_t key[REDACT_KEY_SIZE] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+static const uint8_t key[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 static struct model *redacted(void)
 {
