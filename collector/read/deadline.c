@@ -12,12 +12,17 @@
 #include <string.h>
 #include <time.h>
 
-/* Workers that did not come back hold memory, and maybe a place in somebody's queue: few are enough. */
+/*
+ * Workers that did not come back hold memory, and maybe a place in somebody's queue: few are
+ * enough.
+ */
 enum { MAX_AWAY = 8 };
 
 static atomic_int away;
 
-/* What one worker does. It belongs to the main thread until that gives it up, then to the worker. */
+/*
+ * What one worker does. It belongs to the main thread until that gives it up, then to the worker.
+ */
 struct batch {
 	void (*fn)(void *item);
 	void (*free_item)(void *item);

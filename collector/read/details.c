@@ -17,7 +17,9 @@ enum {
 /* Between the arguments: ASCII unit separator. */
 static const char SEPARATOR = '\x1f';
 
-/* A command line, read by a worker: it is memory of the process, and a page of it may never come. */
+/*
+ * A command line, read by a worker: it is memory of the process, and a page of it may never come.
+ */
 struct argv_item {
 	int32_t tgid;
 	char *text; /* NULL: it has none, or it could not be read */
@@ -107,7 +109,9 @@ void details_cgroup(struct snapshot *s, struct snap_process *p)
 	p->cgroup = strtab_add(s->strings, strbuf_str(&text));
 }
 
-/* The path of a line "5:cpu,cpuacct:/path", and where the line ends; NULL at the end of the text. */
+/*
+ * The path of a line "5:cpu,cpuacct:/path", and where the line ends; NULL at the end of the text.
+ */
 static const char *cgroup_path(const char **text, size_t *len)
 {
 	const char *line, *path;

@@ -11,15 +11,22 @@
 /* The text of /proc/P/cgroup into p->cgroup. */
 void details_cgroup(struct snapshot *s, struct snap_process *p);
 
-/* The arguments of all processes of the host into p->argv, with a deadline: --match looks at them. */
+/*
+ * The arguments of all processes of the host into p->argv, with a deadline: --match looks at
+ * them.
+ */
 void details_argv_all(struct snapshot *s);
 
-/* The details of all processes of the tree: program, arguments, cgroup and whether that is frozen. */
+/*
+ * The details of all processes of the tree: program, arguments, cgroup and whether that is
+ * frozen.
+ */
 void details_load(struct snapshot *s);
 
 /*
- * Does the text of a /proc/P/cgroup file, one line a hierarchy, name the cgroup `path` or one below it?
- * `path` is as below a cgroup mount: "/system.slice/x.service" or "system.slice/x.service".
+ * Does the text of a /proc/P/cgroup file, one line a hierarchy, name the cgroup `path` or one
+ * below it? `path` is as below a cgroup mount: "/system.slice/x.service" or
+ * "system.slice/x.service".
  */
 bool details_in_cgroup(const char *text, const char *path);
 

@@ -18,7 +18,10 @@
 /* A set of more items than this is cut: items_cut says so. */
 enum { MAX_EPOLL_ITEMS = 1 << 20 };
 
-/* ---- kinds -------------------------------------------------------------------------------------- */
+/*
+ * ---- kinds
+ * --------------------------------------------------------------------------------------
+ */
 
 /* "name:[123]" */
 static bool numbered(const char *link, const char *name, uint64_t *ino)
@@ -116,9 +119,15 @@ void fdinfo_classify(struct snapshot *s, struct snap_file *f, const char *link, 
 	}
 }
 
-/* ---- fdinfo ------------------------------------------------------------------------------------- */
+/*
+ * ---- fdinfo
+ * -------------------------------------------------------------------------------------
+ */
 
-/* st_dev of a device number as the kernel keeps it: 12 bits of major above 20 of minor (linux/kdev_t.h). */
+/*
+ * st_dev of a device number as the kernel keeps it: 12 bits of major above 20 of minor
+ * (linux/kdev_t.h).
+ */
 static uint64_t dev_of_kernel(uint64_t dev)
 {
 	return makedev((unsigned)(dev >> 20), (unsigned)(dev & 0xfffff));
@@ -150,8 +159,8 @@ static bool label(const char **p, const char *name)
 }
 
 /*
- * "tfd:        5 events:       19 data:  7fff00000005  pos:0 ino:2c sdev:e" (fs/eventpoll.c ep_show_fdinfo()).
- * Before Linux 4.13 there is no pos, ino or sdev.
+ * "tfd:        5 events:       19 data:  7fff00000005  pos:0 ino:2c sdev:e" (fs/eventpoll.c
+ * ep_show_fdinfo()). Before Linux 4.13 there is no pos, ino or sdev.
  */
 static void parse_item(struct snapshot *s, struct snap_file *f, const char *line)
 {
@@ -256,7 +265,10 @@ void fdinfo_parse(struct snapshot *s, struct snap_file *f, const char *text)
 	f->details = true;
 }
 
-/* ---- targets of epoll items --------------------------------------------------------------------- */
+/*
+ * ---- targets of epoll items
+ * ---------------------------------------------------------------------
+ */
 
 static bool is_anonymous(const struct snap_file *f)
 {
@@ -299,7 +311,10 @@ static struct snap_file *by_number(const struct snapshot *s, const struct snap_f
 	return f;
 }
 
-/* Another descriptor of the same file: of this process, or for files with an inode of their own of any. */
+/*
+ * Another descriptor of the same file: of this process, or for files with an inode of their own
+ * of any.
+ */
 static struct snap_file *by_inode(const struct snapshot *s, const struct snap_file *epoll,
 				  const struct snap_epitem *item)
 {
@@ -333,7 +348,10 @@ static void resolve_items(struct snapshot *s, struct snap_file *epoll)
 			f = by_inode(s, epoll, item);
 		if (!f)
 			continue;
-		/* The id of an eventfd stands in its own fdinfo; without it the target is less well known. */
+		/*
+		 * The id of an eventfd stands in its own fdinfo; without it the target is less
+		 * well known.
+		 */
 		if (f->kind == FILE_EVENTFD && !f->details &&
 		    fdinfo_load(s, (uint32_t)(f - s->files.at), NULL) < 0)
 			continue;

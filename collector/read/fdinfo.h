@@ -10,14 +10,18 @@
 #include "read/snapshot.h"
 
 /*
- * Fill the details of the kind (eventfd count and id, pidfd's pid, timerfd, signalfd, epoll items, tty index,
- * fuse connection, mount id) of s->files.at[file], where the reader has not (file->details). May append to
- * s->epitems. -ESRCH gone, -EACCES not allowed, -EBADF closed meanwhile; the file then stays without details.
+ * Fill the details of the kind (eventfd count and id, pidfd's pid, timerfd, signalfd, epoll
+ * items, tty index, fuse connection, mount id) of s->files.at[file], where the reader has not
+ * (file->details). May append to s->epitems. -ESRCH gone, -EACCES not allowed, -EBADF closed
+ * meanwhile; the file then stays without details.
  */
 SNAG_MUST_CHECK
 int fdinfo_load(struct snapshot *s, uint32_t file, struct snag_error *err);
 
-/* Parse the text of one fdinfo file into `f` and its epoll items into s->epitems. For tests and fuzzing. */
+/*
+ * Parse the text of one fdinfo file into `f` and its epoll items into s->epitems. For tests and
+ * fuzzing.
+ */
 void fdinfo_parse(struct snapshot *s, struct snap_file *f, const char *text);
 
 /*
@@ -27,5 +31,8 @@ void fdinfo_parse(struct snapshot *s, struct snap_file *f, const char *text);
 void fdinfo_classify(struct snapshot *s, struct snap_file *f, const char *link, uint32_t st_mode,
 		     uint64_t st_rdev);
 
-/* A thread of `tgid` whose /proc folder shows the descriptors: a leader that is a zombie shows none. */
+/*
+ * A thread of `tgid` whose /proc folder shows the descriptors: a leader that is a zombie shows
+ * none.
+ */
 int32_t fdinfo_thread(const struct snapshot *s, int32_t tgid);

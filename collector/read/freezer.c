@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TEXT_SIZE = 256 };
+
 struct freezer {
 	char *v1, *v2;		 /* where they are mounted, NULL not */
 	char *v1_root, *v2_root; /* which cgroup is mounted there */
@@ -73,43 +75,39 @@ void freezer_free(struct freezer *f)
 	free(f);
 }
 
-/* The text of `file` of the cgroup `path` (len bytes), which is mounted at `point` from `root` on. */
-static bool read_file(const char *point, const char *root, const char *path, size_t len,
-		      const char *file, char text[256])
+/* The text of `file` of cgroup `path`, in a hierarchy whose cgroup `root` is mounted at `point`. */
+static bool read_file(const char *point, const char *root, const char *path, const char *file,
+		      char text[TEXT_SIZE])
 {
 	_cleanup_free_ char *name = NULL;
 	size_t skip = strcmp(root, "/") ? strlen(root) : 0;
 
-	if (!point || len < skip || strncmp(path, root, skip))
+	if (strncmp(path, root, skip))
 		return false;
-	name = xasprintf("%s/%.*s/%s", point, (int)(len - skip), path + skip, file);
-	return procfs_slurp(AT_FDCWD, name, text, 256) > 0;
+	name = xasprintf("%s/%s/%s", point, path + skip, file);
+	return procfs_slurp(AT_FDCWD, name, text, TEXT_SIZE) > 0;
 }
 
 /* One line of /proc/P/cgroup: "0::/path" is version 2, "4:freezer:/path" version 1. */
-static bool line_is_frozen(const struct freezer *f, const char *line, size_t len)
+static bool line_is_frozen(const struct freezer *f, char *line)
 {
-	const char *names = memchr(line, ':', len), *path;
-	_cleanup_free_ char *controllers = NULL;
-	char text[256];
+	char *controllers = strchr(line, ':'), *path;
+	char text[TEXT_SIZE];
 	int64_t frozen;
-	size_t rest;
 
-	if (!names)
+	if (!controllers)
 		return false;
-	names++;
-	path = memchr(names, ':', len - (size_t)(names - line));
+	controllers++;
+	path = strchr(controllers, ':');
 	if (!path)
 		return false;
-	controllers = xstrndup(names, (size_t)(path - names));
-	path++;
-	rest = len - (size_t)(path - line);
+	*path++ = '\0';
 	if (!*controllers)
-		return read_file(f->v2, f->v2_root, path, rest, "cgroup.events", text) &&
+		return f->v2 && read_file(f->v2, f->v2_root, path, "cgroup.events", text) &&
 		       procfs_field_int(text, "frozen", &frozen) && frozen == 1;
-	/* FREEZING counts too: its threads stop one by one, and one in D state can keep it so for ever. */
-	return has_option(controllers, "freezer") &&
-	       read_file(f->v1, f->v1_root, path, rest, "freezer.state", text) &&
+	/* FREEZING counts too: one thread in D state can keep it so, while the others stand. */
+	return f->v1 && has_option(controllers, "freezer") &&
+	       read_file(f->v1, f->v1_root, path, "freezer.state", text) &&
 	       strncmp(text, "THAWED", 6) != 0;
 }
 
@@ -121,8 +119,9 @@ bool freezer_is_frozen(struct freezer *f, const char *cgroup)
 		return answer;
 	for (const char *p = cgroup; *p;) {
 		size_t len = strcspn(p, "\n");
+		_cleanup_free_ char *line = xstrndup(p, len);
 
-		if (line_is_frozen(f, p, len))
+		if (line_is_frozen(f, line))
 			answer = 1;
 		p += len + (p[len] == '\n');
 	}

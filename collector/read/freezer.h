@@ -18,7 +18,10 @@ void freezer_free(struct freezer *f);
 DEFINE_GUARD(freezer)
 #define _cleanup_freezer_ _cleanup_(freezer_free_guard)
 
-/* Is the cgroup frozen that `cgroup`, the text of a /proc/P/cgroup file, names? False also if not known. */
+/*
+ * Is the cgroup frozen that `cgroup`, the text of a /proc/P/cgroup file, names? False also if not
+ * known.
+ */
 bool freezer_is_frozen(struct freezer *f, const char *cgroup);
 
 /* For tests: as freezer_new(), with the text of a mountinfo file instead of this process's own. */

@@ -42,16 +42,16 @@ static bool parse_class(const char **p, const char *end, struct file_lock *l)
 		{ "LEASE", LOCK_LEASE }, { "DELEG", LOCK_LEASE },
 	};
 
-	for (size_t i = 0; i < sizeof(CLASSES) / sizeof(CLASSES[0]); i++)
-		if (skip_word(p, end, CLASSES[i].name)) {
-			l->type = CLASSES[i].type;
-			break;
-		} else if (i + 1 == sizeof(CLASSES) / sizeof(CLASSES[0])) {
-			return false;
-		}
-	l->breaking = skip_word(p, end, "BREAKING");
-	return l->breaking || skip_word(p, end, "ADVISORY") || skip_word(p, end, "MANDATORY") ||
-	       skip_word(p, end, "ACTIVE") || skip_word(p, end, "BREAKER");
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(CLASSES) / sizeof(CLASSES[0]) && !known; i++) {
+		known = skip_word(p, end, CLASSES[i].name);
+		l->type = CLASSES[i].type;
+	}
+	l->breaking = known && skip_word(p, end, "BREAKING");
+	return known &&
+	       (l->breaking || skip_word(p, end, "ADVISORY") || skip_word(p, end, "MANDATORY") ||
+		skip_word(p, end, "ACTIVE") || skip_word(p, end, "BREAKER"));
 }
 
 /* "1234 fe:01:5678": process and file */

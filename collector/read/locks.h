@@ -13,10 +13,10 @@
 enum lock_class { LOCK_FLOCK, LOCK_POSIX, LOCK_OFD, LOCK_LEASE };
 
 struct file_lock {
-	uint32_t group; /* the number before the colon: a waiter has the number of what it waits for */
+	uint32_t group; /* the number before the colon: a waiter has that of what it waits for */
 	bool waiter;	/* a "->" line: queued behind the lock of its group */
-	bool breaking; /* a lease that is being broken */
-	uint8_t type;  /* enum lock_class */
+	bool breaking;	/* a lease that is being broken */
+	uint8_t type;	/* enum lock_class */
 	bool write;
 	int32_t pid; /* who created the lock (flock: may be dead while its heirs hold it); -1 OFD */
 	uint64_t dev, ino;   /* dev as st_dev */
@@ -41,7 +41,7 @@ DEFINE_GUARD(file_locks)
 #define _cleanup_file_locks_ _cleanup_(file_locks_free_guard)
 
 /*
- * The "lock:" lines of /proc/P/fdinfo/N: does this descriptor hold a lock of that class on its file? flock and
- * OFD locks belong to open file descriptions, so this names the true holders.
+ * The "lock:" lines of /proc/P/fdinfo/N: does this descriptor hold a lock of that class on its
+ * file? flock and OFD locks belong to open file descriptions, so this names the true holders.
  */
 bool file_locks_held(int32_t tgid, int32_t fd, enum lock_class type);

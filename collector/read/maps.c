@@ -37,8 +37,8 @@ static int maps_worker(void *p)
 }
 
 /*
- * The file is read by a worker when a thread of the process is stuck in the kernel: the list of areas is
- * under the mmap_lock, which that thread may hold for writing.
+ * The file is read by a worker when a thread of the process is stuck in the kernel: the list of
+ * areas is under the mmap_lock, which that thread may hold for writing.
  */
 int maps_read(int32_t tgid, bool suspicious, struct maps **ret, struct snag_error *err)
 {
@@ -85,7 +85,10 @@ static bool parse_permissions(const char **p, struct map_area *a)
 	return true;
 }
 
-/* "7f1c-7f1d r-xp 00026000 fe:00 1234       /lib/x y.so (deleted)" (fs/proc/task_mmu.c show_map_vma()) */
+/*
+ * "7f1c-7f1d r-xp 00026000 fe:00 1234       /lib/x y.so (deleted)" (fs/proc/task_mmu.c
+ * show_map_vma())
+ */
 static bool parse_line(struct maps *m, const char *line, size_t len, struct map_area *a)
 {
 	const char *p = line;

@@ -25,7 +25,10 @@ struct maps {
 	struct strtab *strings;
 };
 
-/* Read them. -ESRCH gone, -EACCES not allowed, -ETIMEDOUT the mmap_lock is held. Yours: maps_free(). */
+/*
+ * Read them. -ESRCH gone, -EACCES not allowed, -ETIMEDOUT the mmap_lock is held. Yours:
+ * maps_free().
+ */
 SNAG_MUST_CHECK
 int maps_read(int32_t tgid, bool suspicious, struct maps **ret, struct snag_error *err);
 

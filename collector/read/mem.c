@@ -85,8 +85,9 @@ static int page_worker(void *arg)
 }
 
 /*
- * Does a page that is not in memory come from a server or a daemon? Its fault would not even be killable
- * (fs/fuse/dev.c request_wait_answer(), once the server has seen the request). 1 yes, 0 no, -errno.
+ * Does a page that is not in memory come from a server or a daemon? Its fault would not even be
+ * killable (fs/fuse/dev.c request_wait_answer(), once the server has seen the request). 1 yes, 0
+ * no, -errno.
  */
 static int is_slow_file(struct mem *m, uint64_t page)
 {

@@ -2,11 +2,12 @@
 /*
  * mem.h - memory of another process, read without stopping it and without ever getting stuck.
  *
- * A read of a page that is backed by userfaultfd or FUSE, or of a process whose mmap_lock is held by a
- * thread stuck in the kernel, would block the reader too (killable only). So: a page that /proc/P/pagemap
- * calls present, of a process without a thread in D state, is read directly with process_vm_readv(2);
- * everything else is read by a worker thread with a deadline, which is abandoned when it does not come back.
- * The page read last is kept: make a new `struct mem` to see memory as it is now.
+ * A read of a page that is backed by userfaultfd or FUSE, or of a process whose mmap_lock is held
+ * by a thread stuck in the kernel, would block the reader too (killable only). So: a page that
+ * /proc/P/pagemap calls present, of a process without a thread in D state, is read directly with
+ * process_vm_readv(2); everything else is read by a worker thread with a deadline, which is
+ * abandoned when it does not come back. The page read last is kept: make a new `struct mem` to
+ * see memory as it is now.
  */
 #pragma once
 
@@ -29,8 +30,8 @@ DEFINE_GUARD(mem)
 #define _cleanup_mem_ _cleanup_(mem_free_guard)
 
 /*
- * Exactly `len` bytes at `addr`. -EPERM not allowed, -ESRCH gone, -EFAULT not mapped, -ETIMEDOUT the page
- * did not come (userfault, FUSE, a held mmap_lock). On failure `buf` is unspecified.
+ * Exactly `len` bytes at `addr`. -EPERM not allowed, -ESRCH gone, -EFAULT not mapped, -ETIMEDOUT
+ * the page did not come (userfault, FUSE, a held mmap_lock). On failure `buf` is unspecified.
  */
 SNAG_MUST_CHECK
 int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len);

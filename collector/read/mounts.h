@@ -23,7 +23,10 @@ struct mounts {
 	uint32_t count;
 };
 
-/* Those of the mount namespace of `tgid`; 0: our own. Empty when they may not be read. Never NULL. */
+/*
+ * Those of the mount namespace of `tgid`; 0: our own. Empty when they may not be read. Never
+ * NULL.
+ */
 struct mounts *mounts_read(int32_t tgid);
 
 /* Parse the text of a mountinfo file; lines that do not fit are left out. Never NULL. */
@@ -38,7 +41,7 @@ DEFINE_GUARD(mounts)
 const struct mount *mounts_find(const struct mounts *m, uint64_t dev);
 
 /*
- * May a look at a file of this type of file system wait for somebody else (a server, a user's daemon)?
- * Unknown types may.
+ * May a look at a file of this type of file system wait for somebody else (a server, a user's
+ * daemon)? Unknown types may.
  */
 bool mounts_is_slow(const char *type);

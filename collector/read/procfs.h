@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The whole file (at most 16 MiB) into `b`, which is reset first. -errno; -EFBIG when it is longer. */
+/*
+ * The whole file (at most 16 MiB) into `b`, which is reset first. -errno; -EFBIG when it is
+ * longer.
+ */
 SNAG_MUST_CHECK
 int procfs_read(struct strbuf *b, const char *path, struct snag_error *err);
 
@@ -20,8 +23,8 @@ int procfs_read_of(struct strbuf *b, int32_t tgid, int32_t tid, const char *name
 		   struct snag_error *err);
 
 /*
- * The first size - 1 bytes of a small file below the folder `dirfd`, terminated: for loops, where no message
- * is wanted. The number of bytes or -errno.
+ * The first size - 1 bytes of a small file below the folder `dirfd`, terminated: for loops, where
+ * no message is wanted. The number of bytes or -errno.
  */
 SNAG_MUST_CHECK
 int procfs_slurp(int dirfd, const char *name, char *buf, size_t size);
@@ -49,8 +52,8 @@ bool procfs_field_int(const char *status, const char *name, int64_t *value);
 bool procfs_field_last(const char *status, const char *name, int64_t *value);
 
 /*
- * The hexadecimal number at *p, with or without "0x"; *p then stands behind it. False: there is none, or it
- * does not fit. For long texts: sscanf(3) measures all of the rest each time.
+ * The hexadecimal number at *p, with or without "0x"; *p then stands behind it. False: there is
+ * none, or it does not fit. For long texts: sscanf(3) measures all of the rest each time.
  */
 bool procfs_hex(const char **p, uint64_t *value);
 

@@ -68,7 +68,10 @@ static void learn_specimens(struct specimens *sp)
 			sp->mqueue_dev = mounts->at[i].dev;
 }
 
-/* ---- one process -------------------------------------------------------------------------------- */
+/*
+ * ---- one process
+ * --------------------------------------------------------------------------------
+ */
 
 /* The folder of descriptors of a process. A descriptor or -errno. */
 static int open_fd_dir(const struct snapshot *s, int32_t tgid)
@@ -82,7 +85,9 @@ static int open_fd_dir(const struct snapshot *s, int32_t tgid)
 	return procfs_open_dir(tgid, name);
 }
 
-/* The mode of a link in the folder is that of the open file (fs/proc/fd.c tid_fd_update_inode()). */
+/*
+ * The mode of a link in the folder is that of the open file (fs/proc/fd.c tid_fd_update_inode()).
+ */
 static uint8_t link_mode(int dir_fd, const char *name)
 {
 	struct stat st;
@@ -125,9 +130,15 @@ static void init_file(struct snap_file *f, int32_t tgid, int32_t fd)
 	};
 }
 
-/* ---- what the link does not tell ---------------------------------------------------------------- */
+/*
+ * ---- what the link does not tell
+ * ----------------------------------------------------------------
+ */
 
-/* A look through the link, by a worker: the file system may belong to a daemon that is what hangs. */
+/*
+ * A look through the link, by a worker: the file system may belong to a daemon that is what
+ * hangs.
+ */
 struct stat_item {
 	int32_t tgid, tid, fd;
 	int rc;
@@ -158,7 +169,10 @@ static void apply_stat(struct pass *pass, struct snap_file *f, const struct stat
 	f->ino = item->st.stx_ino;
 	if (f->kind == FILE_REGULAR && f->dev && f->dev == pass->specimens.mqueue_dev)
 		f->kind = FILE_MQUEUE;
-	/* Each process has an inode of its own in pidfs (Linux 6.9); before, all share the anonymous one. */
+	/*
+	 * Each process has an inode of its own in pidfs (Linux 6.9); before, all share the
+	 * anonymous one.
+	 */
 	if (f->kind == FILE_PIDFD && f->dev != pass->specimens.anon_dev)
 		f->id = f->ino;
 }
@@ -199,7 +213,10 @@ static void stat_files(struct pass *pass, struct snap_file *files, uint32_t coun
 				 lost);
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------- */
+/*
+ * ---- the tree
+ * -----------------------------------------------------------------------------------
+ */
 
 static int list_files(struct pass *pass, struct snap_process *p)
 {
@@ -260,9 +277,14 @@ static void read_tree_files(struct pass *pass)
 				 pass->cut, MAX_FILES);
 }
 
-/* ---- who else holds them ------------------------------------------------------------------------ */
+/*
+ * ---- who else holds them
+ * ------------------------------------------------------------------------
+ */
 
-/* What is the same object; 0: nothing that can be told from others, or nothing that is waited on. */
+/*
+ * What is the same object; 0: nothing that can be told from others, or nothing that is waited on.
+ */
 static uint64_t object_key(const struct snap_file *f)
 {
 	switch (f->kind) {
@@ -280,7 +302,10 @@ static uint64_t object_key(const struct snap_file *f)
 	}
 }
 
-/* The other side of a pty, as a key. A slave's master may be anywhere; several devpts are told by mount. */
+/*
+ * The other side of a pty, as a key. A slave's master may be anywhere; several devpts are told by
+ * mount.
+ */
 static void want_pty(struct pass *pass, const struct snap_file *f)
 {
 	struct snap_file master = { .kind = FILE_PTY_MASTER, .value = f->value };
@@ -369,7 +394,10 @@ static bool is_candidate(const struct pass *pass, const struct snap_file *f)
 	}
 }
 
-/* Candidates of one process outside the tree, appended to the files. -errno: it may not be looked into. */
+/*
+ * Candidates of one process outside the tree, appended to the files. -errno: it may not be looked
+ * into.
+ */
 static int list_candidates(struct pass *pass, struct snap_process *p)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -475,7 +503,10 @@ int procfs_files(struct snapshot *s, struct snag_error *err)
 	}
 	want_objects(&pass);
 	read_outside(&pass);
-	/* With hidepid (proc(5)) the processes of others are not even in the list; init is the one to ask for. */
+	/*
+	 * With hidepid (proc(5)) the processes of others are not even in the list; init is the
+	 * one to ask for.
+	 */
 	s->all_holders = !pass.denied && !pass.cut && snapshot_process(s, 1);
 	if (pass.denied)
 		snapshot_missing(s,

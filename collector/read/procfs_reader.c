@@ -16,12 +16,18 @@
 #include <sys/syscall.h>
 
 enum {
-	/* More threads than the kernel's default limit of pids: the list of one process is cut there. */
+	/*
+	 * More threads than the kernel's default limit of pids: the list of one process is cut
+	 * there.
+	 */
 	MAX_THREADS = 1 << 22,
 	SYSCALL_TIMEOUT_MS = 200,
 };
 
-/* Above this no address of a 32-bit process lies (TASK_SIZE of arch/x86/include/asm/page_32_types.h). */
+/*
+ * Above this no address of a 32-bit process lies (TASK_SIZE of
+ * arch/x86/include/asm/page_32_types.h).
+ */
 static const uint64_t LIMIT_32BIT = 1ull << 32;
 
 static int procfs_reader_open(void **priv, struct snag_error *err)
@@ -37,7 +43,10 @@ static void procfs_reader_close(void *priv)
 	(void)priv;
 }
 
-/* ---- all processes ------------------------------------------------------------------------------ */
+/*
+ * ---- all processes
+ * ------------------------------------------------------------------------------
+ */
 
 static void add_process(struct snapshot *s, int proc_fd, const char *name)
 {
@@ -66,8 +75,12 @@ static void add_process(struct snapshot *s, int proc_fd, const char *name)
 	p->arg_start = st.arg_start;
 	p->start_stack = st.start_stack;
 	p->posix_timers = UINT32_MAX;
+	p->faults = st.faults;
 	p->io_bytes = SNAP_UNKNOWN_U64;
-	/* Its effective user, or root for a process that may not be looked into; see read_process(). */
+	/*
+	 * Its effective user, or root for a process that may not be looked into; see
+	 * read_process().
+	 */
 	if (!fstatat(proc_fd, name, &dir, 0))
 		p->uid = dir.st_uid;
 }
@@ -87,7 +100,10 @@ static int read_processes(void *priv, struct snapshot *s, struct snag_error *err
 	return 0;
 }
 
-/* ---- processes of the tree ---------------------------------------------------------------------- */
+/*
+ * ---- processes of the tree
+ * ----------------------------------------------------------------------
+ */
 
 static uint64_t namespace_of(int proc_fd, const char *name)
 {
@@ -114,7 +130,10 @@ static void parse_process_status(struct snap_process *p, const char *status)
 	p->ns_tgid = procfs_field_last(status, "NSpid:", &n) ? (int32_t)n : 0;
 }
 
-/* Timers that POSIX calls made; they are listed whether armed or not (fs/proc/base.c show_timer()). */
+/*
+ * Timers that POSIX calls made; they are listed whether armed or not (fs/proc/base.c
+ * show_timer()).
+ */
 static void read_timers(struct snap_process *p, int proc_fd)
 {
 	char text[8192];
@@ -145,7 +164,10 @@ static void read_process(struct snap_process *p, int proc_fd)
 		p->io_bytes = (uint64_t)read_bytes + (uint64_t)written;
 }
 
-/* The class of the program's ELF header: 1 is 32 bits, 2 is 64; 0 unknown. Opening it may ask a server. */
+/*
+ * The class of the program's ELF header: 1 is 32 bits, 2 is 64; 0 unknown. Opening it may ask a
+ * server.
+ */
 static int elf_class_worker(void *arg)
 {
 	char path[64], ident[8];
@@ -157,8 +179,8 @@ static int elf_class_worker(void *arg)
 }
 
 /*
- * A 32-bit process has its stack below 4 GiB; a 64-bit one hardly ever. Only then is it worth a look at the
- * program.
+ * A 32-bit process has its stack below 4 GiB; a 64-bit one hardly ever. Only then is it worth a
+ * look at the program.
  */
 static bool is_compat(const struct snap_process *p)
 {
@@ -175,7 +197,10 @@ static bool is_compat(const struct snap_process *p)
 	return class != 2;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/*
+ * ---- threads
+ * ------------------------------------------------------------------------------------
+ */
 
 static int slurp_task(int task_fd, int32_t tid, const char *name, char *buf, size_t size)
 {
@@ -200,8 +225,8 @@ static int syscall_worker(void *arg)
 }
 
 /*
- * The syscall file. Up to Linux 5.10 reading it takes a mutex (fs/proc/base.c lock_trace()) that a thread
- * stuck in execve holds: for a thread in D state there is a deadline.
+ * The syscall file. Up to Linux 5.10 reading it takes a mutex (fs/proc/base.c lock_trace()) that
+ * a thread stuck in execve holds: for a thread in D state there is a deadline.
  */
 static int read_syscall(int task_fd, struct snap_task *t)
 {
@@ -252,7 +277,10 @@ static bool read_task(struct snapshot *s, int task_fd, struct snap_task *t, bool
 	stamped = slurp_task(task_fd, t->tid, "schedstat", text, sizeof(text)) > 0 &&
 		  procstat_stamp(text, &t->stamp);
 	if (slurp_task(task_fd, t->tid, "status", text, sizeof(text)) > 0) {
-		/* Without CONFIG_SCHED_INFO; what follows below is then read after the stamp as well. */
+		/*
+		 * Without CONFIG_SCHED_INFO; what follows below is then read after the stamp as
+		 * well.
+		 */
 		if (!stamped && !procstat_stamp_status(text, &t->stamp))
 			t->moved = true;
 		parse_task_status(t, text);
@@ -326,7 +354,10 @@ static int read_tasks(struct snapshot *s, struct snap_process *p)
 	return 0;
 }
 
-/* ---- what follows from the threads -------------------------------------------------------------- */
+/*
+ * ---- what follows from the threads
+ * --------------------------------------------------------------
+ */
 
 static bool same_mm(int32_t a, int32_t b)
 {
@@ -407,7 +438,10 @@ static int read_threads(void *priv, struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/* ---- second stamps ------------------------------------------------------------------------------ */
+/*
+ * ---- second stamps
+ * ------------------------------------------------------------------------------
+ */
 
 /* Look at the thread `t` again; its process is `p`. */
 static void restamp_task(int task_fd, struct snap_task *t)

@@ -47,6 +47,10 @@ static void put_field(struct procstat *st, int n, uint64_t value)
 	case 9:
 		st->flags = (uint32_t)value;
 		break;
+	case 10:
+	case 12:
+		st->faults += value;
+		break;
 	case 22:
 		st->start_ticks = value;
 		break;
@@ -96,8 +100,9 @@ bool procstat_parse(const char *text, struct procstat *st)
 }
 
 /*
- * Run time and the number of times it got the CPU. Both only grow, and a thread that ran has more of the
- * second one; run time is folded in for it tells a thread that has been running since then.
+ * Run time and the number of times it got the CPU. Both only grow, and a thread that ran has more
+ * of the second one; run time is folded in for it tells a thread that has been running since
+ * then.
  */
 bool procstat_stamp(const char *schedstat, uint64_t *stamp)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * procstat.h - the one-line files of a thread: stat, schedstat, syscall, and the stamp made of them.
+ * procstat.h - the one-line files of a thread: stat, schedstat, syscall, and the stamp made of
+ * them.
  *
- * proc(5); fs/proc/array.c do_task_stat(), fs/proc/base.c proc_pid_schedstat() and proc_pid_syscall().
+ * proc(5); fs/proc/array.c do_task_stat(), fs/proc/base.c proc_pid_schedstat() and
+ * proc_pid_syscall().
  */
 #pragma once
 
@@ -22,6 +24,7 @@ struct procstat {
 	char comm[16];
 	char state;
 	uint32_t flags;		     /* PF_* */
+	uint64_t faults;	     /* fields 10 and 12: page faults, minor and major */
 	uint64_t start_ticks;	     /* field 22 */
 	uint64_t start_stack;	     /* field 28; 0 when we may not see it */
 	uint64_t arg_start, arg_end; /* fields 48, 49; 0 when we may not see them */
@@ -38,7 +41,7 @@ bool procstat_stamp(const char *schedstat, uint64_t *stamp);
 bool procstat_stamp_status(const char *status, uint64_t *stamp);
 
 /*
- * Parse a line of /proc/P/syscall into has_syscall, in_fault, nr, args, sp and pc of `t`, which all are
- * cleared first. "running" leaves them so.
+ * Parse a line of /proc/P/syscall into has_syscall, in_fault, nr, args, sp and pc of `t`, which
+ * all are cleared first. "running" leaves them so.
  */
 void procstat_syscall(const char *text, struct snap_task *t);

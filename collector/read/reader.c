@@ -118,7 +118,10 @@ int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/* ---- the same holders? -------------------------------------------------------------------------- */
+/*
+ * ---- the same holders?
+ * --------------------------------------------------------------------------
+ */
 
 /* What a wait can be on, and who holds it. Numbers only, so that equal ones compare equal. */
 struct holder {
@@ -151,7 +154,10 @@ static struct holder *holders_of(const struct snapshot *s, uint32_t *count)
 		h[n].kind = f->kind;
 		h[n].dev = f->dev;
 		h[n].ino = f->ino;
-		/* Loaded on demand for some, so the id does not take part where the inode is enough. */
+		/*
+		 * Loaded on demand for some, so the id does not take part where the inode is
+		 * enough.
+		 */
 		h[n].id = f->ino && f->kind != FILE_EVENTFD ? 0 : f->id;
 		h[n].tgid = f->tgid;
 		h[n].fd = f->fd;

@@ -2,9 +2,10 @@
 /*
  * reader.h - where the facts come from: `bpf` (iterators, root) or `procfs` (no privilege).
  *
- * One instant is read with a double collect: reader_begin() takes first stamps and facts, the caller then
- * decodes waits with on-demand reads (mem.h, fdinfo.h, maps.h, socks.h, locks.h), and reader_finish() takes
- * the second stamps: a thread whose stamp is equal never ran in between, so what was read of it holds.
+ * One instant is read with a double collect: reader_begin() takes first stamps and facts, the
+ * caller then decodes waits with on-demand reads (mem.h, fdinfo.h, maps.h, socks.h, locks.h), and
+ * reader_finish() takes the second stamps: a thread whose stamp is equal never ran in between, so
+ * what was read of it holds.
  *
  *	_cleanup_reader_ struct reader *r = NULL;
  *	rc = reader_open("auto", &r, err);
@@ -40,7 +41,10 @@ struct reader_ops {
 	int (*threads)(void *priv, struct snapshot *s, struct snag_error *err);
 	/* The files of the processes with in_tree, and the outside holders of the same objects. */
 	int (*files)(void *priv, struct snapshot *s, struct snag_error *err);
-	/* Second stamps of the threads of the tree: sets moved, gone; a new thread sets its leader's moved. */
+	/*
+	 * Second stamps of the threads of the tree: sets moved, gone; a new thread sets its
+	 * leader's moved.
+	 */
 	int (*restamp)(void *priv, struct snapshot *s, struct snag_error *err);
 	void (*close)(void *priv);
 };
@@ -49,8 +53,9 @@ struct reader_ops {
 extern const struct reader_ops reader_bpf, reader_procfs;
 
 /*
- * Open a reader by name: "auto", "bpf" or "procfs". auto prefers bpf and remembers why it could not be had,
- * for reader_begin() to put into the snapshot's missing list. -EINVAL for another name.
+ * Open a reader by name: "auto", "bpf" or "procfs". auto prefers bpf and remembers why it could
+ * not be had, for reader_begin() to put into the snapshot's missing list. -EINVAL for another
+ * name.
  */
 SNAG_MUST_CHECK
 int reader_open(const char *name, struct reader **ret, struct snag_error *err);
@@ -76,8 +81,9 @@ SNAG_MUST_CHECK
 int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err);
 
 /*
- * Read the files again: *same is true when every waitable object of the tree has the holders that it has in
- * `s`. A descriptor may have been passed on while we looked; a proven verdict asks for this.
+ * Read the files again: *same is true when every waitable object of the tree has the holders that
+ * it has in `s`. A descriptor may have been passed on while we looked; a proven verdict asks for
+ * this.
  */
 SNAG_MUST_CHECK
 int reader_same_holders(struct reader *r, const struct snapshot *s, bool *same,

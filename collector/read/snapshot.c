@@ -63,7 +63,10 @@ static int compare_files(const void *a, const void *b)
 	return (x->fd > y->fd) - (x->fd < y->fd);
 }
 
-/* Sort unless it is sorted already, which is the usual case: /proc and the iterators go by number. */
+/*
+ * Sort unless it is sorted already, which is the usual case: /proc and the iterators go by
+ * number.
+ */
 static void sort(void *at, uint32_t count, size_t size, int (*compare)(const void *, const void *))
 {
 	const char *p = at;
@@ -82,7 +85,10 @@ static void index_processes(struct snapshot *s)
 	sort(s->processes.at, s->processes.count, sizeof(*s->processes.at), compare_processes);
 	map_release(&s->by_tgid);
 	for (uint32_t i = 0; i < s->processes.count; i++) {
-		/* A pid that was reused while the list was read stands in it twice: the first one counts. */
+		/*
+		 * A pid that was reused while the list was read stands in it twice: the first one
+		 * counts.
+		 */
 		if (n && s->processes.at[n - 1].tgid == s->processes.at[i].tgid)
 			continue;
 		s->processes.at[n] = s->processes.at[i];
@@ -94,7 +100,9 @@ static void index_processes(struct snapshot *s)
 	s->processes.count = n;
 }
 
-/* Threads of a process that began after the list of processes was read belong to nobody: they go. */
+/*
+ * Threads of a process that began after the list of processes was read belong to nobody: they go.
+ */
 static void index_tasks(struct snapshot *s)
 {
 	uint32_t n = 0;

@@ -2,12 +2,13 @@
 /*
  * snapshot.h - the facts of one instant, as the kernel shows them.
  *
- * Both readers (reader.h) fill the same arrays, so that nothing above asks which one it was. A snapshot
- * holds every process of the host by identity, but threads and files in detail only for the processes of
- * the tree, and besides the outside holders of what the tree holds. It draws no conclusion.
+ * Both readers (reader.h) fill the same arrays, so that nothing above asks which one it was. A
+ * snapshot holds every process of the host by identity, but threads and files in detail only for
+ * the processes of the tree, and besides the outside holders of what the tree holds. It draws no
+ * conclusion.
  *
- * Everything is keyed by (tgid, start_ticks); indices into the arrays are stable once the reader is done.
- * Not thread-safe.
+ * Everything is keyed by (tgid, start_ticks); indices into the arrays are stable once the reader
+ * is done. Not thread-safe.
  */
 #pragma once
 
@@ -60,7 +61,9 @@ void snapshot_free(struct snapshot *s);
 DEFINE_GUARD(snapshot)
 #define _cleanup_snapshot_ _cleanup_(snapshot_free_guard)
 
-/* Rebuild by_tgid, by_tid, by_fd and the ranges of each process; readers call it after each pass. */
+/*
+ * Rebuild by_tgid, by_tid, by_fd and the ranges of each process; readers call it after each pass.
+ */
 void snapshot_index(struct snapshot *s);
 
 /* The process `tgid`, or NULL. Borrowed until the next pass of the reader. */

@@ -12,7 +12,7 @@ enum file_kind {
 	FILE_UNKNOWN = 0, /* could not be read; never waited on without TERM_UNKNOWN */
 	FILE_REGULAR,
 	FILE_DIRECTORY,
-	FILE_DEVICE, /* a character or block device that has no kind of its own: major in dev_major */
+	FILE_DEVICE, /* a character or block device that has no kind of its own: see value */
 	FILE_PIPE,   /* pipe or FIFO: `named` tells which */
 	FILE_SOCKET,
 	FILE_EVENTFD,
@@ -48,8 +48,9 @@ struct snap_file {
 	bool named; /* a FIFO in a file system */
 	uint64_t dev,
 		ino; /* st_dev as in stat(2), st_ino; equal anon inodes do NOT mean equal objects */
-	uint32_t description; /* equal numbers share one open file description; 0 unknown (procfs) */
-	uint64_t id; /* what tells anonymous objects apart: eventfd-id, timerfd/epoll/pidfd identity; 0 unknown */
+	uint32_t description; /* equal numbers share one open file; 0 unknown (procfs) */
+	/* what tells anonymous objects apart: 1 + eventfd-id, a pidfd's own inode; 0 unknown */
+	uint64_t id;
 	uint32_t path; /* readlink text or a name, string id; 0 unknown */
 	/* pipe, from the kernel (bpf), UINT32_MAX unknown */
 	uint32_t pipe_readers, pipe_writers; /* open file descriptions by access mode */
@@ -81,18 +82,19 @@ struct snap_epitem {
 	uint64_t id;	      /* as snap_file.id of the true target, 0 unknown */
 };
 
-enum sock_state { /* TCP_* of include/net/tcp_states.h; unix sockets use ESTABLISHED, LISTEN, CLOSE */
-		  SOCK_ESTABLISHED = 1,
-		  SOCK_SYN_SENT,
-		  SOCK_SYN_RECV,
-		  SOCK_FIN_WAIT1,
-		  SOCK_FIN_WAIT2,
-		  SOCK_TIME_WAIT,
-		  SOCK_CLOSE,
-		  SOCK_CLOSE_WAIT,
-		  SOCK_LAST_ACK,
-		  SOCK_LISTENING,
-		  SOCK_CLOSING,
+/* TCP_* of include/net/tcp_states.h; unix sockets use ESTABLISHED, LISTEN and CLOSE */
+enum sock_state {
+	SOCK_ESTABLISHED = 1,
+	SOCK_SYN_SENT,
+	SOCK_SYN_RECV,
+	SOCK_FIN_WAIT1,
+	SOCK_FIN_WAIT2,
+	SOCK_TIME_WAIT,
+	SOCK_CLOSE,
+	SOCK_CLOSE_WAIT,
+	SOCK_LAST_ACK,
+	SOCK_LISTENING,
+	SOCK_CLOSING,
 };
 
 /* One socket of one network namespace. sock_diag(7), or struct sock. */
@@ -106,16 +108,16 @@ struct snap_sock {
 	uint8_t shutdown;	 /* 1 receive, 2 send, 3 both; 0xff unknown */
 	uint32_t rqueue, wqueue; /* bytes; a listener: pending connections and their limit */
 	uint64_t peer_ino;	 /* unix: 0 none, not connected, or not accepted yet */
-	uint64_t listener_ino; /* unix, connected but not accepted: the listener that will; 0 none */
-	uint32_t path;	       /* unix: bound name (@ for abstract), string id, 0 none */
-	uint64_t vfs_ino;      /* unix: inode number of the bound path, 0 none */
+	uint64_t listener_ino;	 /* unix, connected, not accepted: the listener that will; 0 none */
+	uint32_t path;		 /* unix: bound name (@ for abstract), string id, 0 none */
+	uint64_t vfs_ino;	 /* unix: inode number of the bound path, 0 none */
 	uint64_t vfs_dev;
 	uint8_t local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d, network order */
 	uint16_t local_port, remote_port;
-	uint8_t timer; /* idiag_timer: 0 none 1 retransmit 2 keepalive 3 time-wait 4 zero-window probe */
+	uint8_t timer; /* 0 none 1 retransmit 2 keepalive 3 time-wait 4 zero-window probe */
 	uint32_t timer_ms;
-	uint32_t in_flight_fds; /* unix: descriptors queued in its receive queue; UINT32_MAX unknown */
-	uint32_t next_listener; /* 1 + index of another listener at the same address (SO_REUSEPORT), 0 none */
+	uint32_t in_flight_fds; /* unix: in its receive queue; UINT32_MAX unknown */
+	uint32_t next_listener; /* 1 + index of one more at its address (SO_REUSEPORT); 0 none */
 };
 
 /* A pending io_uring request (bpf only). */
@@ -136,7 +138,10 @@ struct snap_sem_undo {
 	int32_t adjust;
 };
 
-/* A descriptor that travels in a unix socket's receive queue and is held by nobody else there (bpf). */
+/*
+ * A descriptor that travels in a unix socket's receive queue and is held by nobody else there
+ * (bpf).
+ */
 struct snap_inflight {
 	uint64_t sock_ino; /* of the socket that would receive it */
 	uint8_t kind;	   /* enum file_kind */

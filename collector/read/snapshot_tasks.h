@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * snapshot_tasks.h - threads and processes of a snapshot. Include snapshot.h, which says how they hang together.
+ * snapshot_tasks.h - threads and processes of a snapshot. Include snapshot.h, which says how they
+ * hang together.
  */
 #pragma once
 
@@ -32,16 +33,17 @@ struct snap_task {
 	uint64_t sig_pending,
 		sig_blocked; /* of this thread, bit n-1 is signal n; see has_signals */
 	bool has_signals;
-	int32_t tracer; /* tid of the ptracer, 0 none */
-	int32_t forker; /* not used on threads other than the leader: tid that forked it, 0 unknown */
-	uint64_t clear_child_tid; /* set_tid_address(2): the word pthread_join waits on; 0 unknown */
+	int32_t tracer;		  /* tid of the ptracer, 0 none */
+	int32_t forker;		  /* of the leader: tid that forked it, 0 unknown */
+	uint64_t clear_child_tid; /* set_tid_address(2): what pthread_join waits on; 0 unknown */
 	uint64_t robust_list;	  /* head of the robust list, 0 unknown */
 	/* kernel facts that only bpf sees; 0 = none or unknown (see snapshot.has_kernel_locks) */
 	int32_t pi_owner;   /* tid that owns the PI futex it blocks on */
 	int32_t lock_owner; /* tid that owns the kernel lock it blocks on */
 	uint8_t lock_kind;  /* 1 mutex, 2 semaphore, 3 rwsem for reading, 4 rwsem for writing */
-	uint64_t restart_expires_ns; /* CLOCK_MONOTONIC deadline of a restarted sleep/poll/futex; 0 none */
-	uint32_t process;	     /* index into snapshot.processes */
+	/* CLOCK_MONOTONIC deadline of a restarted sleep, poll or futex; 0 none */
+	uint64_t restart_expires_ns;
+	uint32_t process; /* index into snapshot.processes */
 };
 
 /* A process: identity for all of the host, the rest for those with in_tree (or tells why not). */
@@ -69,7 +71,7 @@ struct snap_process {
 	uint64_t arg_start,
 		start_stack; /* stat fields 48 and 28: equal to the parent's after a bare fork */
 	bool vfork_child;    /* its vfork parent still waits for it (bpf: vfork_done set) */
-	uint64_t mm; /* equal numbers share an address space; 0 unknown. Renumbered, never an address */
+	uint64_t mm;	     /* equal numbers share an address space; 0 unknown. Not an address */
 	uint64_t sig_ignored, sig_caught, sig_pending; /* sig_pending: process-wide queue */
 	bool has_signals;
 	int32_t pending_sender;	 /* tgid that sent the first queued signal, 0 unknown (bpf) */

@@ -25,7 +25,10 @@ enum {
 	ANSWER_SECONDS = 2,
 };
 
-/* ---- parsing ------------------------------------------------------------------------------------ */
+/*
+ * ---- parsing
+ * ------------------------------------------------------------------------------------
+ */
 
 /* The attributes behind a message, by type; pointers into it. */
 struct attributes {
@@ -71,7 +74,10 @@ static struct snap_sock *new_sock(struct sock_diag *d)
 	return k;
 }
 
-/* A name that begins with a zero byte is an abstract one; zero bytes inside are shown as @ as in /proc. */
+/*
+ * A name that begins with a zero byte is an abstract one; zero bytes inside are shown as @ as in
+ * /proc.
+ */
 static uint32_t unix_name(struct snapshot *s, const struct nlattr *name)
 {
 	char text[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
@@ -250,7 +256,10 @@ int sock_diag_parse(struct sock_diag *d, const void *data, size_t len, uint8_t p
 	return 0;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/*
+ * ---- asking
+ * -------------------------------------------------------------------------------------
+ */
 
 /* One family: the request, and all its answers. */
 static int dump_family(struct sock_diag *d, int fd, const void *request, size_t size,

@@ -22,12 +22,15 @@ struct sock_diag_pending {
 };
 
 /*
- * Append the sockets of the network namespace that the calling thread is in. A family that this kernel cannot
- * dump is noted in the snapshot's missing list. -errno: no sock_diag at all.
+ * Append the sockets of the network namespace that the calling thread is in. A family that this
+ * kernel cannot dump is noted in the snapshot's missing list. -errno: no sock_diag at all.
  */
 SNAG_MUST_CHECK
 int sock_diag_dump(struct sock_diag *d, struct snag_error *err);
 
-/* The answer of one family, as it came from the kernel: whole netlink messages, `len` bytes. 1: it ended. */
+/*
+ * The answer of one family, as it came from the kernel: whole netlink messages, `len` bytes. 1:
+ * it ended.
+ */
 SNAG_MUST_CHECK
 int sock_diag_parse(struct sock_diag *d, const void *data, size_t len, uint8_t protocol);

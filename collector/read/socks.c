@@ -15,9 +15,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/* ---- loading ------------------------------------------------------------------------------------ */
+/*
+ * ---- loading
+ * ------------------------------------------------------------------------------------
+ */
 
-/* The dump of one namespace, by a thread of its own: setns(2) is for a thread, and there is no way back. */
+/*
+ * The dump of one namespace, by a thread of its own: setns(2) is for a thread, and there is no
+ * way back.
+ */
 struct ns_job {
 	struct sock_diag dump;
 	int ns_fd; /* -1: our own */
@@ -121,7 +127,10 @@ int socks_load(struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/*
+ * ---- finding
+ * ------------------------------------------------------------------------------------
+ */
 
 /* One end of a connection as a key: namespace, protocol, both addresses. */
 struct address {
@@ -290,7 +299,10 @@ const struct snap_sock *socks_listener(const struct snapshot *s, const struct sn
 		return socks_find(s, k->listener_ino);
 	if (!is_inet(k) || !k->remote_port)
 		return NULL;
-	/* A listener on all addresses can be told only where the address is: the far end, if any, knows. */
+	/*
+	 * A listener on all addresses can be told only where the address is: the far end, if any,
+	 * knows.
+	 */
 	peer = socks_peer(s, k);
 	net_ns = peer ? peer->net_ns : k->net_ns;
 	a = (struct address){ .protocol = k->protocol,

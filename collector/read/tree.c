@@ -197,8 +197,8 @@ static void add_matching(struct selection *sel, const struct read_scope *scope,
 		if (hit[i] && match && above[i])
 			line = command_line(sel->s, &sel->s->processes.at[i]);
 		/*
-		 * "sudo snag why --match x" and "sh -c 'snag why --match x'" hold all of snag's own command line,
-		 * and so match whatever it is asked to match.
+		 * "sudo snag why --match x" and "sh -c 'snag why --match x'" hold all of snag's
+		 * own command line, and so match whatever it is asked to match.
 		 */
 		if (line && *own && strstr(line, own))
 			hit[i] = false;
@@ -243,7 +243,10 @@ static int add_roots(struct selection *sel, const struct read_scope *scope, stru
 	return error_set(err, -ESRCH, "no process was named");
 }
 
-/* ---- what was reparented away ------------------------------------------------------------------- */
+/*
+ * ---- what was reparented away
+ * -------------------------------------------------------------------
+ */
 
 static bool in_tree(const struct snapshot *s, int32_t tgid)
 {
@@ -265,8 +268,8 @@ static void began_release(struct began *b)
 DEFINE_PLACE_GUARD(began)
 
 /*
- * A session or group of a tree member began in the tree when its leader is there, or when it is not that of a
- * root: then a member made it, though the leader may be gone by now.
+ * A session or group of a tree member began in the tree when its leader is there, or when it is
+ * not that of a root: then a member made it, though the leader may be gone by now.
  */
 static void note_began(const struct selection *sel, struct began *b)
 {
@@ -300,8 +303,8 @@ static bool is_init(const struct snap_process *p)
 }
 
 /*
- * /proc does not tell who is a child subreaper (prctl(2)), but orphans only go to ancestors. A shell at a
- * terminal is none: its other children are other jobs.
+ * /proc does not tell who is a child subreaper (prctl(2)), but orphans only go to ancestors. A
+ * shell at a terminal is none: its other children are other jobs.
  */
 static enum adopter adopter_of(const struct selection *sel, uint32_t i)
 {
