@@ -72,6 +72,9 @@ struct ev_task {
 	__u64 start_ns;		     /* CLOCK_BOOTTIME */
 	__u64 run_ns, pcount, switches;
 	__u64 last_arrival;	     /* sched_clock when it last got a CPU */
+	__u64 last_run_ns;	     /* how long it then ran, if it is scheduled fairly */
+	__u64 io_bytes, faults;	     /* rchar + wchar; minor + major */
+	__u64 stack_hash;	     /* equal ones sleep in the same kernel function; 0 unknown */
 	__u32 state, exit_state;     /* TASK_* of include/linux/sched.h */
 	__u32 pf_flags, ptrace;	     /* PF_*, PT_* */
 	__s64 nr;		     /* orig_ax; -1 not in a system call */
@@ -90,7 +93,7 @@ struct ev_task {
 	__s32 sender_tgid, sender_signal; /* first signal queued to the thread alone */
 	char comm[16];
 };
-_Static_assert(sizeof(struct ev_task) == 312, "ABI");
+_Static_assert(sizeof(struct ev_task) == 344, "ABI");
 
 struct ev_process {
 	struct ev_head head; /* EV_TASK_SENDER: of the shared queue */
@@ -113,8 +116,11 @@ struct ev_process {
 	__u32 freezer;		     /* version 1: freezer.state bits */
 	__u32 pid_ns, net_ns, mnt_ns, user_ns, ipc_ns;
 	__u32 subreaper;
+	__u64 io_bytes, faults; /* of threads that have ended */
+	__u32 fds;		/* open descriptors, 0xffffffff not counted */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct ev_process) == 168, "ABI");
+_Static_assert(sizeof(struct ev_process) == 192, "ABI");
 
 enum { EV_UNDO_ADJ = 32 };
 

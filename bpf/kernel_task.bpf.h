@@ -56,6 +56,10 @@ struct k_itimer {
 	} it;
 };
 
+struct task_io_accounting {
+	__u64 rchar, wchar;
+};
+
 struct signal_struct {
 	int nr_threads;
 	struct sigpending shared_pending;
@@ -66,6 +70,8 @@ struct signal_struct {
 	struct hrtimer real_timer;
 	struct pid *pids[4];
 	struct tty_struct *tty;
+	unsigned long min_flt, maj_flt;
+	struct task_io_accounting ioac;
 };
 
 struct cred {
@@ -144,7 +150,16 @@ struct rt_mutex_waiter {
 };
 
 struct sched_entity {
-	__u64 sum_exec_runtime;
+	__u64 sum_exec_runtime, prev_sum_exec_runtime;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	unsigned long *open_fds;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct sched_info {
@@ -181,12 +196,13 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct completion *vfork_done;
 	int *clear_child_tid;
-	unsigned long nvcsw, nivcsw;
+	unsigned long nvcsw, nivcsw, min_flt, maj_flt;
+	struct task_io_accounting ioac;
 	__u64 start_boottime;
 	const struct cred *cred;
 	char comm[16];
 	struct sysv_sem sysvsem;
-	void *files;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;

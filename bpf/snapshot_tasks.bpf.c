@@ -30,6 +30,9 @@ enum {
 	PIDTYPE_SID = 3,
 	MAX_TIMERS = 64,
 	MAX_UNDO = 64,
+	MAX_FRAMES = 8,
+	MAX_FD_WORDS = 64, /* 4,096 descriptors are counted */
+	TASK_BLOCKED = 3,  /* interruptible, uninterruptible */
 };
 
 static struct ev_stamp stamp;
@@ -37,6 +40,9 @@ static struct ev_task rec;
 static struct ev_process proc;
 static struct ev_undo undo;
 static __u64 actions[64][4];
+static __u64 frames[MAX_FRAMES];
+static unsigned long *fd_bits;
+static __u32 fd_words;
 
 /* Where a walk is. Not on the stack: there the verifier would follow each step with other numbers. */
 static void *chain_head, *chain_at;
@@ -105,6 +111,27 @@ static __always_inline void task_times(struct task_struct *task)
 		rec.last_arrival = task->sched_info.last_arrival;
 	}
 	rec.switches = task->nvcsw + task->nivcsw;
+	rec.last_run_ns = rec.run_ns - task->se.prev_sum_exec_runtime;
+	rec.faults = task->min_flt + task->maj_flt;
+	if (bpf_core_field_exists(task->ioac.rchar))
+		rec.io_bytes = task->ioac.rchar + task->ioac.wchar;
+}
+
+/* Frames of its kernel stack, folded: what differs in them sleeps elsewhere. */
+static __always_inline void task_stack(struct task_struct *task)
+{
+	long bytes;
+
+	rec.stack_hash = 0;
+	if (!(rec.state & TASK_BLOCKED))
+		return;
+	bytes = bpf_get_task_stack(task, frames, sizeof(frames), 0);
+	if (bytes < (long)sizeof(frames[0]))
+		return;
+	rec.stack_hash = bytes;
+	for (int i = 0; i < MAX_FRAMES; i++)
+		if (i * (long)sizeof(frames[0]) < bytes)
+			rec.stack_hash = (rec.stack_hash ^ frames[i]) * 0x100000001b3ULL;
 }
 
 /* The user registers of the last entry into the kernel, arch/x86/include/uapi/asm/ptrace-abi.h. */
@@ -417,6 +444,37 @@ static __always_inline void process_memory(struct mm_struct *mm)
 	proc.exe_dev = peek(inode, i_sb, s_dev);
 }
 
+static int fd_step(__u32 i, void *state __attribute__((unused)))
+{
+	unsigned long word;
+
+	if (i >= fd_words)
+		return 1;
+	if (bpf_probe_read_kernel(&word, sizeof(word), fd_bits + i) || !word)
+		return 0;
+	/* Bits are counted in parallel: the instruction for it does not exist here. */
+	word -= (word >> 1) & 0x5555555555555555ULL;
+	word = (word & 0x3333333333333333ULL) + ((word >> 2) & 0x3333333333333333ULL);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	proc.fds += (word * 0x0101010101010101ULL) >> 56;
+	return 0;
+}
+
+static __always_inline void process_fds(struct files_struct *files)
+{
+	struct fdtable *table = files ? peek(files, fdt) : NULL;
+
+	proc.fds = 0;
+	if (!table)
+		return;
+	fd_words = peek(table, max_fds) / 64;
+	fd_bits = peek(table, open_fds);
+	if (fd_words > MAX_FD_WORDS)
+		proc.fds = ~0U;
+	else
+		walk(MAX_FD_WORDS, fd_step, NULL);
+}
+
 static __always_inline void process_write(struct task_struct *leader, struct seq_file *seq)
 {
 	struct signal_struct *signal = peek(leader, signal);
@@ -443,6 +501,10 @@ static __always_inline void process_write(struct task_struct *leader, struct seq
 	process_cgroup(leader);
 	process_namespaces(leader);
 	process_memory((void *)rec.mm_ref);
+	process_fds((void *)rec.files_ref);
+	proc.faults = peek(signal, min_flt) + peek(signal, maj_flt);
+	if (bpf_core_field_exists(signal->ioac.rchar))
+		proc.io_bytes = peek(signal, ioac.rchar) + peek(signal, ioac.wchar);
 	bpf_seq_write(seq, &proc, sizeof(proc));
 }
 
@@ -464,6 +526,7 @@ SEC("iter/task") int tasks(struct bpf_iter__task *ctx)
 	task_restart(task);
 	task_locks(task);
 	task_signals(task);
+	task_stack(task);
 	if (rec.tid == rec.tgid)
 		process_write(task, seq);
 	task_undo(task, seq);
