@@ -103,6 +103,7 @@ static int look_once(struct session *s, const struct read_scope *scope, struct s
 	if (rc < 0)
 		return rc;
 	model_apply_stamps(m, snap);
+	model_find_facts(m, snap);
 	model_index(m);
 	fill_source(s, snap, m);
 	*ret_snap = steal(snap);

@@ -53,6 +53,7 @@ _Static_assert(sizeof(seen_words) / sizeof(*seen_words) == HOLDERS_HIDDEN + 1, "
 static const struct column capture_columns[] = {
 	PLAIN(TEXT, host), NAMED("snag", TEXT, snag_version, 0), PLAIN(TEXT, reader),
 	PLAIN(TEXT, kernel), PLAIN(UINT, captured_ns), PLAIN(REAL, took_ms), REF(root, ACTORS),
+	PLAIN(BOOL, unstable),
 };
 
 static const struct column verdict_columns[] = {
@@ -156,7 +157,7 @@ static const struct column member_columns[] = {
 	{ .name = "actor", .size = 4, .type = COLUMN_NEEDED_REF, .arg = TABLE_ACTORS },
 };
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* Build code: a table whose rows lie in a vector of the model. */
 #define COLUMNS(list) .columns = list, .column_count = sizeof(list) / sizeof(*list)
@@ -169,7 +170,7 @@ static const struct column member_columns[] = {
 	  .element = sizeof(*((struct capture_rows *)0)->member.at), \
 	  .offset = offsetof(struct capture_rows, member), .max = limit }
 
-/* The limits are far above what a host can have: 2^22 pids, and what a hostile file may make us allocate. */
+/* Far above what a host has, and little enough for what a hostile file makes us allocate. */
 enum { FEW = 1 << 16, MANY = 1 << 22 };
 
 const struct table capture_tables[TABLE_COUNT] = {

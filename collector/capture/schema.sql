@@ -7,7 +7,8 @@ CREATE TABLE capture (
 	host TEXT, snag TEXT, reader TEXT, kernel TEXT,
 	captured_ns INTEGER NOT NULL, -- CLOCK_REALTIME
 	took_ms REAL NOT NULL,
-	root INTEGER                 -- actors.id
+	root INTEGER,                -- actors.id
+	unstable INTEGER NOT NULL    -- descriptors changed hands at each of several looks
 );
 
 CREATE TABLE actors (

@@ -93,20 +93,11 @@ static int64_t pty_of_session(const struct snap_process *p)
 
 int64_t files_pty(const struct snapshot *s, const struct snap_file *f)
 {
-	const char *path = snapshot_str(s, f->path);
-	char *end;
-	long n;
-
-	if (f->kind == FILE_PTY_MASTER)
-		return (int64_t)f->value;
-	if (!strcmp(path, "/dev/tty"))
+	if (f->value != SNAP_UNKNOWN_U64)
+		return f->value <= INT32_MAX ? (int64_t)f->value : -1;
+	if (f->kind == FILE_TTY && !strcmp(snapshot_str(s, f->path), "/dev/tty"))
 		return pty_of_session(snapshot_process(s, f->tgid));
-	if (!*path)
-		return (int64_t)f->value;
-	if (strncmp(path, "/dev/pts/", 9))
-		return -1;
-	n = strtol(path + 9, &end, 10);
-	return end != path + 9 && n >= 0 ? n : -1;
+	return -1;
 }
 
 /* Objects of these kinds have an inode of their own. */
@@ -135,7 +126,7 @@ static void key_of(const struct snapshot *s, const struct snap_file *f, uint32_t
 	g->kind = f->kind;
 	g->a = KEY_NUMBER;
 	if (f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER) {
-		pty = f->kind == FILE_TTY || f->details ? files_pty(s, f) : -1;
+		pty = files_pty(s, f);
 		g->b = (uint64_t)pty;
 		if (pty >= 0)
 			return;

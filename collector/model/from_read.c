@@ -367,31 +367,3 @@ void model_apply_stamps(struct model *m, const struct snapshot *s)
 	drop_waits(m, ids);
 	free(ids);
 }
-
-/* ---- what is worth showing ------------------------------------------------------------------- */
-
-static void mark(struct model *m, uint32_t object)
-{
-	struct object *o;
-
-	if (!object)
-		return;
-	o = model_object(m, object);
-	o->relevant = true;
-	if (o->peer)
-		model_object(m, o->peer)->relevant = true;
-}
-
-void model_mark_relevant(struct model *m)
-{
-	for (uint32_t i = 0; i < m->objects.count; i++)
-		m->objects.at[i].relevant = false;
-	for (uint32_t i = 0; i < m->waits.count; i++)
-		mark(m, m->waits.at[i].object);
-	for (uint32_t i = 0; i < m->terms.count; i++)
-		if (m->terms.at[i].kind == TERM_OBJECT)
-			mark(m, m->terms.at[i].id);
-	for (uint32_t i = 0; i < m->findings.count; i++)
-		mark(m, m->findings.at[i].object);
-	mark(m, m->verdict.culprit.object);
-}

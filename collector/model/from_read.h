@@ -41,6 +41,3 @@ void model_find_facts(struct model *m, struct snapshot *s);
  * findings and verdict.
  */
 void model_apply_stamps(struct model *m, const struct snapshot *s);
-
-/* Set object.relevant of what a wait, a term or a finding names, and of the peers of those. */
-void model_mark_relevant(struct model *m);

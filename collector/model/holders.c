@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/objects.h"
 
+#include "base/log.h"
 #include "model/from_read.h"
+#include "read/fdinfo.h"
+
+#include <sys/socket.h>
 
 /*
  * How far up a tree an ancestor is looked for, and how many queues a queued socket is followed
@@ -184,6 +188,17 @@ static bool add_in_flight(struct holding *x)
 	return all;
 }
 
+/* fdinfo of a unix socket counts the descriptors in its queue (scm_fds, net/unix/af_unix.c). */
+static void look_into_queue(struct holding *x, uint64_t sock_ino)
+{
+	struct snap_file sock = { .kind = FILE_SOCKET, .ino = sock_ino };
+	const struct file_group *g = files_group(x->m, x->s, &sock);
+
+	if (g && fdinfo_load(x->s, g->first - 1, NULL) < 0)
+		log_debug("the queue of socket:[%llu] cannot be looked into",
+			  (unsigned long long)sock_ino);
+}
+
 /*
  * Without a list of what is in flight: every socket that has descriptors queued may have this one.
  * Too many holders only weaken a verdict. True: nothing can be in flight, as far as sockets are
@@ -195,15 +210,16 @@ static bool add_possible_in_flight(struct holding *x)
 
 	for (uint32_t i = 0; i < x->s->socks.count; i++) {
 		const struct snap_sock *k = &x->s->socks.at[i];
-		uint32_t queued = k->in_flight_fds;
 
-		if (!k->peer_ino && !k->path && !k->vfs_ino)
-			continue; /* not a unix socket that anybody can send to */
-		if (queued == UINT32_MAX && k->rqueue)
-			none = false;
-		if (!queued || queued == UINT32_MAX)
+		if (k->family != AF_UNIX || (!k->rqueue && k->in_flight_fds == UINT32_MAX))
+			continue;
+		if (k->in_flight_fds == UINT32_MAX)
+			look_into_queue(x, k->ino);
+		if (!k->in_flight_fds)
 			continue;
 		none = false;
+		if (k->in_flight_fds == UINT32_MAX)
+			continue;
 		add_receivers(x, k->ino, MODE_READ | MODE_WRITE);
 	}
 	return none;

@@ -93,16 +93,19 @@ void object_key(struct strbuf *b, const struct snapshot *s, const struct snap_fi
 		key_by_number(b, kind, (int64_t)f->ino, first);
 		break;
 	case FILE_EVENTFD:
-		/* eventfd-id counts from 0 (fs/eventfd.c, eventfd_ida); readers add one. */
-		key_by_number(b, kind, (int64_t)f->id, first);
+		/* As fdinfo shows it, from 0 on; snap_file.id is one more. */
+		if (f->id)
+			strbuf_addf(b, "eventfd:[%llu]", (unsigned long long)f->id - 1);
+		else
+			key_by_holder(b, kind, first);
 		break;
 	case FILE_PIDFD:
 	case FILE_FUSE_DEV:
 		key_by_number(b, kind, f->details ? (int64_t)f->value : 0, first);
 		break;
 	case FILE_PTY_MASTER:
-		if (f->details)
-			strbuf_addf(b, "ptmx:[%lld]", (long long)f->value);
+		if (files_pty(s, f) >= 0)
+			strbuf_addf(b, "ptmx:[%lld]", (long long)files_pty(s, f));
 		else
 			key_by_holder(b, kind, first);
 		break;
@@ -241,6 +244,20 @@ static uint32_t describe(struct model *m, struct snapshot *s, const struct snap_
 	return id;
 }
 
+/* What procfs tells on demand. Other kinds have nothing in fdinfo that their details would show. */
+static void load_details(struct snapshot *s, const struct snap_file *f)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+	int rc;
+
+	if (f->details || f->kind < FILE_EVENTFD || f->kind == FILE_TTY || f->kind == FILE_ANON ||
+	    f->kind == FILE_MQUEUE)
+		return;
+	rc = fdinfo_load(s, (uint32_t)(f - s->files.at), &err);
+	if (rc < 0 && rc != -ESRCH && rc != -EBADF)
+		snapshot_missing(s, "details of a %s: %s", object_kind(f), err.text);
+}
+
 /* The object of a file without looking for its peer. */
 static uint32_t plain_object(struct model *m, struct snapshot *s, const struct snap_file *f)
 {
@@ -260,13 +277,7 @@ static uint32_t plain_object(struct model *m, struct snapshot *s, const struct s
 	if (g->object)
 		return g->object;
 	first = first_holder(m, s, g);
-	if (!first->details) {
-		struct snag_error err = SNAG_ERROR_INIT;
-		int rc = fdinfo_load(s, (uint32_t)(first - s->files.at), &err);
-
-		if (rc < 0 && rc != -ESRCH && rc != -EBADF)
-			snapshot_missing(s, "details of %s: %s", object_kind(first), err.text);
-	}
+	load_details(s, first);
 	id = describe(m, s, first, first);
 	g->object = id;
 	object_holders(m, s, g);
@@ -280,7 +291,7 @@ static bool pty_peer(const struct snapshot *s, const struct snap_file *f, struct
 
 	if (f->kind != FILE_TTY && f->kind != FILE_PTY_MASTER)
 		return false;
-	if (pty < 0 || (f->kind == FILE_PTY_MASTER && !f->details))
+	if (pty < 0)
 		return false;
 	peer->kind = f->kind == FILE_TTY ? FILE_PTY_MASTER : FILE_TTY;
 	peer->value = (uint64_t)pty;

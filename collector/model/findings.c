@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/from_read.h"
+
+#include "model/files.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* So many findings of one kind are told one by one; people read one screen. */
+enum { EACH_MAX = 32 };
+
+/* Bits of epoll_event.events: EPOLLIN, EPOLLRDNORM (uapi/linux/eventpoll.h). */
+enum { EVENTS_IN = 0x001 | 0x040 };
+
+/* A look at the facts. */
+struct facts {
+	struct model *m;
+	struct snapshot *s;
+	/* (kind, inode or description) folded, and actor -> 1: it waits for input there */
+	struct map watched;
+	struct map unsure;   /* actor -> 1: what it waits for is not fully known */
+	struct map waiting;  /* actor -> 1: a thread of it waits in poll, select or epoll */
+	uint32_t told, more; /* of the kind that is being looked for */
+};
+
+static void facts_release(struct facts *x)
+{
+	map_release(&x->watched);
+	map_release(&x->waiting);
+	map_release(&x->unsure);
+}
+DEFINE_PLACE_GUARD(facts)
+
+/* ---- telling --------------------------------------------------------------------------------- */
+
+/* "pid 7 (sleep)" */
+struct name {
+	char text[48];
+};
+
+static struct name name_of(const struct facts *x, uint32_t actor)
+{
+	const struct actor *a = model_actor(x->m, actor);
+	struct name n;
+
+	snprintf(n.text, sizeof(n.text), "pid %d (%.16s)", a->pid, model_str(x->m, a->name));
+	return n;
+}
+
+__attribute__((format(printf, 4, 5))) static void tell(struct facts *x, const char *kind,
+						       struct finding f, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	if (x->told++ >= EACH_MAX) {
+		x->more++;
+		return;
+	}
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	f.kind = strtab_add(x->m->strings, kind);
+	f.text = strtab_add(x->m->strings, text);
+	model_add_finding(x->m, f);
+}
+
+/* After the last one of a kind: how many were not told. */
+static void tell_more(struct facts *x, const char *kind)
+{
+	struct finding f = { .fd = -1 };
+
+	if (x->more) {
+		f.kind = strtab_add(x->m->strings, kind);
+		f.text = strtab_addf(x->m->strings, "and %u more of this kind", x->more);
+		model_add_finding(x->m, f);
+	}
+	x->told = x->more = 0;
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static void find_zombies(struct facts *x)
+{
+	for (uint32_t id = 1; id <= x->m->actors.count; id++) {
+		const struct actor *a = model_actor(x->m, id);
+
+		if (!a->in_tree || !a->exited || !a->parent)
+			continue;
+		tell(x, "zombie", (struct finding){ .actor = id, .fd = -1 },
+		     "%s has exited and %s has not waited for it", name_of(x, id).text,
+		     name_of(x, a->parent).text);
+	}
+	tell_more(x, "zombie");
+}
+
+/*
+ * In the tree by its session, cgroup or by hand, and its parent is not: whoever began it is gone.
+ */
+static void find_orphans(struct facts *x)
+{
+	for (uint32_t id = 1; id <= x->m->actors.count; id++) {
+		const struct actor *a = model_actor(x->m, id);
+		const char *joined = model_str(x->m, a->joined);
+
+		if (!a->in_tree || a->exited || id == x->m->root || a->parent || !*joined ||
+		    !strcmp(joined, "--also"))
+			continue;
+		tell(x, "orphan", (struct finding){ .actor = id, .fd = -1 },
+		     "%s outlived its parent: pid %d adopted it (same %s)", name_of(x, id).text,
+		     a->ppid, joined);
+	}
+	tell_more(x, "orphan");
+}
+
+/* A lock that another thread held at the fork stays locked in a child that has only one thread. */
+static void find_forked_threads(struct facts *x)
+{
+	for (uint32_t id = 1; id <= x->m->actors.count; id++) {
+		const struct actor *a = model_actor(x->m, id);
+		bool bare = a->spawn_method == SPAWN_FORK || a->spawn_method == SPAWN_THREAD_FORK;
+		uint32_t threads = a->parent ? model_actor(x->m, a->parent)->thread_count : 0;
+
+		if (!a->in_tree || !bare || a->exited || a->thread_count != 1 || threads < 2)
+			continue;
+		tell(x, "forked-from-threads", (struct finding){ .actor = id, .fd = -1 },
+		     "%s was forked without exec from %s, which has %u threads: a lock that "
+		     "another of them held then can never be released in it",
+		     name_of(x, id).text, name_of(x, a->parent).text, threads);
+	}
+	tell_more(x, "forked-from-threads");
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+/* sigabbrev_np(3) knows no real-time signals. */
+static void signal_name(char *buf, size_t size, int signal)
+{
+	const char *name = sigabbrev_np(signal);
+
+	if (name)
+		snprintf(buf, size, "SIG%s", name);
+	else
+		snprintf(buf, size, "signal %d", signal);
+}
+
+static void tell_signal(struct facts *x, uint32_t actor, const struct snap_process *p, int signal)
+{
+	char name[32], sender[64] = "";
+	bool ignored = p->sig_ignored >> (signal - 1) & 1;
+
+	signal_name(name, sizeof(name), signal);
+	if (p->pending_sender)
+		snprintf(sender, sizeof(sender), ", sent by pid %d", p->pending_sender);
+	tell(x, "signal-blocked", (struct finding){ .actor = actor, .fd = -1, .signal = signal },
+	     "%s is pending in %s, which blocks%s it%s: nobody has noticed it yet", name,
+	     name_of(x, actor).text, ignored ? " and ignores" : "", sender);
+}
+
+static void find_signals(struct facts *x)
+{
+	for (uint32_t id = 1; id <= x->m->actors.count; id++) {
+		uint64_t pending = model_actor(x->m, id)->sig_pending_blocked;
+		const struct snap_process *p;
+
+		if (!pending || !model_actor(x->m, id)->in_tree)
+			continue;
+		p = snapshot_process(x->s, model_actor(x->m, id)->pid);
+		for (int signal = 1; p && signal <= 64; signal++)
+			if (pending >> (signal - 1) & 1)
+				tell_signal(x, id, p, signal);
+	}
+	tell_more(x, "signal-blocked");
+}
+
+/* ---- who watches what ------------------------------------------------------------------------ */
+
+/* One socket and one actor as a key. Inode numbers of sockets count from 1 and stay small. */
+static uint64_t watch_key(uint64_t ino, uint32_t actor)
+{
+	return (ino << 24) ^ actor;
+}
+
+/* Everybody who shares an epoll instance watches its items, if one of his threads waits there. */
+static void note_items(struct facts *x, uint32_t actor, const struct snap_file *epoll)
+{
+	for (uint32_t i = 0; i < epoll->item_count; i++) {
+		const struct snap_epitem *item = &x->s->epitems.at[epoll->first_item + i];
+
+		if (item->kind == FILE_SOCKET && (item->events & EVENTS_IN))
+			map_put(&x->watched, watch_key(item->ino, actor), 1);
+	}
+}
+
+/* Is it known to wait for a set of things, and for which ones? */
+static bool waits_for_set(const struct facts *x, uint32_t actor)
+{
+	return map_find(&x->waiting, actor, NULL) && !map_find(&x->unsure, actor, NULL);
+}
+
+/* By wait: items of poll and epoll, reads and accepts, and who waits for a set of things. */
+static void note_waits(struct facts *x)
+{
+	for (uint32_t i = 0; i < x->m->waits.count; i++) {
+		const struct wait *w = &x->m->waits.at[i];
+		const struct snap_file *f;
+
+		if (w->kind == WAIT_POLL && !w->parent)
+			map_put(&x->waiting, w->actor, 1);
+		f = w->fd < 0 ? NULL : snapshot_file(x->s, model_actor(x->m, w->actor)->pid, w->fd);
+		if (f && f->kind == FILE_SOCKET)
+			map_put(&x->watched, watch_key(f->ino, w->actor), 1);
+		if (f && f->kind == FILE_EPOLL && f->details && !f->items_cut)
+			note_items(x, w->actor, f);
+		else if (f && f->kind == FILE_EPOLL)
+			map_put(&x->unsure, w->actor, 1);
+	}
+}
+
+/* Threads that run may be on their way to anything. */
+static void note_threads(struct facts *x)
+{
+	for (uint32_t i = 0; i < x->m->threads.count; i++) {
+		const struct thread *t = &x->m->threads.at[i];
+
+		if (t->moved || t->gone || !t->wait)
+			map_put(&x->unsure, t->actor, 1);
+	}
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+/*
+ * The actors of a group, in the order of its files, without repetition: the first two and how many.
+ */
+struct sharers {
+	uint32_t first, second, count;
+	int32_t second_fd;
+};
+
+static struct sharers sharers_of(struct facts *x, const struct file_group *g)
+{
+	struct sharers who = { .count = 0 };
+	uint32_t last = 0;
+
+	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
+		const struct snap_file *f = &x->s->files.at[i - 1];
+		uint32_t actor = model_find_pid(x->m, f->tgid);
+
+		if (!actor || actor == last || !model_actor(x->m, actor)->in_tree)
+			continue;
+		last = actor;
+		who.count++;
+		if (who.count == 1)
+			who.first = actor;
+		if (who.count == 2) {
+			who.second = actor;
+			who.second_fd = f->fd;
+		}
+	}
+	return who;
+}
+
+static void find_shared_epolls(struct facts *x)
+{
+	for (uint32_t i = files_of_kind(x->m, x->s, FILE_EPOLL); i;
+	     i = files_next_of_kind(x->m, i)) {
+		struct file_group *g = files_group_of(x->m, i);
+		struct sharers who;
+		struct finding f;
+
+		if (g->first != i || g->count < 2)
+			continue;
+		who = sharers_of(x, g);
+		if (who.count < 2)
+			continue;
+		f = (struct finding){ .actor = who.second, .fd = who.second_fd };
+		f.object = model_file_object(x->m, x->s, &x->s->files.at[i - 1]);
+		tell(x, "epoll-shared", f,
+		     "%u processes share one epoll instance, %s and %s among them: what one adds "
+		     "or removes changes what the other is woken for",
+		     who.count, name_of(x, who.first).text, name_of(x, who.second).text);
+	}
+	tell_more(x, "epoll-shared");
+}
+
+static bool is_bare_fork(const struct actor *a)
+{
+	return a->spawn_method == SPAWN_FORK || a->spawn_method == SPAWN_THREAD_FORK ||
+	       a->spawn_method == SPAWN_FORKSERVER;
+}
+
+/* Had by a bare fork under the number it has in the parent, and nobody there waits for it. */
+static bool is_left_over(struct facts *x, const struct snap_file *f, uint32_t actor)
+{
+	const struct actor *a = model_actor(x->m, actor);
+	const struct snap_file *above;
+
+	/* 0, 1 and 2 are meant to be inherited. */
+	if (f->fd < 3 || !a->in_tree || !a->parent || !is_bare_fork(a))
+		return false;
+	above = snapshot_file(x->s, model_actor(x->m, a->parent)->pid, f->fd);
+	if (!above || above->kind != FILE_SOCKET || above->ino != f->ino)
+		return false;
+	/*
+	 * Only of one that is known to wait for other things, and for which its parent does wait.
+	 */
+	return waits_for_set(x, actor) && !map_find(&x->watched, watch_key(f->ino, actor), NULL) &&
+	       map_find(&x->watched, watch_key(f->ino, a->parent), NULL);
+}
+
+static void find_inherited(struct facts *x)
+{
+	for (uint32_t i = files_of_kind(x->m, x->s, FILE_SOCKET); i;
+	     i = files_next_of_kind(x->m, i)) {
+		struct snap_file f = x->s->files.at[i - 1];
+		uint32_t actor = model_find_pid(x->m, f.tgid), parent, object;
+
+		if (!actor || !is_left_over(x, &f, actor))
+			continue;
+		parent = model_actor(x->m, actor)->parent;
+		object = model_file_object(x->m, x->s, &x->s->files.at[i - 1]);
+		tell(x, "fd-inherited",
+		     (struct finding){ .actor = actor, .object = object, .fd = f.fd },
+		     "%s has fd %d, %s, from its fork and does not wait for it; %s does",
+		     name_of(x, actor).text, f.fd, model_str(x->m, model_object(x->m, object)->key),
+		     name_of(x, parent).text);
+	}
+	tell_more(x, "fd-inherited");
+}
+
+/* Does every holder wait for a set of things that this socket is not in? */
+static bool is_forgotten(struct facts *x, const struct file_group *g)
+{
+	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
+		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
+
+		if (!actor || !waits_for_set(x, actor) ||
+		    map_find(&x->watched, watch_key(g->b, actor), NULL))
+			return false;
+	}
+	return true;
+}
+
+static void find_unread(struct facts *x)
+{
+	for (uint32_t i = files_of_kind(x->m, x->s, FILE_SOCKET); i;
+	     i = files_next_of_kind(x->m, i)) {
+		const struct snap_file *f = &x->s->files.at[i - 1];
+		const struct file_group *g = files_group_of(x->m, i);
+		const struct snap_sock *k;
+		uint32_t object, actor = model_find_pid(x->m, f->tgid);
+		int32_t fd = f->fd;
+
+		if (g->first != i || !actor || !f->sock || f->sock > x->s->socks.count)
+			continue;
+		k = &x->s->socks.at[f->sock - 1];
+		if (!k->rqueue || k->state == SOCK_LISTENING || !is_forgotten(x, g))
+			continue;
+		object = model_file_object(x->m, x->s, f);
+		tell(x, "unread-bytes",
+		     (struct finding){ .actor = actor, .object = object, .fd = fd },
+		     "%s has unread bytes in fd %d, %s, and waits for other things only",
+		     name_of(x, actor).text, fd, model_str(x->m, model_object(x->m, object)->key));
+	}
+	tell_more(x, "unread-bytes");
+}
+
+void model_find_facts(struct model *m, struct snapshot *s)
+{
+	_cleanup_(facts_release_guard) struct facts x = { .m = m, .s = s };
+
+	note_waits(&x);
+	note_threads(&x);
+	find_zombies(&x);
+	find_orphans(&x);
+	find_forked_threads(&x);
+	find_signals(&x);
+	find_shared_epolls(&x);
+	find_inherited(&x);
+	find_unread(&x);
+}
