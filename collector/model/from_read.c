@@ -295,6 +295,17 @@ uint32_t model_actor_of(struct model *m, const struct snapshot *s, int32_t tgid)
 
 /* ---- the second stamps ----------------------------------------------------------------------- */
 
+/*
+ * A waiter for the GIL wakes every 5 ms to ask for it (Python/ceval_gil.h, DEFAULT_INTERVAL) and
+ * looks as if it ran. Its wait stays: a holder that did not run meanwhile cannot have let go of it.
+ */
+static bool outlives_stamps(const struct model *m, const struct wait *w)
+{
+	const struct thread *t = model_thread(m, w->thread);
+
+	return !t->gone && (!t->moved || w->kind == WAIT_GIL);
+}
+
 /* Whose waits stay: the new id of each wait, 0 when its thread ran meanwhile. */
 static uint32_t *renumber_waits(const struct model *m)
 {
@@ -302,9 +313,7 @@ static uint32_t *renumber_waits(const struct model *m)
 	uint32_t next = 0;
 
 	for (uint32_t i = 0; i < m->waits.count; i++) {
-		const struct thread *t = model_thread(m, m->waits.at[i].thread);
-
-		if (!t->moved && !t->gone)
+		if (outlives_stamps(m, &m->waits.at[i]))
 			ids[i + 1] = ++next;
 	}
 	return ids;
