@@ -55,11 +55,12 @@ enum status complain(enum status status, const char *command, const char *fmt, .
 	va_end(ap);
 	/* Words of the command line and names of processes may hold anything. */
 	clean_add(&line, n < 0 ? fmt : text, clean_locale_is_utf8());
-	fprintf(stderr, "snag%s%s: %s\n", command ? " " : "", command ? command : "",
+	fprintf(stderr, "snag%s%s: %s", command ? " " : "", command ? command : "",
 		strbuf_str(&line));
 	if (status == STATUS_USAGE)
-		fprintf(stderr, "Try \"snag%s%s --help\".\n", command ? " " : "",
+		fprintf(stderr, " (try \"snag%s%s --help\")", command ? " " : "",
 			command ? command : "");
+	fputc('\n', stderr);
 	return status;
 }
 

@@ -90,7 +90,7 @@ SNAG_MUST_CHECK
 enum status show(const char *command, const struct view *view, const struct common_opts *opts,
 		 const struct model *m);
 
-/* "snag why: text" on stderr; with STATUS_USAGE it adds where help is. Returns `status`. */
+/* One line on stderr, "snag why: text"; with STATUS_USAGE where help is. Returns `status`. */
 __attribute__((format(printf, 3, 4))) enum status complain(enum status status, const char *command,
 							   const char *fmt, ...);
 

@@ -147,23 +147,29 @@ static void add_mark(struct strbuf *b, const char *mark)
 	strbuf_addf(b, "%s%s", b->len ? ", " : "", mark);
 }
 
+/* Namespaces that could not be read are 0. */
+static bool is_other(uint64_t ns, uint64_t parents)
+{
+	return ns && parents && ns != parents;
+}
+
 /* Where the process lives, when that is not where its parent does. */
 static void add_moves(struct strbuf *b, const struct model *m, const struct actor *a)
 {
 	const struct actor *parent = a->parent ? model_actor(m, a->parent) : NULL;
 
-	if (!parent)
+	if (!parent || !a->in_tree)
 		return;
 	if (a->session != parent->session)
 		add_mark(b, "own session");
 	else if (a->pgrp != parent->pgrp)
 		add_mark(b, "own group");
-	if (a->pid_ns != parent->pid_ns)
-		add_mark(b, "pid namespace");
-	if (a->net_ns != parent->net_ns)
-		add_mark(b, "net namespace");
-	if (a->mnt_ns != parent->mnt_ns)
-		add_mark(b, "mount namespace");
+	if (is_other(a->pid_ns, parent->pid_ns))
+		add_mark(b, "own pid namespace");
+	if (is_other(a->net_ns, parent->net_ns))
+		add_mark(b, "own net namespace");
+	if (is_other(a->mnt_ns, parent->mnt_ns))
+		add_mark(b, "own mount namespace");
 }
 
 static void add_marks(struct strbuf *b, const struct model *m, uint32_t id)
