@@ -80,14 +80,21 @@ static struct hop hop_of(const json_t *answer, const json_t *wait)
 	return h;
 }
 
-static bool item_listed(const json_t *items, const char *id)
+/* Is `id` an item of the wait, or of an item of it down to `depth` levels? */
+static bool item_listed(const json_t *answer, const json_t *wait, const char *id, int depth)
 {
 	size_t i;
 	json_t *one;
 
-	json_array_foreach((json_t *)items, i,
-			   one) if (json_is_string(one) &&
-				    strcmp(json_string_value(one), id) == 0) return true;
+	json_array_foreach(json_object_get(wait, "items"), i, one)
+	{
+		const char *name = json_is_string(one) ? json_string_value(one) : "";
+
+		if (strcmp(name, id) == 0)
+			return true;
+		if (depth > 0 && item_listed(answer, by_id(answer, "waits", name), id, depth - 1))
+			return true;
+	}
 	return false;
 }
 
@@ -104,7 +111,7 @@ static size_t chain_of(const json_t *answer, const json_t *waits[], size_t max)
 		const char *name = json_is_string(id) ? json_string_value(id) : "";
 		const json_t *wait = by_id(answer, "waits", name);
 
-		if (n > 0 && item_listed(json_object_get(waits[n - 1], "items"), name))
+		if (n > 0 && item_listed(answer, waits[n - 1], name, MAX_NESTING))
 			continue;
 		if (wait && n < max)
 			waits[n++] = wait;

@@ -95,6 +95,7 @@ SCENARIO(interval_timer, .what = "a read that an interval timer will interrupt")
 	hang_dead(NULL);
 }
 
+/* /proc/P/timers lists a timer whether it is armed or not: procfs must not swear. */
 SCENARIO(posix_timer, .what = "a read that a POSIX timer will interrupt")
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
@@ -104,7 +105,8 @@ SCENARIO(posix_timer, .what = "a read that a POSIX timer will interrupt")
 	must(timer_create(CLOCK_MONOTONIC, &event, &timer));
 	must(timer_settime(timer, 0, &in_a_day, NULL));
 	truth_verdict("waiting-with-timeout", NULL);
-	truth_not("deadlock");
+	truth_verdict_procfs("deadlock", "probable");
+	truth_verdict_procfs("undetermined", NULL);
 	truth_hop(getpid(), 0, "pipe-read", NULL, ANYBODY);
 	truth_ready();
 	hang_dead(NULL);
