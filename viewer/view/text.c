@@ -168,12 +168,20 @@ static int who_clean(struct strbuf *b, const struct page *p, const struct model 
 	return clean_width(strbuf_str(b), b->len);
 }
 
+/* Is it an item of the wait before it, or of a set within that one? */
+static bool is_item_of(const struct model *m, const struct wait *w, uint32_t set)
+{
+	while (w->parent && w->parent != set)
+		w = model_wait(m, w->parent);
+	return w->parent;
+}
+
 static void put_hop(struct page *p, const struct model *m, uint32_t index, int who_width)
 {
 	const uint32_t *chain = m->verdict.chain.at;
 	const struct wait *w = model_wait(m, chain[index]);
 	_cleanup_strbuf_ struct strbuf lead = STRBUF_INIT, text = STRBUF_INIT, since = STRBUF_INIT;
-	bool item = index > 0 && w->parent && w->parent == chain[index - 1];
+	bool item = index > 0 && is_item_of(m, w, chain[index - 1]);
 	int width = 0;
 
 	if (!item) {
