@@ -95,6 +95,9 @@ uint32_t wait_actor(struct wait_ctx *c, int32_t tgid);
 /* The object of an open file with its holders, in and out of the tree. */
 uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f);
 
+/* What people call an open file: its path, else its object's label or key. Borrowed from the tables. */
+const char *wait_file_name(struct wait_ctx *c, const struct snap_file *f);
+
 /* The kind word and what people read: "reading pipe:[123] (fd 0)". */
 __attribute__((format(printf, 4, 5))) void wait_describe(struct wait_ctx *c, uint32_t wait,
 							 enum wait_type kind, const char *fmt, ...);

@@ -181,3 +181,14 @@ uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f)
 		map_put(&c->objects, (uint64_t)(f - files), object);
 	return object;
 }
+
+const char *wait_file_name(struct wait_ctx *c, const struct snap_file *f)
+{
+	const char *path = snapshot_str(c->snap, f->path);
+	const struct object *o;
+
+	if (*path)
+		return path;
+	o = model_object(c->model, wait_file_object(c, f));
+	return model_str(c->model, o->label ? o->label : o->key);
+}

@@ -3,17 +3,10 @@
 
 /* ---- from a descriptor to the kind that knows it ---------------------------------------------- */
 
-static const char *file_text(const struct wait_ctx *c, const struct snap_file *f)
-{
-	const char *path = snapshot_str(c->snap, f->path);
-
-	return *path ? path : "a file";
-}
-
 /* What nobody decodes: the text says what it is, so that the reader sees what is missing. */
 static void decode_other(struct wait_ctx *c, const struct wait_fd *f)
 {
-	const char *text = file_text(c, f->file);
+	const char *text = wait_file_name(c, f->file);
 
 	wait_describe(c, f->wait, WAIT_UNKNOWN, "waiting for %s (fd %d)", text, f->fd);
 	if (f->file->kind == FILE_UNKNOWN)

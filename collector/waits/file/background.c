@@ -44,7 +44,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 	w->fd = f->fd;
 	wait_describe(c, site->wait, WAIT_TTY,
 		      "stopped by its terminal %s, as a background job that uses it (fd %d)",
-		      snapshot_str(wait_snapshot(c), f->path), f->fd);
+		      wait_file_name(c, f), f->fd);
 	wait_stopped(c, site->wait,
 		     "process group %d has the terminal; the shell must bring %d to the "
 		     "foreground",

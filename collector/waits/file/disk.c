@@ -38,7 +38,7 @@ static void decode_item(struct wait_ctx *c, const struct wait_fd *f, const char 
 
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
-	const char *path = snapshot_str(wait_snapshot(c), f->file->path);
+	const char *path = wait_file_name(c, f->file);
 	const char *verb = f->mode & MODE_WRITE ? "writing" : "reading";
 
 	if (f->in_set)

@@ -37,7 +37,7 @@ static bool has_foreign_writer(struct wait_ctx *c, const struct wait_fd *f,
 static void add_writers(struct wait_ctx *c, const struct wait_fd *f)
 {
 	struct find_target t = find_of_file(f->file);
-	const char *name = snapshot_str(wait_snapshot(c), f->file->path);
+	const char *name = wait_file_name(c, f->file);
 
 	if (has_bytes(f->file) && f->mode & MODE_READ && !f->edge) {
 		wait_now(c, f->wait, "%s has bytes in it", name);
@@ -57,7 +57,7 @@ static void add_writers(struct wait_ctx *c, const struct wait_fd *f)
 static void add_readers(struct wait_ctx *c, const struct wait_fd *f)
 {
 	struct find_target t = find_of_file(f->file);
-	const char *name = snapshot_str(wait_snapshot(c), f->file->path);
+	const char *name = wait_file_name(c, f->file);
 
 	if (has_room(f->file) && f->mode & MODE_WRITE && !f->edge) {
 		wait_now(c, f->wait, "%s has room", name);
@@ -80,7 +80,7 @@ static const char *purpose(const struct wait_fd *f, bool reads)
 
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
-	const char *name = snapshot_str(wait_snapshot(c), f->file->path);
+	const char *name = wait_file_name(c, f->file);
 	bool reads = (f->in_set ? f->file->mode : f->mode) & MODE_READ;
 	bool writes = !reads || (f->in_set && f->mode & MODE_WRITE);
 	struct wait *w = model_wait(wait_model(c), f->wait);

@@ -62,14 +62,12 @@ static void add_terms(struct wait_ctx *c, const struct wait_fd *f, const char *n
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
 	struct wait *w = model_wait(wait_model(c), f->wait);
-	const char *name = snapshot_str(wait_snapshot(c), f->file->path);
+	const char *name = wait_file_name(c, f->file);
 	uint32_t peer = w->object ? model_object(wait_model(c), w->object)->peer : 0;
 	bool writes = !(f->mode & MODE_READ) && f->mode & MODE_WRITE;
 
 	w->input = !writes;
 	w->completion = writes;
-	if (!*name && w->object)
-		name = object_name(c, w->object);
 	wait_describe(c, f->wait, peer || f->file->kind == FILE_PTY_MASTER ? WAIT_PTY : WAIT_TTY,
 		      "%s %s (fd %d)", writes ? "writing to" : "reading from", name, f->fd);
 	add_terms(c, f, name, peer);

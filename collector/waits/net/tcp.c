@@ -42,21 +42,34 @@ static void add_remote(struct wait_ctx *c, const struct wait_fd *f, const struct
 			  "TCP gives up when %s does not answer", to.text);
 }
 
+/* With SO_REUSEPORT any of several listeners may be the one. False: there is none. */
+static bool add_listeners(struct wait_ctx *c, uint32_t wait, const struct snap_sock *listener)
+{
+	const struct snapshot *s = wait_snapshot(c);
+	uint32_t count = 0;
+
+	while (listener && listener->ino && count++ < s->socks.count) {
+		net_add_peer(c, wait, listener->ino, "the listener");
+		listener = listener->next_listener && listener->next_listener <= s->socks.count ?
+				   &s->socks.at[listener->next_listener - 1] :
+				   NULL;
+	}
+	return count;
+}
+
 static void add_far_end(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	const struct snap_sock *peer = socks_peer(s, k);
-	const struct snap_sock *listener;
 
 	if (peer && peer->ino) {
 		net_add_peer(c, f->wait, peer->ino, "the other end of this connection");
 		return;
 	}
 	/* An embryo: this host has the other end, nobody has accepted it. */
-	listener = peer ? socks_listener(s, k) : NULL;
-	if (listener && listener->ino)
-		net_add_peer(c, f->wait, listener->ino, "the listener that has not accepted it");
-	else if (peer)
+	if (peer && add_listeners(c, f->wait, socks_listener(s, k)))
+		return;
+	if (peer)
 		wait_unknown(c, f->wait, "who has the other end of %s", net_remote(k).text);
 	else
 		add_remote(c, f, k);
@@ -69,12 +82,12 @@ static void decode_connect(struct wait_ctx *c, const struct wait_fd *f, const st
 
 	model_wait(wait_model(c), f->wait)->completion = true;
 	wait_describe(c, f->wait, WAIT_TCP_CONNECT, "connecting to %s (fd %d)", to.text, f->fd);
-	if (listener && listener->ino)
-		net_add_peer(c, f->wait, listener->ino, "the listener");
-	else if (net_is_loopback(k->remote))
-		wait_new(c, f->wait, "somebody who listens on %s", to.text);
-	else
-		wait_outside(c, f->wait, "%s, which does not answer", to.text);
+	if (!add_listeners(c, f->wait, listener)) {
+		if (net_is_loopback(k->remote))
+			wait_new(c, f->wait, "somebody who listens on %s", to.text);
+		else
+			wait_outside(c, f->wait, "%s, which does not answer", to.text);
+	}
 	wait_term(c, f->wait, (struct term){ .kind = TERM_TIME },
 		  "the connection attempt is given up after some retries");
 }

@@ -117,8 +117,7 @@ static void note_stale(struct wait_ctx *c, const struct snap_file *set, uint32_t
 	if (now)
 		wait_finding(c, &fact,
 			     "%s: an item of epoll set %d was added as fd %d, which names %s now",
-			     wait_name_of(c, set->tgid).text, set->fd, fd,
-			     snapshot_str(c->snap, now->path));
+			     wait_name_of(c, set->tgid).text, set->fd, fd, wait_file_name(c, now));
 	else
 		wait_finding(c, &fact,
 			     "%s: an item of epoll set %d was added as fd %d, which is closed here",
@@ -143,12 +142,24 @@ static const struct snap_file *target_of(struct wait_ctx *c, const struct snap_f
 
 /* ---- items ------------------------------------------------------------------------------------ */
 
-static bool has_unread(struct wait_ctx *c, const struct snap_file *f)
+/* A set in which nothing can fire any more. */
+static bool all_spent(const struct wait_ctx *c, const struct snap_file *set)
+{
+	uint32_t end = set->first_item + set->item_count;
+
+	for (uint32_t i = set->first_item; i < end && i < c->snap->epitems.count; i++)
+		if (!is_spent(&c->snap->epitems.at[i]))
+			return false;
+	return true;
+}
+
+/* Where that is unknown: `otherwise`. */
+static bool has_unread(struct wait_ctx *c, const struct snap_file *f, bool otherwise)
 {
 	const struct snap_sock *k;
 
 	if (f->kind == FILE_PIPE)
-		return f->pipe_used != UINT32_MAX && f->pipe_used;
+		return f->pipe_used == UINT32_MAX ? otherwise : f->pipe_used;
 	if (f->kind == FILE_EVENTFD)
 		return f->details && f->value;
 	k = f->kind == FILE_SOCKET ? wait_sock(c, f) : NULL;
@@ -175,10 +186,10 @@ static void add_spent(struct wait_ctx *c, const struct wait_site *site, const st
 	wait_describe(c, id, WAIT_POLL,
 		      "a one-shot item that has fired, until it is armed anew (fd %d)", e->fd);
 	wait_term_holders(c, id, object, 0, AS_SETTER);
-	if (file && has_unread(c, file))
+	if (file && has_unread(c, file, all_spent(c, set)))
 		wait_finding(c, &fact,
-			     "%s: fd %d has unread data, but its one-shot item in epoll set %d has "
-			     "fired and was not armed anew",
+			     "%s: the one-shot item of fd %d in epoll set %d has fired and was not "
+			     "armed anew: what there is to read is not seen",
 			     wait_name_of(c, set->tgid).text, e->fd, set->fd);
 }
 
