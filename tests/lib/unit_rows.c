@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "lib/unit_rows.h"
+
+#include "capture/columns.h"
+
+#include <criterion/criterion.h>
+
+/* ---- filling --------------------------------------------------------------------------------- */
+
+/* A value that fits the column and that other rows and columns do not have. */
+static uint64_t value_of(struct model *m, const struct column *c, uint32_t table, uint32_t row)
+{
+	uint32_t seed = table * 1000 + c->offset * 10 + row;
+	double real = 0.25 + seed;
+	uint64_t bits;
+
+	switch (c->type) {
+	case COLUMN_TEXT:
+	case COLUMN_NEEDED_TEXT:
+		return strtab_addf(m->strings, "%s %u \xff\n", c->name, seed);
+	case COLUMN_WORD:
+		return capture_words[c->arg].words[0] ? row % capture_words[c->arg].count : 1;
+	case COLUMN_CHAR:
+		return "RSDTZ"[row % 5];
+	case COLUMN_BOOL:
+		return row % 2;
+	case COLUMN_TRISTATE:
+		return (uint64_t)(int64_t)((int)(row % 3) - 1);
+	case COLUMN_REAL:
+		memcpy(&bits, &real, sizeof(bits));
+		return bits;
+	case COLUMN_INT:
+		return (uint64_t) - (int64_t)seed;
+	case COLUMN_UINT:
+		return c->size == 8 ? UINT64_MAX - seed : UINT32_MAX - seed;
+	case COLUMN_OPTIONAL:
+		return row % 2 ? UINT64_MAX : seed;
+	default:
+		return row + 1;
+	}
+}
+
+static void fill(struct capture_rows *rows, uint32_t table, uint32_t n)
+{
+	const struct table *t = &capture_tables[table];
+
+	for (uint32_t i = 0; i < (t->single ? 1 : n); i++) {
+		struct any_vec *vec = t->single ? NULL : capture_vec(rows, t);
+		void *row = rows->m;
+
+		if (vec)
+			row = vec_grow(&vec->at, &vec->count, &vec->cap, t->element);
+		for (uint32_t c = 0; c < t->column_count; c++)
+			column_set(&t->columns[c], row,
+				   value_of(rows->m, &t->columns[c], table, i));
+	}
+}
+
+/* What holds between rows: each actor has one thread with one wait, that has one term. */
+static void link_rows(struct capture_rows *rows)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < m->actors.count; i++) {
+		m->actors.at[i].parent = i;
+		m->actors.at[i].first_thread = i + 1;
+		m->actors.at[i].thread_count = 1;
+		m->waits.at[i].parent = 0;
+		m->waits.at[i].first_term = i;
+		m->waits.at[i].term_count = 1;
+		m->objects.at[i].detail = strtab_addf(m->strings, "{\"n\":%u}", i);
+		m->objects.at[i].peer = i ? 1 : 0;
+		rows->terms.at[i].term.kind = (uint8_t)(TERM_NEVER + i % TERM_NOW);
+		rows->terms.at[i].term.id = term_names(rows->terms.at[i].term.kind) ? i + 1 : 0;
+		*vec_push(&m->terms) = rows->terms.at[i].term;
+		*vec_push(&m->sides.at[i].members) = rows->side_members.at[i].actor;
+	}
+}
+
+struct model *rows_model(uint32_t n)
+{
+	_cleanup_capture_rows_ struct capture_rows rows = { .m = model_new() };
+
+	for (uint32_t t = 0; t < TABLE_COUNT; t++)
+		fill(&rows, t, n);
+	link_rows(&rows);
+	model_index(rows.m);
+	return rows.m;
+}
+
+struct model *rows_tree(uint32_t actors, uint32_t holders)
+{
+	struct model *m = model_new();
+	char key[32];
+
+	for (uint32_t i = 0; i < actors; i++) {
+		uint32_t actor = model_add_actor(m, (int32_t)i + 10, i), object, thread, wait;
+
+		model_actor(m, actor)->parent = actor / 2;
+		model_actor(m, actor)->in_tree = true;
+		model_actor(m, actor)->name = strtab_addf(m->strings, "worker %u", i);
+		model_actor(m, actor)->argv = strtab_addf(m->strings, "worker\x1f%u", i);
+		thread = model_add_thread(m, actor, (int32_t)i + 10);
+		snprintf(key, sizeof(key), "pipe:[%u]", i);
+		object = model_add_object(m, "pipe", key);
+		for (uint32_t h = 0; h < holders; h++)
+			model_add_holder(m, object, actor, (int32_t)h, 1);
+		wait = model_add_wait(m, thread, 0);
+		model_wait(m, wait)->object = object;
+		model_wait(m, wait)->text = strtab_addf(m->strings, "reading %s (fd 0)", key);
+		model_thread(m, thread)->wait = wait;
+		model_add_term(m, wait, (struct term){ .kind = TERM_OBJECT, .id = object });
+	}
+	m->root = 1;
+	model_index(m);
+	return m;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------- */
+
+static void expect_rows(const struct model *a, const struct model *b, const struct table *t,
+			const void *x, const void *y)
+{
+	for (uint32_t i = 0; i < t->column_count; i++) {
+		const struct column *c = &t->columns[i];
+		uint64_t is = column_get(c, y), should = column_get(c, x);
+
+		if (c->type == COLUMN_TEXT || c->type == COLUMN_NEEDED_TEXT) {
+			cr_assert_str_eq(model_str(b, (uint32_t)is), model_str(a, (uint32_t)should),
+					 "%s.%s", t->name, c->name);
+			cr_assert_eq(!is, !should, "%s.%s: empty is not none", t->name, c->name);
+		} else {
+			cr_assert_eq(is, should, "%s.%s: %llx, not %llx", t->name, c->name,
+				     (unsigned long long)is, (unsigned long long)should);
+		}
+	}
+}
+
+static void expect_table(const struct model *a, const struct model *b, const struct table *t)
+{
+	const struct capture_rows left = { .m = (struct model *)a },
+				  right = { .m = (struct model *)b };
+	const struct any_vec *x, *y;
+
+	if (t->single) {
+		expect_rows(a, b, t, a, b);
+		return;
+	}
+	x = capture_vec(&left, t);
+	y = capture_vec(&right, t);
+	cr_assert_eq(x->count, y->count, "%s: %u rows, not %u", t->name, y->count, x->count);
+	for (uint32_t i = 0; i < x->count; i++)
+		expect_rows(a, b, t, (char *)x->at + i * t->element,
+			    (char *)y->at + i * t->element);
+}
+
+static void expect_links(const struct model *a, const struct model *b)
+{
+	for (uint32_t i = 0; i < a->actors.count; i++) {
+		cr_assert_eq(a->actors.at[i].first_thread, b->actors.at[i].first_thread);
+		cr_assert_eq(a->actors.at[i].thread_count, b->actors.at[i].thread_count);
+	}
+	for (uint32_t i = 0; i < a->waits.count; i++) {
+		cr_assert_eq(a->waits.at[i].term_count, b->waits.at[i].term_count);
+		for (uint32_t k = 0; k < a->waits.at[i].term_count; k++) {
+			const struct term *x = &a->terms.at[a->waits.at[i].first_term + k];
+			const struct term *y = &b->terms.at[b->waits.at[i].first_term + k];
+
+			cr_assert_eq(x->kind, y->kind);
+			cr_assert_eq(x->as, y->as);
+			cr_assert_eq(x->mode, y->mode);
+			cr_assert_eq(x->id, y->id);
+			cr_assert_str_eq(model_str(a, x->text), model_str(b, y->text));
+		}
+	}
+	for (uint32_t i = 0; i < a->sides.count; i++) {
+		cr_assert_eq(a->sides.at[i].members.count, b->sides.at[i].members.count);
+		for (uint32_t k = 0; k < a->sides.at[i].members.count; k++)
+			cr_assert_eq(a->sides.at[i].members.at[k], b->sides.at[i].members.at[k]);
+	}
+}
+
+void rows_expect_equal(const struct model *a, const struct model *b)
+{
+	cr_assert_eq(a->terms.count, b->terms.count);
+	for (uint32_t t = 0; t < TABLE_COUNT; t++)
+		if (!capture_tables[t].outside)
+			expect_table(a, b, &capture_tables[t]);
+	expect_links(a, b);
+}
