@@ -371,7 +371,7 @@ static int learn(struct probe *p, struct snag_error *err)
 
 /* ---- passes ------------------------------------------------------------------------------------------ */
 
-static int need_files(struct probe *p, struct snag_error *err)
+int probe_learn(struct probe *p, struct snag_error *err)
 {
 	int rc;
 
@@ -396,14 +396,19 @@ int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *si
 		return run(p, p->tasks->progs.stamps, 0, sink, err);
 	if (pass == PROBE_TASKS)
 		return run(p, p->tasks->progs.tasks, 0, sink, err);
-	rc = need_files(p, err);
+	rc = probe_learn(p, err);
 	return rc < 0 ? rc : run(p, p->files->progs.files, 0, sink, err);
+}
+
+int probe_run_self(struct probe *p, const struct probe_sink *sink, struct snag_error *err)
+{
+	return run(p, p->tasks->progs.tasks, getpid(), sink, err);
 }
 
 int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct probe_sink *sink,
 		   struct snag_error *err)
 {
-	int rc = need_files(p, err);
+	int rc = probe_learn(p, err);
 
 	if (rc < 0)
 		return rc;

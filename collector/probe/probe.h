@@ -60,10 +60,18 @@ void probe_free(struct probe *p);
 DEFINE_GUARD(probe)
 #define _cleanup_probe_ _cleanup_(probe_free_guard)
 
+/* Load the programs for files and learn the kinds, if that was not done yet; passes over files do it too. */
+SNAG_MUST_CHECK
+int probe_learn(struct probe *p, struct snag_error *err);
+
 /* Run one pass. -EBADMSG when a record is not what event.h says. */
 SNAG_MUST_CHECK
 int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *sink,
 	      struct snag_error *err);
+
+/* PROBE_TASKS of our own process, and on kernels before 6.1 of others too. */
+SNAG_MUST_CHECK
+int probe_run_self(struct probe *p, const struct probe_sink *sink, struct snag_error *err);
 
 /* Run a pass over files that writes only what `rest` says. */
 SNAG_MUST_CHECK

@@ -86,4 +86,5 @@ struct snap_process {
 	uint32_t first_file, file_count; /* into snapshot.files */
 	uint32_t fd_total;		 /* open descriptors, also those that are not listed */
 	uint8_t subreaper; /* adopts orphans below it: 0 unknown (procfs), 1 no, 2 yes (bpf) */
+	bool hidden; /* /proc shows it, BPF iterators do not: a container may do that to pid 1 */
 };

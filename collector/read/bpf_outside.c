@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/bpf_pass.h"
+
+#include "read/fdinfo.h"
+#include "read/procfs.h"
+#include "read/socks.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a file may be wanted for: its inode, its description, the terminal behind it. */
+enum reason { BY_INODE = 1, BY_ID, BY_DESCRIPTION, BY_TTY };
+
+static uint64_t key(enum reason why, uint8_t kind, uint64_t number)
+{
+	return number ^ (uint64_t)why << 60 ^ (uint64_t)kind << 52;
+}
+
+static void want(struct bpf_pass *x, enum reason why, uint8_t kind, uint64_t number)
+{
+	if (number)
+		map_put(&x->wanted, key(why, kind, number), 1);
+}
+
+static bool is_wanted(const struct bpf_pass *x, enum reason why, uint8_t kind, uint64_t number)
+{
+	return number && map_find(&x->wanted, key(why, kind, number), NULL);
+}
+
+/* Inodes that are one object each; all anonymous files share one inode. */
+static bool has_inode(uint8_t kind)
+{
+	return kind == FILE_PIPE || kind == FILE_SOCKET || kind == FILE_MQUEUE ||
+	       kind == FILE_REGULAR || kind == FILE_DIRECTORY;
+}
+
+/* ---- what the tree waits on or may wait on --------------------------------------------------------- */
+
+static void want_object(struct bpf_pass *x, const struct snap_file *f)
+{
+	bool plain = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY;
+
+	if (has_inode(f->kind) && (!plain || f->lockable))
+		want(x, BY_INODE, f->kind, f->ino);
+	if (f->kind == FILE_EVENTFD)
+		want(x, BY_ID, f->kind, f->id);
+	if (!plain && f->kind != FILE_DEVICE)
+		want(x, BY_DESCRIPTION, 0, f->description);
+}
+
+static void want_target(struct bpf_pass *x, uint8_t kind, uint64_t ino, uint32_t description)
+{
+	if (has_inode(kind))
+		want(x, BY_INODE, kind, ino);
+	want(x, BY_DESCRIPTION, 0, description);
+}
+
+static void want_items(struct bpf_pass *x, const struct snap_file *f)
+{
+	for (uint32_t i = 0; i < f->item_count; i++) {
+		const struct snap_epitem *item = &x->s->epitems.at[f->first_item + i];
+
+		want_target(x, item->kind, item->ino, item->description);
+	}
+}
+
+/* The far ends of a socket, and the listener that would accept it. */
+static void want_ends(struct bpf_pass *x, uint64_t ino)
+{
+	const struct snap_sock *k = socks_find(x->s, ino), *end;
+
+	if (!k)
+		return;
+	want(x, BY_INODE, FILE_SOCKET, k->peer_ino);
+	want(x, BY_INODE, FILE_SOCKET, k->listener_ino);
+	end = socks_peer(x->s, k);
+	want(x, BY_INODE, FILE_SOCKET, end ? end->ino : 0);
+	end = socks_listener(x->s, k);
+	want(x, BY_INODE, FILE_SOCKET, end ? end->ino : 0);
+}
+
+static void want_sockets(struct bpf_pass *x)
+{
+	struct snapshot *s = x->s;
+
+	for (uint32_t i = 0; i < s->files.count; i++)
+		if (s->files.at[i].kind == FILE_SOCKET)
+			want_ends(x, s->files.at[i].ino);
+	/*
+	 * Whoever sends to a socket of the tree names it, not the other way round. A socket with descriptors
+	 * in its queue may hand any of them to its holder. Anybody may connect to a listener.
+	 */
+	for (uint32_t i = 0; i < s->socks.count; i++) {
+		const struct snap_sock *k = &s->socks.at[i];
+
+		if ((k->peer_ino && is_wanted(x, BY_INODE, FILE_SOCKET, k->peer_ino)) ||
+		    (k->in_flight_fds && k->in_flight_fds != UINT32_MAX) ||
+		    k->state == SOCK_LISTENING)
+			want(x, BY_INODE, FILE_SOCKET, k->ino);
+	}
+}
+
+static void want_all(struct bpf_pass *x)
+{
+	struct snapshot *s = x->s;
+
+	for (uint32_t i = 0; i < s->files.count; i++) {
+		want_object(x, &s->files.at[i]);
+		want_items(x, &s->files.at[i]);
+	}
+	for (uint32_t i = 0; i < s->uring.count; i++)
+		want_target(x, s->uring.at[i].kind, s->uring.at[i].ino, s->uring.at[i].description);
+	for (uint32_t i = 0; i < x->files.count; i++) {
+		const struct ev_file *e = &x->files.at[i];
+		const struct snap_process *p = snapshot_process(s, e->tgid);
+
+		if (!p || !p->in_tree || e->it.class != EV_CLASS_TTY)
+			continue;
+		want(x, BY_TTY, 0, e->tty.tty_ref);
+		want(x, BY_TTY, 0, e->tty.link_ref);
+	}
+	want_sockets(x);
+}
+
+/* ---- the others ----------------------------------------------------------------------------------- */
+
+static bool matters(const struct bpf_pass *x, const struct ev_file *e, const struct snap_file *f)
+{
+	switch (f->kind) {
+	case FILE_FANOTIFY:
+	case FILE_USERFAULTFD:
+	case FILE_SECCOMP_NOTIFY:
+	case FILE_FUSE_DEV:
+		return true; /* these serve waits that show no file of the waiter */
+	case FILE_PIPE:
+		if (f->named)
+			return true; /* a thread that opens it has no descriptor yet */
+		break;
+	case FILE_TTY:
+	case FILE_PTY_MASTER:
+		if (is_wanted(x, BY_TTY, 0, e->tty.tty_ref))
+			return true;
+		break;
+	default:
+		break;
+	}
+	return is_wanted(x, BY_DESCRIPTION, 0, f->description) ||
+	       is_wanted(x, BY_ID, f->kind, f->id) ||
+	       (has_inode(f->kind) && is_wanted(x, BY_INODE, f->kind, f->ino));
+}
+
+void bpf_outside(struct bpf_pass *x)
+{
+	int32_t self = getpid();
+
+	want_all(x);
+	for (uint32_t i = 0; i < x->files.count; i++) {
+		const struct ev_file *e = &x->files.at[i];
+		const struct snap_process *p = snapshot_process(x->s, e->tgid);
+		struct snap_file f;
+
+		if (!p || p->in_tree || e->tgid == self)
+			continue;
+		f = bpf_snap_file(x, e);
+		if (matters(x, e, &f))
+			*vec_push(&x->s->files) = f;
+	}
+}
+
+/* ---- processes that the iterators do not show ------------------------------------------------------ */
+
+/* The mode of a link in the folder is that of the open file (fs/proc/fd.c tid_fd_update_inode()). */
+static uint8_t link_mode(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return MODE_READ | MODE_WRITE;
+	return (uint8_t)((st.st_mode & S_IRUSR ? MODE_READ : 0) |
+			 (st.st_mode & S_IWUSR ? MODE_WRITE : 0));
+}
+
+static void add_hidden_files(struct bpf_pass *x, int32_t tgid)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int fd = procfs_open_dir(tgid, "fd");
+
+	if (fd >= 0)
+		dir = fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		x->s->all_holders = false;
+		snapshot_missing(x->s, "process %d is hidden from BPF and its files from us", tgid);
+		return;
+	}
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+		struct snap_file f = { .tgid = tgid, .fd = procfs_number(e->d_name), .mnt_id = -1 };
+		char link[PATH_MAX];
+		ssize_t n = f.fd < 0 ? -1 : readlinkat(fd, e->d_name, link, sizeof(link) - 1);
+
+		if (n <= 0)
+			continue;
+		link[n] = '\0';
+		fdinfo_classify(x->s, &f, link, 0, 0);
+		f.mode = link_mode(fd, e->d_name);
+		f.pipe_readers = f.pipe_writers = f.pipe_used = f.pipe_slots = UINT32_MAX;
+		if (has_inode(f.kind) && is_wanted(x, BY_INODE, f.kind, f.ino))
+			*vec_push(&x->s->files) = f;
+	}
+}
+
+void bpf_hidden(struct bpf_pass *x)
+{
+	for (uint32_t i = 0; i < x->s->processes.count; i++)
+		if (x->s->processes.at[i].hidden)
+			add_hidden_files(x, x->s->processes.at[i].tgid);
+}
