@@ -18,6 +18,7 @@ enum {
 	CHAIN_HEAD = 6,
 	LIST_SHOWN = 4,
 	WHO_WIDTH = 32,
+	SINCE_WIDTH = 7,
 };
 
 static enum style verdict_style(uint8_t kind)
@@ -128,7 +129,7 @@ static uint32_t term_leads_to(const struct model *m, const struct term *term, co
 }
 
 /* Where the last hop of a deadlock leads back to. */
-static void put_closing(struct page *p, const struct model *m, int who_width)
+static void put_closing(struct page *p, const struct model *m, int lead)
 {
 	const struct verdict *v = &m->verdict;
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -151,7 +152,7 @@ static void put_closing(struct page *p, const struct model *m, int who_width)
 	page_para(p, &(struct para){
 			     .margin = MARGIN,
 			     .lead = "",
-			     .lead_width = who_width + 9,
+			     .lead_width = lead,
 			     .text = strbuf_str(&b),
 			     .style = STYLE_DIM,
 		     });
@@ -176,7 +177,35 @@ static bool is_item_of(const struct model *m, const struct wait *w, uint32_t set
 	return w->parent;
 }
 
-static void put_hop(struct page *p, const struct model *m, uint32_t index, int who_width)
+/* How wide the columns of the chain are. */
+struct columns {
+	int who, since; /* since 0: not known of any hop */
+};
+
+static int lead_width(const struct columns *c)
+{
+	return c->who + c->since + 2;
+}
+
+static struct columns chain_columns(const struct page *p, const struct model *m)
+{
+	struct columns c = { .who = 0 };
+
+	for (uint32_t i = 0; i < m->verdict.chain.count; i++) {
+		const struct wait *w = model_wait(m, m->verdict.chain.at[i]);
+		_cleanup_strbuf_ struct strbuf who = STRBUF_INIT;
+		int width = who_clean(&who, p, m, w);
+
+		c.who = width > c.who ? width : c.who;
+		if (w->since_ms != UINT64_MAX)
+			c.since = SINCE_WIDTH;
+	}
+	if (c.who > WHO_WIDTH)
+		c.who = WHO_WIDTH;
+	return c;
+}
+
+static void put_hop(struct page *p, const struct model *m, uint32_t index, const struct columns *c)
 {
 	const uint32_t *chain = m->verdict.chain.at;
 	const struct wait *w = model_wait(m, chain[index]);
@@ -188,16 +217,17 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, int w
 		width = who_clean(&lead, p, m, w);
 		duration_add(&since, w->since_ms);
 	}
-	for (; width < who_width; width++)
+	for (; width < c->who; width++)
 		strbuf_addc(&lead, ' ');
-	strbuf_addf(&lead, "%7s  ", strbuf_str(&since));
+	if (c->since)
+		strbuf_addf(&lead, "%*s", c->since, strbuf_str(&since));
 	add_wait(&text, m, w);
 	page_para(p, &(struct para){
 			     .label = index ? NULL : "chain",
 			     .margin = MARGIN,
 			     .lead = strbuf_str(&lead),
 			     .lead_style = STYLE_BOLD,
-			     .lead_width = who_width + 9,
+			     .lead_width = lead_width(c),
 			     .text = strbuf_str(&text),
 			     .max_lines = p->opts->verbose ? 0 : 2,
 		     });
@@ -218,26 +248,18 @@ static void put_chain(struct page *p, const struct model *m)
 	const struct verdict *v = &m->verdict;
 	uint32_t count = v->chain.count;
 	bool fold = !p->opts->verbose && count > CHAIN_SHOWN;
-	int who_width = 0;
+	struct columns columns = chain_columns(p, m);
 
 	if (!count)
 		return;
-	for (uint32_t i = 0; i < count; i++) {
-		_cleanup_strbuf_ struct strbuf who = STRBUF_INIT;
-		int width = who_clean(&who, p, m, model_wait(m, v->chain.at[i]));
-
-		who_width = width > who_width ? width : who_width;
-	}
-	if (who_width > WHO_WIDTH)
-		who_width = WHO_WIDTH;
 	for (uint32_t i = 0; i < count; i++) {
 		if (fold && i == CHAIN_HEAD) {
 			put_more(p, count - CHAIN_SHOWN + 1);
 			i = count - (CHAIN_SHOWN - CHAIN_HEAD) + 1;
 		}
-		put_hop(p, m, i, who_width);
+		put_hop(p, m, i, &columns);
 	}
-	put_closing(p, m, who_width);
+	put_closing(p, m, lead_width(&columns));
 }
 
 static void put_culprit(struct page *p, const struct model *m)
