@@ -109,10 +109,13 @@ const struct maps *wait_maps(struct wait_ctx *c, int32_t tgid)
 	struct snag_error err = SNAG_ERROR_INIT;
 	struct maps *maps = NULL;
 	uint32_t at = map_get(&c->map_ids, (uint32_t)tgid, 0);
+	int rc;
 
 	if (at)
 		return c->maps.at[at - 1];
-	if (maps_read(tgid, is_suspicious(c, tgid), &maps, &err) < 0)
+	rc = maps_read(tgid, is_suspicious(c, tgid), &maps, &err);
+	/* Who is gone is no gap in what we know. */
+	if (rc < 0 && rc != -ESRCH)
 		snapshot_missing(c->snap, "the address space of process %d: %s", tgid, err.text);
 	*vec_push(&c->maps) = maps;
 	map_put(&c->map_ids, (uint32_t)tgid, c->maps.count);

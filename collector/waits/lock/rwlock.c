@@ -37,11 +37,11 @@ static bool on_phase(const struct futex *f, uint32_t *readers, uint32_t *writer)
 	return f->val == FUTEX_USED && *readers & WRLOCKED && !*writer && *readers >> READERS_SHIFT;
 }
 
-/* A writer waits for the writers before it. */
+/* A writer waits for the writers before it, which are counted only in locks that prefer writers. */
 static bool on_writers(const struct futex *f, uint32_t *readers, uint32_t *writer)
 {
 	return f->val == (1 | FUTEX_USED) && fits(f, -WRITERS_FUTEX, readers, writer) &&
-	       *readers & WRLOCKED && futex_get32(f, WRITERS - WRITERS_FUTEX, 0);
+	       *readers & WRLOCKED && (*writer || *readers >> READERS_SHIFT);
 }
 
 static bool recognise(const struct futex *f, struct futex_claim *claim)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* So many processes outside of the tree are asked for their maps; more would take longer than the answer is worth. */
 enum { MAX_OUTSIDE = 512 };
@@ -67,16 +68,31 @@ static bool worth_asking(const struct snap_process *p)
 	return !p->kernel && !p->exited && !p->vanished;
 }
 
+static uint32_t outside_count(const struct snapshot *s)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		count += worth_asking(&s->processes.at[i]) && !s->processes.at[i].in_tree;
+	return count;
+}
+
+static bool is_there(int32_t tgid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", tgid);
+	return !access(path, F_OK);
+}
+
 /* All holders of a new object. Says whether every process that could be one was looked into. */
 static enum holders_seen add_sharers(struct wait_ctx *c, const struct wait_site *site,
 				     const struct futex_place *place, uint32_t object)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	enum holders_seen seen = HOLDERS_COMPLETE;
-	uint32_t outside = 0;
+	uint32_t outside = outside_count(s);
 
-	for (uint32_t i = 0; i < s->processes.count; i++)
-		outside += worth_asking(&s->processes.at[i]) && !s->processes.at[i].in_tree;
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		const struct snap_process *p = &s->processes.at[i];
 
@@ -89,7 +105,7 @@ static enum holders_seen add_sharers(struct wait_ctx *c, const struct wait_site 
 		if (has_memory(c, site, p, place))
 			model_add_holder(wait_model(c), object, wait_actor(c, p->tgid), -1,
 					 MODE_READ | MODE_WRITE);
-		else if (place->shared && !wait_maps(c, p->tgid))
+		else if (place->shared && !wait_maps(c, p->tgid) && is_there(p->tgid))
 			seen = HOLDERS_VISIBLE;
 	}
 	return seen;
@@ -203,10 +219,42 @@ static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_si
 	return owner;
 }
 
+/* Does it number its threads as we do? Its status says so even when nothing else of it may be read. */
+static bool counts_as_we_do(const struct snap_process *p)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	int64_t last;
+
+	if (p->ns_tgid)
+		return p->ns_tgid == p->tgid;
+	return procfs_read_of(&b, p->tgid, 0, "status", NULL) >= 0 &&
+	       procfs_field_last(strbuf_str(&b), "NSpid:", &last) && last == p->tgid;
+}
+
 /* Does a process outside of the tree, of whose threads we know nothing, have a thread `tid`? */
 static bool outside_has(const struct snap_process *p, int32_t ns_tid)
 {
-	return p->ns_tgid == p->tgid && process_of_tid(ns_tid) == p->tgid;
+	return process_of_tid(ns_tid) == p->tgid && counts_as_we_do(p);
+}
+
+/*
+ * Can the number be of no live thread at all? Of ours there is none, and whoever could not be looked into numbers
+ * its threads as we do.
+ */
+static bool nobody_has(struct wait_ctx *c, int32_t ns_tid)
+{
+	const struct snapshot *s = wait_snapshot(c);
+	bool asked = outside_count(s) <= MAX_OUTSIDE;
+
+	if (process_of_tid(ns_tid))
+		return false;
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		const struct snap_process *p = &s->processes.at[i];
+
+		if (worth_asking(p) && !counts_as_we_do(p) && !(asked && wait_maps(c, p->tgid)))
+			return false;
+	}
+	return true;
 }
 
 static struct futex_owner shared_owner(struct wait_ctx *c, uint32_t object, int32_t ns_tid)
@@ -237,7 +285,7 @@ static struct futex_owner shared_owner(struct wait_ctx *c, uint32_t object, int3
 		found += t || (!p->in_tree && outside_has(p, ns_tid));
 	}
 	/* In several pid namespaces one number may name several threads. */
-	if (found > 1 || (!found && !complete))
+	if (found > 1 || (!found && !complete && !nobody_has(c, ns_tid)))
 		owner.kind = OWNER_UNKNOWN;
 	return owner;
 }
