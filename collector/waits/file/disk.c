@@ -4,28 +4,29 @@
  */
 #include "waits/wait.h"
 
+#include <linux/major.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 static bool starts_with(const char *s, const char *prefix)
 {
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-/* drivers/char/mem.c and random.c: these have no poll, or one that always says yes. */
-static bool always_ready(const char *path)
+/* null, zero, full, random, urandom: drivers/char/mem.c and random.c, which are never not ready. */
+static bool always_ready(const struct snap_file *f)
 {
-	static const char *const names[] = { "/dev/null", "/dev/zero", "/dev/full",
-					     "/dev/urandom" };
+	static const unsigned int minors[] = { 3, 5, 7, 8, 9 };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(path, names[i]))
+	for (size_t i = 0; i < sizeof(minors) / sizeof(minors[0]); i++)
+		if (f->value == makedev(MEM_MAJOR, minors[i]))
 			return true;
 	return false;
 }
 
 static void decode_item(struct wait_ctx *c, const struct wait_fd *f, const char *path)
 {
-	if (f->file->kind == FILE_DEVICE && !always_ready(path))
+	if (f->file->kind == FILE_DEVICE && !always_ready(f->file))
 		wait_outside(c, f->wait, "the device %s", path);
 	else if (starts_with(path, "/proc/") || starts_with(path, "/sys/"))
 		/* mountinfo, pressure, cgroup.events and their like report changes to poll. */
