@@ -197,10 +197,29 @@ static uint64_t fold(uint64_t a, uint64_t b)
 	return (a ^ (b * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
 }
 
+static uint64_t holder_key(const struct holder *h)
+{
+	return fold(map_pair(h->object, h->actor), (uint32_t)h->fd);
+}
+
+static uint64_t finding_key(const struct finding *f)
+{
+	return fold(map_pair(f->kind, f->actor), map_pair(f->object, (uint32_t)f->fd));
+}
+
+/* Under the first free number from `key` on. */
+static void put_id(struct map *ids, uint64_t key, uint32_t id)
+{
+	while (map_find(ids, key, NULL))
+		key++;
+	map_put(ids, key, id);
+}
+
 uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int32_t fd,
 			  uint8_t mode)
 {
-	uint64_t key = fold(map_pair(object, actor), (uint32_t)fd);
+	struct holder like = { .object = object, .actor = actor, .fd = fd };
+	uint64_t key = holder_key(&like);
 	struct holder *h;
 	uint32_t at;
 
@@ -256,8 +275,7 @@ void model_add_term(struct model *m, uint32_t wait, struct term term)
 
 void model_add_finding(struct model *m, struct finding finding)
 {
-	uint64_t key = fold(map_pair(finding.kind, finding.actor),
-			    map_pair(finding.object, (uint32_t)finding.fd));
+	uint64_t key = finding_key(&finding);
 	uint32_t at;
 
 	for (; map_find(&m->finding_ids, key, &at); key++) {
@@ -307,6 +325,21 @@ static void index_holders(struct model *m)
 		m->holders_of.at[--m->holders_first.at[m->holders.at[i].object - 1]] = i;
 }
 
+/* What keeps holders and findings from being added twice; they are not there after loading. */
+static void index_additions(struct model *m)
+{
+	if (m->holder_ids.count != m->holders.count) {
+		map_release(&m->holder_ids);
+		for (uint32_t i = 0; i < m->holders.count; i++)
+			put_id(&m->holder_ids, holder_key(&m->holders.at[i]), i + 1);
+	}
+	if (m->finding_ids.count != m->findings.count) {
+		map_release(&m->finding_ids);
+		for (uint32_t i = 0; i < m->findings.count; i++)
+			put_id(&m->finding_ids, finding_key(&m->findings.at[i]), i + 1);
+	}
+}
+
 void model_index(struct model *m)
 {
 	map_release(&m->by_pid);
@@ -320,6 +353,7 @@ void model_index(struct model *m)
 	for (uint32_t i = 0; i < m->objects.count; i++)
 		map_put(&m->by_key, m->objects.at[i].key, i + 1);
 	index_holders(m);
+	index_additions(m);
 }
 
 const uint32_t *model_holders(const struct model *m, uint32_t object, uint32_t *count)
