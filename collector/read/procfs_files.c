@@ -3,7 +3,6 @@
 
 #include "read/deadline.h"
 #include "read/fdinfo.h"
-#include "read/mounts.h"
 #include "read/procfs.h"
 #include "read/socks.h"
 
@@ -14,18 +13,19 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 enum {
 	MAX_FILES = 65536, /* listed of one process */
 	LINK_SIZE = 4096,
 	STAT_TIMEOUT_MS = 200,
+	MQUEUE_MAGIC = 0x19800202, /* ipc/mqueue.c */
 };
 
 /* The file systems of pipes, sockets and anonymous files, learned from one of our own. */
 struct specimens {
 	uint64_t pipe_dev, sock_dev, anon_dev, anon_ino;
-	uint64_t mqueue_dev; /* 0: not mounted */
 };
 
 struct pass {
@@ -45,7 +45,6 @@ DEFINE_PLACE_GUARD(pass)
 
 static void learn_specimens(struct specimens *sp)
 {
-	_cleanup_mounts_ struct mounts *mounts = mounts_read(0);
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	_cleanup_close_ int event = eventfd(0, EFD_CLOEXEC);
 	struct stat st;
@@ -63,9 +62,6 @@ static void learn_specimens(struct specimens *sp)
 		sp->anon_dev = st.st_dev;
 		sp->anon_ino = st.st_ino;
 	}
-	for (uint32_t i = 0; i < mounts->count; i++)
-		if (!strcmp(mounts->at[i].type, "mqueue"))
-			sp->mqueue_dev = mounts->at[i].dev;
 }
 
 /*
@@ -142,17 +138,27 @@ static void init_file(struct snap_file *f, int32_t tgid, int32_t fd)
 struct stat_item {
 	int32_t tgid, tid, fd;
 	int rc;
+	bool maybe_queue, queue; /* of mqueue_overview(7) */
 	struct statx st;
 };
+
+/* Each IPC namespace has a file system of message queues, mounted or not: its files are "/name". */
+static bool maybe_queue(const char *link)
+{
+	return link[0] == '/' && !strchr(link + 1, '/');
+}
 
 static void stat_worker(void *p)
 {
 	struct stat_item *item = p;
+	struct statfs fs;
 	char path[80];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", item->tgid, item->tid, item->fd);
 	item->rc = statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
 			 STATX_TYPE | STATX_INO, &item->st);
+	if (item->rc == 0 && item->maybe_queue && !statfs(path, &fs))
+		item->queue = fs.f_type == MQUEUE_MAGIC;
 }
 
 static void apply_stat(struct pass *pass, struct snap_file *f, const struct stat_item *item)
@@ -167,7 +173,7 @@ static void apply_stat(struct pass *pass, struct snap_file *f, const struct stat
 	free(link);
 	f->dev = makedev(item->st.stx_dev_major, item->st.stx_dev_minor);
 	f->ino = item->st.stx_ino;
-	if (f->kind == FILE_REGULAR && f->dev && f->dev == pass->specimens.mqueue_dev)
+	if (f->kind == FILE_REGULAR && item->queue)
 		f->kind = FILE_MQUEUE;
 	/*
 	 * Each process has an inode of its own in pidfs (Linux 6.9); before, all share the
@@ -198,6 +204,7 @@ static void stat_files(struct pass *pass, struct snap_file *files, uint32_t coun
 		item->tgid = files[i].tgid;
 		item->tid = fdinfo_thread(pass->s, files[i].tgid);
 		item->fd = files[i].fd;
+		item->maybe_queue = maybe_queue(snapshot_str(pass->s, files[i].path));
 		of[n] = i;
 		items[n++] = item;
 	}
