@@ -85,8 +85,13 @@ struct kernfs_node {
 	__u64 id;
 };
 
+struct cgroup_freezer_state {
+	int e_freeze; /* bool since 6.18 */
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_freezer_state freezer;
 };
 
 struct cgroup_subsys_state {
@@ -189,7 +194,6 @@ struct task_struct {
 	struct mm_struct *mm;
 	int exit_state, exit_code, exit_signal;
 	unsigned long jobctl;
-	unsigned int frozen : 1;
 	struct restart_block restart_block;
 	int pid, tgid;
 	struct task_struct *real_parent, *parent, *group_leader;

@@ -23,6 +23,15 @@ enum {
 	FUSE_DEV_FLAGS = 7, /* small numbers in place of a pointer: not mounted yet */
 };
 
+/* Processes of which every file is told, by tgid; set by the collector. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __s32);
+	__type(value, __u8);
+} told SEC(".maps");
+
 static struct ev_file rec;
 
 /* ---- payloads ---------------------------------------------------------------------------------------- */
@@ -269,13 +278,13 @@ SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
 	rec.magic = peek(inode, i_sb, s_magic);
 	rec.f_op_ref = (__u64)peek(file, f_op);
 	rec.it.class = class_of(rec.f_op_ref, rec.i_mode, rec.magic);
-	if (!worth_it(inode, ctx->fd))
+	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
+	if (!worth_it(inode, ctx->fd) && !bpf_map_lookup_elem(&told, &rec.tgid))
 		return 0;
 	room = ROOM_BYTES;
 	cut = 0;
 	rec.head.size = sizeof(rec);
 	rec.head.kind = EV_FILE;
-	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
 	rec.tid = pid_nr(peek(task, thread_pid));
 	rec.fd = ctx->fd;
 	rec.f_flags = file->f_flags;

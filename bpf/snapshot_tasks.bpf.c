@@ -209,11 +209,22 @@ static __always_inline void task_locks(struct task_struct *task)
 	task_blocker(task);
 }
 
+/*
+ * By either cgroup freezer. Of version 2 the task's own bit says nothing: a stopped or traced task counts as frozen
+ * too (kernel/signal.c, do_signal_stop()); its cgroup knows.
+ */
 static __always_inline bool task_frozen(struct task_struct *task)
 {
-	if (bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen))
+	struct cgroup *cgroup = peek(task, cgroups, dfl_cgrp);
+	int freeze = 0;
+
+	if ((task->__state & TASK_FROZEN) || (task->flags & PF_FROZEN_OLD))
 		return true;
-	return (task->__state & TASK_FROZEN) || (task->flags & PF_FROZEN_OLD);
+	if (!bpf_core_field_exists(cgroup->freezer.e_freeze))
+		return false;
+	bpf_probe_read_kernel(&freeze, bpf_core_field_size(cgroup->freezer.e_freeze),
+			      (void *)cgroup + bpf_core_field_offset(cgroup->freezer.e_freeze));
+	return freeze != 0;
 }
 
 /* The first queued signal and who sent it. */

@@ -387,6 +387,29 @@ int probe_learn(struct probe *p, struct snag_error *err)
 	return rc;
 }
 
+int probe_tell_all(struct probe *p, const int32_t *tgids, uint32_t count, struct snag_error *err)
+{
+	int rc = probe_learn(p, err), map;
+	int32_t key;
+
+	if (rc < 0)
+		return rc;
+	map = bpf_map__fd(p->files->maps.told);
+	while (bpf_map_get_next_key(map, NULL, &key) == 0)
+		if (bpf_map_delete_elem(map, &key) < 0)
+			return error_set(err, -errno, "forgetting process %d: %m", key);
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t yes = 1;
+
+		rc = bpf_map_update_elem(map, &tgids[i], &yes, BPF_ANY);
+		if (rc == -E2BIG)
+			break;
+		if (rc < 0)
+			return error_set(err, rc, "naming process %d: %m", tgids[i]);
+	}
+	return 0;
+}
+
 int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *sink,
 	      struct snag_error *err)
 {

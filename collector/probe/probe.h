@@ -64,6 +64,13 @@ DEFINE_GUARD(probe)
 SNAG_MUST_CHECK
 int probe_learn(struct probe *p, struct snag_error *err);
 
+/*
+ * Of these processes passes over files tell every file, also plain ones. More than some thousand are not
+ * taken; files that can be waited on are told in any case.
+ */
+SNAG_MUST_CHECK
+int probe_tell_all(struct probe *p, const int32_t *tgids, uint32_t count, struct snag_error *err);
+
 /* Run one pass. -EBADMSG when a record is not what event.h says. */
 SNAG_MUST_CHECK
 int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *sink,

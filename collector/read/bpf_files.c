@@ -467,6 +467,25 @@ static void add_tree_files(struct bpf_pass *x)
 
 /* ---- the whole ----------------------------------------------------------------------------------- */
 
+static int name_tree(const struct snapshot *s, struct probe *p, struct snag_error *err)
+{
+	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (s->processes.at[i].in_tree)
+			tgids[n++] = s->processes.at[i].tgid;
+	return probe_tell_all(p, tgids, n, err);
+}
+
+/* Descriptors without a record (O_PATH) hold nothing open that anybody waits on. */
+static void count_files(struct snapshot *s)
+{
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (s->processes.at[i].in_tree)
+			s->processes.at[i].fd_total = s->processes.at[i].file_count;
+}
+
 static void tell_abilities(struct bpf_pass *x)
 {
 	struct snapshot *s = x->s;
@@ -492,8 +511,7 @@ int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 	_cleanup_(bpf_pass_release_guard) struct bpf_pass x = { .s = s, .p = p };
 	int rc;
 
-	/* The first pass of a probe learns the length of a jiffy before it reads any socket. */
-	rc = probe_learn(p, err);
+	rc = name_tree(s, p, err);
 	if (rc < 0)
 		return rc;
 	x.hz = probe_hz(p);
@@ -513,6 +531,7 @@ int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 	bpf_outside(&x);
 	bpf_hidden(&x);
 	snapshot_index(s);
+	count_files(s);
 	socks_index(s);
 	return 0;
 }
