@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
+/* Its guard uses the variable, which clang does not count as a use. */
+#define _cleanup_(f) __attribute__((cleanup(f), unused))
 
 /* Build code: the guard of `struct name`, which has a name_free() that takes NULL. */
 #define DEFINE_GUARD(name)                                                                         \
