@@ -101,6 +101,27 @@ const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *
 	return NULL;
 }
 
+const struct snap_file *find_best(struct wait_ctx *c, const struct find_target *t, int32_t tgid,
+				  uint8_t mode)
+{
+	const struct snap_file *f = NULL, *best = NULL;
+	int best_weight = -1;
+
+	while ((f = find_next(c, t, f))) {
+		int weight = f->tgid == tgid ? 1 : 0;
+
+		if (f->mode & mode || !mode)
+			weight += 2;
+		if (t->description && t->description == f->description)
+			weight += 4;
+		if (weight > best_weight) {
+			best = f;
+			best_weight = weight;
+		}
+	}
+	return best;
+}
+
 bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode)
 {
 	const struct snap_file *f = NULL;

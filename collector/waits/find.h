@@ -30,6 +30,13 @@ bool find_is(const struct find_target *t, const struct snap_file *f);
 const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *t,
 				  const struct snap_file *previous);
 
+/*
+ * The open file that stands for the target where a descriptor of process `tgid` is meant that can do `mode`: of
+ * the same description, of that mode, of that process, in this order of weight. NULL: nobody has it open.
+ */
+const struct snap_file *find_best(struct wait_ctx *c, const struct find_target *t, int32_t tgid,
+				  uint8_t mode);
+
 /* Does anybody visible have it with all bits of `mode`? */
 bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode);
 

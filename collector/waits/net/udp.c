@@ -4,7 +4,6 @@
  */
 #include "waits/net/net.h"
 
-#include <string.h>
 #include <sys/socket.h>
 
 static bool is_udp(const struct snap_sock *k)
@@ -12,33 +11,46 @@ static bool is_udp(const struct snap_sock *k)
 	return (k->family == AF_INET || k->family == AF_INET6) && k->type == SOCK_DGRAM;
 }
 
-/* A socket that is bound to where `k` sends, but not connected back to it. */
-static const struct snap_sock *find_server(const struct snapshot *s, const struct snap_sock *k)
+/* With SO_REUSEPORT several sockets are bound to one address. */
+static const struct snap_sock *next_bound(const struct snapshot *s, const struct snap_sock *k)
 {
-	for (uint32_t i = 0; i < s->socks.count; i++) {
-		const struct snap_sock *o = &s->socks.at[i];
-
-		if (is_udp(o) && o->net_ns == k->net_ns && !o->remote_port &&
-		    o->local_port == k->remote_port && o->ino &&
-		    (net_is_any(o->local) || !memcmp(o->local, k->remote, sizeof(o->local))))
-			return o;
-	}
-	return NULL;
+	return k->next_listener && k->next_listener <= s->socks.count ?
+		       &s->socks.at[k->next_listener - 1] :
+		       NULL;
 }
 
 static void add_connected(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	const struct snap_sock *peer = socks_peer(s, k);
+	const struct snap_sock *bound = peer && peer->ino ? NULL : socks_listener(s, k);
+	uint32_t count = 0;
 
-	if (!peer || !peer->ino)
-		peer = find_server(s, k);
-	if (peer)
+	if (peer && peer->ino)
 		net_add_peer(c, f->wait, peer->ino, "the other end");
-	else if (net_is_loopback(k->remote))
+	/* Bound to where this one sends, but not connected back to it. */
+	for (; bound && bound->ino && count++ < s->socks.count; bound = next_bound(s, bound))
+		net_add_peer(c, f->wait, bound->ino, "the other end");
+	if (count || (peer && peer->ino))
+		return;
+	if (net_is_loopback(k->remote))
 		wait_new(c, f->wait, "somebody who binds %s", net_remote(k).text);
 	else
 		wait_outside(c, f->wait, "%s", net_remote(k).text);
+}
+
+/* Does `o` send to the address that `k` is bound to? */
+static bool sends_to(const struct snapshot *s, const struct snap_sock *o, const struct snap_sock *k)
+{
+	const struct snap_sock *bound =
+		is_udp(o) && o->remote_port && o->ino ? socks_listener(s, o) : NULL;
+
+	for (uint32_t count = 0; bound && count < s->socks.count; count++) {
+		if (bound == k)
+			return true;
+		bound = next_bound(s, bound);
+	}
+	return false;
 }
 
 static void add_unconnected(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
@@ -46,12 +58,9 @@ static void add_unconnected(struct wait_ctx *c, const struct wait_fd *f, const s
 	const struct snapshot *s = wait_snapshot(c);
 
 	wait_new(c, f->wait, "a datagram to %s", net_local(s, k).text);
-	for (uint32_t i = 0; i < s->socks.count; i++) {
-		const struct snap_sock *o = &s->socks.at[i];
-
-		if (is_udp(o) && o->remote_port && o->ino && find_server(s, o) == k)
-			net_add_peer(c, f->wait, o->ino, "a sender's socket");
-	}
+	for (uint32_t i = 0; i < s->socks.count; i++)
+		if (sends_to(s, &s->socks.at[i], k))
+			net_add_peer(c, f->wait, s->socks.at[i].ino, "a sender's socket");
 }
 
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)

@@ -70,8 +70,12 @@ static bool is_target(const struct wait_ctx *c, const struct snap_file *set, uin
 {
 	const struct snap_epitem *e = &c->snap->epitems.at[item];
 	struct find_target t = find_of_item(e);
+	uint8_t mode = mode_of(e) & (MODE_READ | MODE_WRITE);
 	int says;
 
+	/* A pipe's two ends are one inode. */
+	if (f->kind == FILE_PIPE && mode && !(f->mode & mode) && !(t.description && f->description))
+		return false;
 	if (find_is(&t, f))
 		return true;
 	if ((e->description && f->description) || (e->id && f->id) || e->ino != f->ino)
@@ -88,17 +92,19 @@ static const struct snap_file *search(struct wait_ctx *c, const struct snap_file
 {
 	const struct snap_process *p = snapshot_process(c->snap, set->tgid);
 	struct find_target t = find_of_item(&c->snap->epitems.at[item]);
+	uint8_t mode = mode_of(&c->snap->epitems.at[item]) & (MODE_READ | MODE_WRITE);
 	uint8_t known = t.kind;
-	const struct snap_file *f;
 
 	for (uint32_t i = 0; p && i < p->file_count; i++)
 		if (is_target(c, set, item, &c->snap->files.at[p->first_file + i]))
 			return &c->snap->files.at[p->first_file + i];
 	for (uint8_t kind = 1; kind < FILE_KIND_COUNT; kind++) {
+		const struct snap_file *f;
+
 		if (known != FILE_UNKNOWN && known != kind)
 			continue;
 		t.kind = kind;
-		f = find_next(c, &t, NULL);
+		f = find_best(c, &t, set->tgid, mode);
 		if (f)
 			return f;
 	}

@@ -74,7 +74,7 @@ static uint32_t add_items(struct wait_ctx *c, const struct wait_site *site,
 
 		if (!is_of_ring(c, r, ring))
 			continue;
-		f = find_next(c, &t, NULL);
+		f = find_best(c, &t, site->task->tgid, mode_of(r));
 		f = f ? wait_file(c, f->tgid, f->fd) : NULL;
 		wait_item(c, site, f, f && f->tgid == site->task->tgid ? f->fd : -1, mode_of(r));
 		items++;
