@@ -428,8 +428,8 @@ static const struct {
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },
-	{ "INSERT INTO verdict SELECT 2, kind, confidence, summary, since_ms, focus, "
-	  "culprit_actor, culprit_task, culprit_object, culprit_tid, culprit_reason, culprit_text FROM verdict",
+	{ "INSERT INTO verdict(id, kind, confidence, culprit_task, culprit_tid) "
+	  "VALUES(2, 'idle', 'proven', 0, 0)",
 	  "verdict" },
 	{ "UPDATE verdict SET focus = 21", "focus" },
 	{ "UPDATE verdict_chain SET wait = 21", "wait" },
