@@ -10,6 +10,7 @@
 
 /* ---- words ------------------------------------------------------------------------------------ */
 
+__attribute__((format(printf, 2, 0)))
 static uint32_t format_string(struct wait_ctx *c, const char *fmt, va_list args)
 {
 	_cleanup_free_ char *text = NULL;
