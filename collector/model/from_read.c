@@ -104,12 +104,18 @@ static uint32_t add_process(struct model *m, const struct snapshot *s, const str
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* A signal whose handler could run in it would end a wait in state S; unknown masks: it could. */
+/*
+ * A signal whose handler could run in it would end a wait in state S; unknown masks: it could. An
+ * armed timer needs no handler: what SIGALRM does by default is to end the process.
+ */
 static bool is_interruptible(const struct snap_process *p, const struct snap_task *t)
 {
+	uint64_t timer = p->itimer_ns || p->posix_timer_ns ? 1ull << (SIGALRM - 1) : 0;
+
 	if (t->state != 'S')
 		return false;
-	return !p->has_signals || !t->has_signals || (p->sig_caught & ~t->sig_blocked);
+	return !p->has_signals || !t->has_signals ||
+	       ((p->sig_caught | timer) & ~p->sig_ignored & ~t->sig_blocked);
 }
 
 static uint32_t syscall_string(struct model *m, const struct snap_task *t)

@@ -202,7 +202,8 @@ Test(from_read, timers_and_signals_are_carried)
 	t->sig_blocked = 1ull << (SIGTERM - 1) | 1ull << (SIGUSR1 - 1);
 	t = scene_thread(x, PID(1), PID(50));
 	t->has_signals = true;
-	t->sig_blocked = 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGCHLD - 1);
+	t->sig_blocked = 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGCHLD - 1) |
+			 1ull << (SIGALRM - 1);
 	t->sig_pending = 1ull << (SIGHUP - 1);
 	make();
 	cr_assert_eq(model_actor(x->model, 1)->timer_ns, 700);
@@ -211,7 +212,21 @@ Test(from_read, timers_and_signals_are_carried)
 	cr_assert_eq(model_actor(x->model, 1)->sig_pending_blocked,
 		     (1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1)));
 	cr_assert(model_thread(x->model, 1)->interruptible);
-	cr_assert_not(model_thread(x->model, 2)->interruptible, "it blocks the one that is caught");
+	cr_assert_not(model_thread(x->model, 2)->interruptible,
+		      "it blocks the one that is caught and that of the timer");
+}
+
+Test(from_read, an_armed_timer_needs_no_handler)
+{
+	struct snap_process *p = process(1, 0, false);
+	struct snap_task *t;
+
+	p->itimer_ns = x->snap->taken_boottime_ns + 700;
+	p->has_signals = true;
+	t = scene_task(x, PID(1));
+	t->has_signals = true;
+	make();
+	cr_assert(model_thread(x->model, 1)->interruptible);
 }
 
 Test(from_read, threads_that_ran_lose_their_waits)
