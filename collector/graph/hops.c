@@ -58,15 +58,18 @@ static struct hop *hop_of(struct hops *h, uint32_t actor)
 static void add_wait_node(const struct judge *j, uint32_t id, struct hops *h)
 {
 	const struct wait *w = model_wait(j->m, id);
-	struct hop *hop;
 
-	if (!h->at.count)
-		return;
-	hop = &h->at.at[h->at.count - 1];
-	if (w->parent)
-		hop->item = id;
-	else
-		hop->wait = id;
+	if (h->at.count && w->parent)
+		h->at.at[h->at.count - 1].item = id;
+}
+
+/* What may interrupt a wait stands beside it on the path: the hop waits all the same. */
+static void add_ambient_node(const struct judge *j, struct hops *h)
+{
+	struct hop *hop = h->at.count ? &h->at.at[h->at.count - 1] : NULL;
+
+	if (hop && hop->thread)
+		hop->wait = model_thread(j->m, hop->thread)->wait;
 }
 
 static void add_node(const struct judge *j, const struct graph_node *n, struct hops *h)
@@ -78,9 +81,13 @@ static void add_node(const struct judge *j, const struct graph_node *n, struct h
 		hop = vec_push(&h->at);
 		hop->thread = n->id;
 		hop->actor = model_thread(j->m, n->id)->actor;
+		hop->wait = model_thread(j->m, n->id)->wait;
 		return;
 	case NODE_WAIT:
 		add_wait_node(j, n->id, h);
+		return;
+	case NODE_AMBIENT:
+		add_ambient_node(j, h);
 		return;
 	case NODE_OBJECT:
 		if (h->at.count)
