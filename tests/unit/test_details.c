@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/details.h"
+
+#include "lib/unit_child.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+Test(details, in_cgroup_takes_whole_names)
+{
+	static const char TEXT[] = "9:name=systemd:/s/a.service\n4:memory:/m\n0::/u/x:y/z";
+
+	cr_assert(details_in_cgroup(TEXT, "/s/a.service"));
+	cr_assert(details_in_cgroup(TEXT, "s"));
+	cr_assert(details_in_cgroup(TEXT, "/s/"));
+	cr_assert(details_in_cgroup(TEXT, "/u/x:y"));
+	cr_assert(details_in_cgroup(TEXT, "/"));
+	cr_assert_not(details_in_cgroup(TEXT, "/s/a"));
+	cr_assert_not(details_in_cgroup(TEXT, "/s/a.service/b"));
+	cr_assert_not(details_in_cgroup(TEXT, "memory"));
+	cr_assert_not(details_in_cgroup("", "/"));
+	cr_assert_not(details_in_cgroup("no colons\n:one\n\n", "/"));
+}
+
+Test(details, top_cgroup)
+{
+	cr_assert(details_is_top_cgroup("1:cpu:/\n0::/"));
+	cr_assert(details_is_top_cgroup(""));
+	cr_assert_not(details_is_top_cgroup("1:cpu:/\n0::/a"));
+	cr_assert_not(details_is_top_cgroup("1:cpu:/b\n0::/\n"));
+}
+
+static void run_sleep(void *arg)
+{
+	(void)arg;
+	execl("/bin/sleep", "sleep", "", "100\x1f", NULL);
+}
+
+static void add(struct snapshot *s, int32_t tgid)
+{
+	struct snap_process *p = vec_push(&s->processes);
+
+	p->tgid = tgid;
+	p->in_tree = true;
+	snapshot_index(s);
+}
+
+Test(details, of_a_child)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	_cleanup_free_ char *again = NULL;
+	int32_t tgid = child_start(run_sleep, NULL);
+	struct snap_process *p;
+
+	child_wait_state(tgid, tgid,
+			 'Z'); /* sleep(1) refuses "" and is a zombie then: no arguments */
+	add(s, tgid);
+	details_load(s);
+	p = snapshot_process(s, tgid);
+	cr_assert_eq(p->argv, 0);
+	cr_assert_eq(p->exe, 0);
+	cr_assert_neq(p->cgroup, 0);
+	cr_assert_eq(s->missing.count, 0);
+	again = xstrdup(snapshot_str(s, p->cgroup));
+	cr_assert(details_in_cgroup(again, "/"));
+}
+
+static void run_shell(void *arg)
+{
+	execl("/bin/sh", "sh", "-c", "read x",
+	      "a\x1f"
+	      "b",
+	      "", "c d", NULL);
+	(void)arg;
+}
+
+Test(details, arguments_are_told_apart)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	int32_t tgid;
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	dup2(ends[0], 0);
+	tgid = child_start(run_shell, NULL);
+	child_wait_syscall(tgid, tgid, SYS_read);
+	add(s, tgid);
+	details_load(s);
+	cr_assert_str_eq(snapshot_str(s, snapshot_process(s, tgid)->argv), "sh\x1f-c\x1fread x\x1f"
+									   "a b\x1f\x1f"
+									   "c d");
+	cr_assert(strchr(snapshot_str(s, snapshot_process(s, tgid)->exe), '/'));
+	child_end(tgid);
+}
+
+Test(details, keeps_what_the_reader_filled)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	uint32_t mine = strtab_add(s->strings, "mine");
+
+	add(s, getpid());
+	s->processes.at[0].argv = s->processes.at[0].exe = s->processes.at[0].cgroup = mine;
+	details_load(s);
+	cr_assert_eq(s->processes.at[0].argv, mine);
+	cr_assert_eq(s->processes.at[0].exe, mine);
+	cr_assert_eq(s->processes.at[0].cgroup, mine);
+}
+
+Test(details, a_process_that_is_gone)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+
+	add(s, 2000000000);
+	details_load(s);
+	cr_assert_eq(s->processes.at[0].argv, 0);
+	cr_assert_eq(s->processes.at[0].cgroup, 0);
+	cr_assert_not(s->processes.at[0].frozen);
+}
