@@ -3,7 +3,7 @@
 
 #include "waits/wait_ctx.h"
 
-/* ---- identity --------------------------------------------------------------------------------- */
+/* ---- identity ------------------------------------------------------------------------------- */
 
 struct find_target find_of_file(const struct snap_file *f)
 {
@@ -132,9 +132,11 @@ bool find_any(struct wait_ctx *c, const struct find_target *t, uint8_t mode)
 	return false;
 }
 
-/* ---- holders ---------------------------------------------------------------------------------- */
+/* ---- holders -------------------------------------------------------------------------------- */
 
-/* Descriptors that travel in sockets count too: the model gives them to those who may receive them. */
+/*
+ * Descriptors that travel in sockets count too: the model gives them to those who may receive them.
+ */
 static bool is_held(struct wait_ctx *c, uint32_t object, uint8_t mode)
 {
 	const struct model *m = c->model;

@@ -2,8 +2,9 @@
 /*
  * find.h - which open files of the snapshot are the same thing, whoever has them.
  *
- * Pipes and files are told apart by device and inode, sockets by inode, anonymous files by `id` (all anonymous
- * inodes share one inode number) or, where the reader knows it, by their open file description.
+ * Pipes and files are told apart by device and inode, sockets by inode, anonymous files by `id`
+ * (all anonymous inodes share one inode number) or, where the reader knows it, by their open file
+ * description.
  */
 #pragma once
 
@@ -26,13 +27,17 @@ struct find_target find_of_sock(uint64_t ino);
 /* Whether that open file is the target; false too when too little is known to tell. */
 bool find_is(const struct find_target *t, const struct snap_file *f);
 
-/* The next open file after `previous` (NULL: the first) that is the target, in any process; NULL: no more. */
+/*
+ * The next open file after `previous` (NULL: the first) that is the target, in any process; NULL:
+ * no more.
+ */
 const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *t,
 				  const struct snap_file *previous);
 
 /*
- * The open file that stands for the target where a descriptor of process `tgid` is meant that can do `mode`: of
- * the same description, of that mode, of that process, in this order of weight. NULL: nobody has it open.
+ * The open file that stands for the target where a descriptor of process `tgid` is meant that can
+ * do `mode`: of the same description, of that mode, of that process, in this order of weight. NULL:
+ * nobody has it open.
  */
 const struct snap_file *find_best(struct wait_ctx *c, const struct find_target *t, int32_t tgid,
 				  uint8_t mode);
@@ -63,8 +68,8 @@ const struct snap_task *find_tracee(struct wait_ctx *c, int32_t tgid,
 				    const struct snap_task *previous);
 
 /*
- * The process that `viewer` knows as `pid` in its own pid namespace, or NULL. The numbers are those of snag
- * unless the viewer lives in a namespace below.
+ * The process that `viewer` knows as `pid` in its own pid namespace, or NULL. The numbers are those
+ * of snag unless the viewer lives in a namespace below.
  */
 const struct snap_process *find_process(struct wait_ctx *c, const struct snap_process *viewer,
 					int32_t pid);

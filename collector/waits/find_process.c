@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- children and tracees --------------------------------------------------------------------- */
+/* ---- children and tracees ------------------------------------------------------------------- */
 
 static void index_processes(struct wait_ctx *c)
 {
@@ -63,7 +63,7 @@ const struct snap_task *find_tracee(struct wait_ctx *c, int32_t tgid,
 	return NULL;
 }
 
-/* ---- numbers in pid namespaces ---------------------------------------------------------------- */
+/* ---- numbers in pid namespaces -------------------------------------------------------------- */
 
 enum { NS_DEPTH_MAX = 33 }; /* MAX_PID_NS_LEVEL + 1 of include/linux/pid_namespace.h */
 

@@ -2,14 +2,15 @@
 /*
  * rw.c - the system calls that read or write one descriptor, or move bytes between two.
  *
- * They only say which descriptor and which way; what ends the wait is told by the kind that knows the file.
+ * They only say which descriptor and which way; what ends the wait is told by the kind that knows
+ * the file.
  */
 #include "waits/wait.h"
 
 #include <string.h>
 #include <sys/syscall.h>
 
-/* ---- one descriptor, in the first argument ---------------------------------------------------- */
+/* ---- one descriptor, in the first argument -------------------------------------------------- */
 
 static const int16_t readers[] = {
 	SYS_read,    SYS_readv,	   SYS_pread64, SYS_preadv,  SYS_preadv2, SYS_recvfrom,
@@ -20,7 +21,10 @@ static const int16_t writers[] = {
 	SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_connect, -1,
 };
 
-/* The time-out of recvmmsg is looked at between messages only, so it ends no wait (recvmmsg(2), BUGS). */
+/*
+ * The time-out of recvmmsg is looked at between messages only, so it ends no wait (recvmmsg(2),
+ * BUGS).
+ */
 static bool decode_read(struct wait_ctx *c, const struct wait_site *site)
 {
 	wait_on_file(c, site, (int32_t)site->task->args[0], MODE_READ);
@@ -45,13 +49,15 @@ const struct wait_kind wait_write = {
 	.decode = decode_write,
 };
 
-/* ---- from one descriptor to another ----------------------------------------------------------- */
+/* ---- from one descriptor to another --------------------------------------------------------- */
 
 static const int16_t movers[] = {
 	SYS_splice, SYS_tee, SYS_sendfile, SYS_copy_file_range, SYS_vmsplice, -1,
 };
 
-/* Which arguments are the descriptor that is read and the one that is written; -1: there is none. */
+/*
+ * Which arguments are the descriptor that is read and the one that is written; -1: there is none.
+ */
 struct ends {
 	int32_t in, out;
 };
@@ -76,7 +82,10 @@ static struct ends find_ends(struct wait_ctx *c, const struct snap_task *t)
 	}
 }
 
-/* -1: it waits for input, 1: for room, 0: cannot be told. A fact about a pipe first, then the symbol. */
+/*
+ * -1: it waits for input, 1: for room, 0: cannot be told. A fact about a pipe first, then the
+ * symbol.
+ */
 static int which_end(struct wait_ctx *c, const struct snap_task *t, const struct ends *e)
 {
 	const struct snap_file *in = e->in < 0 ? NULL : wait_file(c, t->tgid, e->in);

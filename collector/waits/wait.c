@@ -26,9 +26,12 @@ static bool has_syscall(const struct wait_kind *kind, int32_t nr)
 	return false;
 }
 
-/* ---- what no kind knows ----------------------------------------------------------------------- */
+/* ---- what no kind knows --------------------------------------------------------------------- */
 
-/* A stop or signal in between makes the kernel continue a call with restart_syscall(2), which hides it. */
+/*
+ * A stop or signal in between makes the kernel continue a call with restart_syscall(2), which hides
+ * it.
+ */
 static void decode_restart(struct wait_ctx *c, const struct wait_site *site)
 {
 	wait_describe(c, site->wait, WAIT_UNKNOWN,
@@ -74,7 +77,7 @@ static void decode_other(struct wait_ctx *c, const struct wait_site *site)
 	}
 }
 
-/* ---- a thread --------------------------------------------------------------------------------- */
+/* ---- a thread ------------------------------------------------------------------------------- */
 
 static bool claimed(struct wait_ctx *c, const struct wait_site *site)
 {

@@ -2,13 +2,15 @@
 /*
  * wait.h - from a blocked thread to a wait: what it waits on, and who could end it.
  *
- * A kind of wait is one file with one `const struct wait_kind wait_foo` and one line in waits.h. The
- * dispatcher (wait.c) asks, for each thread of the tree that did not run: first the kinds with `claims` (stops,
- * freezes, page faults: states that no system call tells), then the kinds that name its system call. A
- * system call that waits on a descriptor goes on to the kind that knows that sort of file.
+ * A kind of wait is one file with one `const struct wait_kind wait_foo` and one line in waits.h.
+ * The dispatcher (wait.c) asks, for each thread of the tree that did not run: first the kinds with
+ * `claims` (stops, freezes, page faults: states that no system call tells), then the kinds that
+ * name its system call. A system call that waits on a descriptor goes on to the kind that knows
+ * that sort of file.
  *
- * A decoder states facts and never a verdict: it sets kind, object, text, flags and adds terms (model.h). What
- * it cannot resolve is a TERM_UNKNOWN that says what is missing. Anything read from the target is hostile.
+ * A decoder states facts and never a verdict: it sets kind, object, text, flags and adds terms
+ * (model.h). What it cannot resolve is a TERM_UNKNOWN that says what is missing. Anything read from
+ * the target is hostile.
  */
 #pragma once
 
@@ -20,7 +22,9 @@
 
 struct wait_ctx;
 
-/* A blocked thread. `task` and `process` are of the snapshot, `thread` and `wait` ids of the model. */
+/*
+ * A blocked thread. `task` and `process` are of the snapshot, `thread` and `wait` ids of the model.
+ */
 struct wait_site {
 	const struct snap_task *task;
 	const struct snap_process *process;
@@ -46,15 +50,23 @@ struct wait_kind {
 	const char *name;
 	const int16_t *syscalls; /* x86-64 numbers, -1 ends; NULL: none */
 	uint32_t files;		 /* bits of enum file_kind that decode_file knows; 0: none */
-	/* A thread in a state that no system call tells; NULL: none. Asked in the order of waits.h. */
+	/*
+	 * A thread in a state that no system call tells; NULL: none. Asked in the order of waits.h.
+	 */
 	bool (*claims)(struct wait_ctx *c, const struct snap_task *t);
-	/* The whole wait of a thread. False: not mine after all (another kind may share the system call). */
+	/*
+	 * The whole wait of a thread. False: not mine after all (another kind may share the system
+	 * call).
+	 */
 	bool (*decode)(struct wait_ctx *c, const struct wait_site *site);
 	/* A wait for a descriptor. False: not mine after all. */
 	bool (*decode_file)(struct wait_ctx *c, const struct wait_fd *f);
 };
 
-/* Over `snap`, which its readers filled, into `model`, which model_from_read() filled. Both must outlive it. */
+/*
+ * Over `snap`, which its readers filled, into `model`, which model_from_read() filled. Both must
+ * outlive it.
+ */
 struct wait_ctx *wait_ctx_new(struct snapshot *snap, struct model *model);
 
 /* Free it and what it cached. NULL is fine. */
@@ -62,10 +74,10 @@ void wait_ctx_free(struct wait_ctx *c);
 DEFINE_GUARD(wait_ctx)
 #define _cleanup_wait_ctx_ _cleanup_(wait_ctx_free_guard)
 
-/* Decode the wait of every thread of the tree that is blocked: adds waits, objects, holders, terms. */
+/* Decode the wait of every blocked thread of the tree: adds waits, objects, holders, terms. */
 void waits_decode(struct wait_ctx *c);
 
-/* --- for decoders ------------------------------------------------------------------------------ */
+/* ---- for decoders --------------------------------------------------------------------------- */
 
 /* The two ends of a decoder's work. */
 struct snapshot *wait_snapshot(struct wait_ctx *c);
@@ -95,14 +107,14 @@ uint32_t wait_actor(struct wait_ctx *c, int32_t tgid);
 /* The object of an open file with its holders, in and out of the tree. */
 uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f);
 
-/* What people call an open file: its path, else its object's label or key. Borrowed from the tables. */
+/* What people call an open file: its path, else its object's label or key. Borrowed. */
 const char *wait_file_name(struct wait_ctx *c, const struct snap_file *f);
 
 /* The kind word and what people read: "reading pipe:[123] (fd 0)". */
 __attribute__((format(printf, 4, 5))) void wait_describe(struct wait_ctx *c, uint32_t wait,
 							 enum wait_type kind, const char *fmt, ...);
 
-/* Add a term with a formatted text (NULL: none): wait_term(c, w, (struct term){ .kind = .. }, ".."). */
+/* Add a term with a formatted text (NULL: none). */
 __attribute__((format(printf, 4, 5))) void wait_term(struct wait_ctx *c, uint32_t wait,
 						     struct term term, const char *fmt, ...);
 
@@ -136,8 +148,8 @@ void wait_term_tid(struct wait_ctx *c, uint32_t wait, int32_t tid, enum term_rol
 void wait_term_exit(struct wait_ctx *c, uint32_t wait, int32_t tgid);
 
 /*
- * Its own finite time-out: sets timeout_ms and adds TERM_TIME; a negative one is none. `ms` is the full
- * time-out; when it is known since when the thread blocks, the rest is computed.
+ * Its own finite time-out: sets timeout_ms and adds TERM_TIME; a negative one is none. `ms` is the
+ * full time-out; when it is known since when the thread blocks, the rest is computed.
  */
 void wait_timeout(struct wait_ctx *c, const struct snap_task *task, uint32_t wait, int64_t ms);
 
@@ -146,10 +158,10 @@ void wait_timeout_at(struct wait_ctx *c, const struct wait_site *site, uint64_t 
 		     int clock);
 
 /*
- * A new item of `site->wait` (poll, epoll, io_uring) for a file: object, decoded by the kind that knows the
- * file, and a TERM_WAIT in that wait once wait_items_done() is called. `file` NULL: the descriptor is closed
- * or unknown. `mode` may have WAIT_EDGE. Returns the item's wait id; 0 when the set has too many items, which
- * wait_items_done() then says.
+ * A new item of `site->wait` (poll, epoll, io_uring) for a file: object, decoded by the kind that
+ * knows the file, and a TERM_WAIT in that wait once wait_items_done() is called. `file` NULL: the
+ * descriptor is closed or unknown. `mode` may have WAIT_EDGE. Returns the item's wait id; 0 when
+ * the set has too many items, which wait_items_done() then says.
  */
 uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struct snap_file *file,
 		   int32_t fd, uint8_t mode);
@@ -158,8 +170,8 @@ uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struc
 void wait_items_done(struct wait_ctx *c, uint32_t parent);
 
 /*
- * The wait is for this descriptor: sets object and fd, then the kind that knows the file decodes the rest.
- * A descriptor that is not there gives TERM_UNKNOWN.
+ * The wait is for this descriptor: sets object and fd, then the kind that knows the file decodes
+ * the rest. A descriptor that is not there gives TERM_UNKNOWN.
  */
 void wait_on_file(struct wait_ctx *c, const struct wait_site *site, int32_t fd, uint8_t mode);
 

@@ -11,7 +11,7 @@
 
 enum { PAGE_BYTES = 4096 };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 struct wait_ctx *wait_ctx_new(struct snapshot *snap, struct model *model)
 {
@@ -55,7 +55,7 @@ struct model *wait_model(struct wait_ctx *c)
 	return c->model;
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 /* A thread in D state may hold the mmap_lock, or wait for a page that would stop us as well. */
 static bool is_suspicious(const struct wait_ctx *c, int32_t tgid)
@@ -122,7 +122,7 @@ const struct maps *wait_maps(struct wait_ctx *c, int32_t tgid)
 	return maps;
 }
 
-/* ---- host-wide tables ------------------------------------------------------------------------- */
+/* ---- host-wide tables ----------------------------------------------------------------------- */
 
 const struct file_locks *wait_locks(struct wait_ctx *c)
 {
@@ -146,7 +146,7 @@ const struct snap_sock *wait_sock(struct wait_ctx *c, const struct snap_file *f)
 	return socks_find(c->snap, f->ino);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 const struct snap_file *wait_file(struct wait_ctx *c, int32_t tgid, int32_t fd)
 {
@@ -160,7 +160,9 @@ const struct snap_file *wait_file(struct wait_ctx *c, int32_t tgid, int32_t fd)
 	if (map_find(&c->detail_tried, at, NULL))
 		return f;
 	map_put(&c->detail_tried, at, 1);
-	/* Closed or gone meanwhile: the decoder sees a file without details and says what it lacks. */
+	/*
+	 * Closed or gone meanwhile: the decoder sees a file without details and says what it lacks.
+	 */
 	if (fdinfo_load(c->snap, at, &err) < 0)
 		log_debug("descriptor %d of process %d: %s", fd, tgid, err.text);
 	return snapshot_file(c->snap, tgid, fd);

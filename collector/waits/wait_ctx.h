@@ -28,7 +28,9 @@ struct wait_ctx {
 	bool items_cut;		  /* it wanted more */
 };
 
-/* A set of poll, select, epoll or io_uring is decoded up to this many items, nested ones included. */
+/*
+ * A set of poll, select, epoll or io_uring is decoded up to this many items, nested ones included.
+ */
 enum { WAIT_ITEMS_MAX = 4096 };
 
 /* The kinds of waits.h in their order, *count of them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/wait_ctx.h"
 
-/* ---- from a descriptor to the kind that knows it ---------------------------------------------- */
+/* ---- from a descriptor to the kind that knows it -------------------------------------------- */
 
 /* What nobody decodes: the text says what it is, so that the reader sees what is missing. */
 static void decode_other(struct wait_ctx *c, const struct wait_fd *f)
@@ -71,7 +71,7 @@ void wait_on_file(struct wait_ctx *c, const struct wait_site *site, int32_t fd, 
 	wait_decode_file(c, &f);
 }
 
-/* ---- sets ------------------------------------------------------------------------------------- */
+/* ---- sets ----------------------------------------------------------------------------------- */
 
 uint32_t wait_item(struct wait_ctx *c, const struct wait_site *site, const struct snap_file *file,
 		   int32_t fd, uint8_t mode)

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <time.h>
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 0))) static uint32_t format_string(struct wait_ctx *c,
 								    const char *fmt, va_list args)
@@ -56,7 +56,7 @@ void wait_finding(struct wait_ctx *c, const struct wait_fact *fact, const char *
 	model_add_finding(c->model, f);
 }
 
-/* ---- terms ----------------------------------------------------------------------------------- */
+/* ---- terms ---------------------------------------------------------------------------------- */
 
 void wait_term(struct wait_ctx *c, uint32_t wait, struct term term, const char *fmt, ...)
 {
@@ -180,7 +180,7 @@ void wait_term_exit(struct wait_ctx *c, uint32_t wait, int32_t tgid)
 		  NULL);
 }
 
-/* ---- time ------------------------------------------------------------------------------------ */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 enum { MS_PER_S = 1000, NS_PER_MS = 1000000, NS_PER_S = 1000000000 };
 

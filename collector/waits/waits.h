@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * waits.h - the kinds of wait, one line each. The order matters for `claims` and for system calls that
- * several kinds share: the first one that does not decline decodes.
+ * waits.h - the kinds of wait, one line each. The order matters for `claims` and for system calls
+ * that several kinds share: the first one that does not decline decodes.
  */
 #pragma once
 

@@ -79,7 +79,10 @@ uint32_t scene_terms(const struct scene *x, const struct wait *w, enum term_kind
 /* The first term of that kind; fails the test when there is none. */
 const struct term *scene_term(const struct scene *x, const struct wait *w, enum term_kind kind);
 
-/* Whether a term of that kind leads to process `tgid`: TERM_EXIT, TERM_ACTOR, or an object it holds. */
+/*
+ * Whether a term of that kind leads to process `tgid`: TERM_EXIT, TERM_ACTOR, or an object it
+ * holds.
+ */
 bool scene_leads_to(const struct scene *x, const struct wait *w, enum term_kind kind, int32_t tgid);
 
 /* Whether there is a finding of that kind. */

@@ -33,7 +33,7 @@ static const struct wait *decoded(struct scene *x)
 	return scene_wait(x, PID(1));
 }
 
-/* ---- unix ------------------------------------------------------------------------------------- */
+/* ---- unix ----------------------------------------------------------------------------------- */
 
 static struct snap_sock *unix_sock(struct scene *x, int32_t tgid, int32_t fd, uint64_t ino)
 {
@@ -230,7 +230,7 @@ Test(net, a_path_names_a_socket_by_its_inode)
 	rmdir(dir);
 }
 
-/* ---- internet --------------------------------------------------------------------------------- */
+/* ---- internet ------------------------------------------------------------------------------- */
 
 static void address(uint8_t to[16], const char *text)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The dispatcher and the helpers that all kinds of wait use: who is decoded at all, what nobody knows, reads
- * of memory, time-outs, and which open files are the same.
+ * The dispatcher and the helpers that all kinds of wait use: who is decoded at all, what nobody
+ * knows, reads of memory, time-outs, and which open files are the same.
  */
 #include "lib/unit_scene.h"
 #include "waits/find.h"
@@ -26,7 +26,7 @@ static struct scene *one_call(int nr, uint64_t arg)
 	return x;
 }
 
-/* ---- the dispatcher --------------------------------------------------------------------------- */
+/* ---- the dispatcher ------------------------------------------------------------------------- */
 
 Test(waits, who_runs_or_is_dead_waits_for_nothing)
 {
@@ -146,7 +146,7 @@ Test(waits, a_descriptor_that_is_not_there)
 	scene_free(x);
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 /* A thread of this very process in ppoll() of nothing, so that its time-out can be read. */
 static struct scene *ppoll_for(const struct timespec *ts)
@@ -233,7 +233,7 @@ Test(waits, an_absolute_time_out_is_of_its_clock)
 	scene_free(x);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 Test(waits, a_string_may_end_where_the_mapping_ends)
 {
@@ -245,7 +245,7 @@ Test(waits, a_string_may_end_where_the_mapping_ends)
 
 	cr_assert(p != MAP_FAILED);
 	munmap(p + page, (size_t)page);
-	strcpy(p + page - 6, "/fifo");
+	memcpy(p + page - 6, "/fifo", 6);
 	scene_process(x, getpid(), 0, "self");
 	scene_decode(x);
 	cr_assert(
@@ -285,7 +285,7 @@ Test(waits, a_path_is_looked_up_where_its_process_is)
 	cr_assert(lt(int, path_stat(PID(1), AT_FDCWD, "/etc", &st), 0));
 }
 
-/* ---- which files are the same ----------------------------------------------------------------- */
+/* ---- which files are the same --------------------------------------------------------------- */
 
 Test(waits, anonymous_inodes_are_not_told_apart_by_number)
 {

@@ -55,7 +55,7 @@ static void count(struct scene *x, uint32_t used)
 	x->snap->has_pipe_counts = true;
 }
 
-/* ---- pipes ------------------------------------------------------------------------------------ */
+/* ---- pipes ---------------------------------------------------------------------------------- */
 
 Test(waits_file, an_empty_pipe_is_up_to_its_writers)
 {
@@ -188,7 +188,7 @@ Test(waits_file, an_open_of_what_is_no_fifo_or_cannot_be_read)
 	}
 }
 
-/* ---- moving bytes ----------------------------------------------------------------------------- */
+/* ---- moving bytes --------------------------------------------------------------------------- */
 
 static struct scene *splicing(const char *wchan)
 {
@@ -230,7 +230,7 @@ Test(waits_file, splice_of_unknown_ends_waits_for_either)
 	scene_free(x);
 }
 
-/* ---- terminals -------------------------------------------------------------------------------- */
+/* ---- terminals ------------------------------------------------------------------------------ */
 
 static struct snap_file *tty(struct scene *x, int32_t tgid, int32_t fd, const char *path)
 {
@@ -302,7 +302,7 @@ Test(waits_file, a_background_job_that_reads_is_stopped)
 	scene_free(x);
 }
 
-/* ---- counters, timers, signals ---------------------------------------------------------------- */
+/* ---- counters, timers, signals -------------------------------------------------------------- */
 
 static struct snap_file *eventfd_of(struct scene *x, int32_t tgid, int32_t fd, uint64_t value)
 {
@@ -398,7 +398,7 @@ Test(waits_file, a_signalfd_waits_for_children_only_if_asked)
 	scene_free(x);
 }
 
-/* ---- what the kernel or a device ends --------------------------------------------------------- */
+/* ---- what the kernel or a device ends ------------------------------------------------------- */
 
 Test(waits_file, sources_of_new_events)
 {

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- a process made of one page --------------------------------------------------------------- */
+/* ---- a process made of one page ------------------------------------------------------------- */
 
 enum { PAGE = 8192 };
 static const uint64_t page_at = 0x7f0000010000;
@@ -91,7 +91,7 @@ static const char *name_of(const struct futex *f, struct futex_claim *claim)
 	return futex_recognise(f, claim)->name;
 }
 
-/* ---- mutexes ---------------------------------------------------------------------------------- */
+/* ---- mutexes -------------------------------------------------------------------------------- */
 
 static void put_mutex(struct fake *p, uint32_t lock, uint32_t count, uint32_t owner, uint32_t kind)
 {
@@ -211,7 +211,7 @@ Test(waits_lock, a_stdio_lock_leads_to_its_thread)
 	cr_assert_str_eq(name_of(&f, &claim), "plain");
 }
 
-/* ---- what has no owner ------------------------------------------------------------------------ */
+/* ---- what has no owner ---------------------------------------------------------------------- */
 
 static void put_cond(struct fake *p, uint32_t at, bool new_layout)
 {
@@ -319,7 +319,7 @@ Test(waits_lock, once_only_in_static_data)
 	cr_assert_str_eq(name_of(&f, &claim), "once");
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 Test(waits_lock, a_join_of_each_libc)
 {
@@ -352,7 +352,9 @@ Test(waits_lock, a_join_of_each_libc)
 	cr_assert_eq(claim.owner, 815);
 }
 
-/* The GIL of a process with `native`: the version of PyThreadState has native_thread_id (3.11 on). */
+/*
+ * The GIL of a process with `native`: the version of PyThreadState has native_thread_id (3.11 on).
+ */
 static struct futex put_gil(struct fake *p, uint64_t interval, uint32_t locked, bool native)
 {
 	uint64_t pd = put_thread(p, 4096, 813);
@@ -391,7 +393,7 @@ Test(waits_lock, the_gil_leads_to_its_holder)
 	cr_expect_str_eq(name_of(&f, &claim), "condvar", "no interval in front");
 }
 
-/* ---- musl ------------------------------------------------------------------------------------- */
+/* ---- musl ----------------------------------------------------------------------------------- */
 
 Test(waits_lock, musl_mutexes)
 {
@@ -439,7 +441,7 @@ Test(waits_lock, musl_semaphore_rwlock_and_condition)
 	cr_assert_eq(claim.kind, WAIT_CONDVAR);
 }
 
-/* ---- hostile bytes ---------------------------------------------------------------------------- */
+/* ---- hostile bytes -------------------------------------------------------------------------- */
 
 Test(waits_lock, no_bytes_and_no_window_say_nothing)
 {
@@ -488,7 +490,7 @@ Test(waits_lock, random_bytes_are_survived)
 	}
 }
 
-/* ---- file locks ------------------------------------------------------------------------------- */
+/* ---- file locks ----------------------------------------------------------------------------- */
 
 static struct file_lock posix_lock(int32_t pid, bool write, uint64_t start, uint64_t end)
 {

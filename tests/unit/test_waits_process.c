@@ -170,7 +170,7 @@ Test(waits_process, numbers_of_a_pid_namespace)
 	scene_free(x);
 }
 
-/* ---- pidfd ------------------------------------------------------------------------------------ */
+/* ---- pidfd ---------------------------------------------------------------------------------- */
 
 static struct snap_file *pidfd_of(struct scene *x, int64_t pid)
 {
@@ -223,7 +223,7 @@ Test(waits_process, pidfds_of_nobody)
 	scene_free(x);
 }
 
-/* ---- vfork, exec, pid namespaces -------------------------------------------------------------- */
+/* ---- vfork, exec, pid namespaces ------------------------------------------------------------ */
 
 static struct scene *vforking(int nr, uint64_t flags, char state)
 {

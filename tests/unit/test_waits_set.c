@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sets of descriptors: poll, select, epoll with nested, stale and spent items, io_uring, and hostile
- * arguments of all of them.
+ * Sets of descriptors: poll, select, epoll with nested, stale and spent items, io_uring, and
+ * hostile arguments of all of them.
  */
 #include "lib/unit_scene.h"
 #include "waits/wait_ctx.h"
@@ -54,7 +54,7 @@ static void expect_both_pipes(const struct scene *x, const struct wait *w)
 	cr_assert(scene_leads_to(x, out, TERM_OBJECT, PID(2)));
 }
 
-/* ---- poll ------------------------------------------------------------------------------------- */
+/* ---- poll ----------------------------------------------------------------------------------- */
 
 Test(waits_set, poll_of_two_and_a_hole)
 {
@@ -148,7 +148,7 @@ Test(waits_set, what_is_always_ready_ends_a_poll)
 	scene_free(x);
 }
 
-/* ---- select ----------------------------------------------------------------------------------- */
+/* ---- select --------------------------------------------------------------------------------- */
 
 Test(waits_set, select_reads_three_bit_sets)
 {
@@ -190,7 +190,7 @@ Test(waits_set, select_looks_no_further_than_the_kernel)
 	scene_free(x);
 }
 
-/* ---- epoll ------------------------------------------------------------------------------------ */
+/* ---- epoll ---------------------------------------------------------------------------------- */
 
 static struct snap_file *set_of(struct scene *x, int32_t fd, uint64_t id)
 {
@@ -346,7 +346,7 @@ Test(waits_set, items_outside_of_the_list_are_not_read)
 	scene_free(x);
 }
 
-/* ---- io_uring --------------------------------------------------------------------------------- */
+/* ---- io_uring ------------------------------------------------------------------------------- */
 
 static struct scene *uring(uint64_t min_complete)
 {

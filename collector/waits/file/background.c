@@ -2,8 +2,9 @@
 /*
  * background.c - a job that its terminal stopped, for it wanted to read or write in the background.
  *
- * SIGTTIN or SIGTTOU (drivers/tty/tty_jobctrl.c, __tty_check_change()) stops the group; until the shell brings
- * it to the foreground it would be stopped again after each SIGCONT. /proc keeps the call it was in.
+ * SIGTTIN or SIGTTOU (drivers/tty/tty_jobctrl.c, __tty_check_change()) stops the group; until the
+ * shell brings it to the foreground it would be stopped again after each SIGCONT. /proc keeps the
+ * call it was in.
  */
 #include "waits/wait.h"
 

@@ -2,8 +2,8 @@
 /*
  * eventfd.c - reading an eventfd that is 0, writing one that is full.
  *
- * Its holders are found by eventfd-id. The kernel itself may add to it too (io_uring, aio, KVM); those
- * contexts hold no descriptor and belong to a process that does.
+ * Its holders are found by eventfd-id. The kernel itself may add to it too (io_uring, aio, KVM);
+ * those contexts hold no descriptor and belong to a process that does.
  */
 #include "waits/wait.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * events.c - descriptors on which the kernel reports something new that anybody may cause: file events, page
- * faults to serve, requests of a file system, system calls to decide on. A server at rest waits in them.
+ * events.c - descriptors on which the kernel reports something new that anybody may cause: file
+ * events, page faults to serve, requests of a file system, system calls to decide on. A server at
+ * rest waits in them.
  */
 #include "waits/wait.h"
 

@@ -2,8 +2,8 @@
 /*
  * fanotify.c - an open or read that waits for a fanotify listener's permission.
  *
- * fs/notify/fanotify/fanotify.c, fanotify_get_response(). The listener's fdinfo names the inodes, mounts and
- * file systems that it watches; a mount or file system mark may mean any file.
+ * fs/notify/fanotify/fanotify.c, fanotify_get_response(). The listener's fdinfo names the inodes,
+ * mounts and file systems that it watches; a mount or file system mark may mean any file.
  */
 #include "base/strbuf.h"
 #include "read/procfs.h"
@@ -38,7 +38,9 @@ static uint64_t wanted_inode(struct wait_ctx *c, const struct snap_task *t, stru
 	return f->ino;
 }
 
-/* Does the listener watch this inode, or a whole mount or file system? When it cannot be told: yes. */
+/*
+ * Does the listener watch this inode, or a whole mount or file system? When it cannot be told: yes.
+ */
 static bool watches(const struct snap_file *f, uint64_t ino)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;

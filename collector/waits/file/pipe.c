@@ -2,8 +2,9 @@
 /*
  * pipe.c - reading an empty pipe or FIFO, writing a full one.
  *
- * A reader is woken by a writer's bytes or by the last writer's close, a writer by a reader's read or close: in
- * both cases by whoever holds the other end (fs/pipe.c, anon_pipe_read() and anon_pipe_write()).
+ * A reader is woken by a writer's bytes or by the last writer's close, a writer by a reader's read
+ * or close: in both cases by whoever holds the other end (fs/pipe.c, anon_pipe_read() and
+ * anon_pipe_write()).
  */
 #include "waits/find.h"
 
@@ -19,8 +20,8 @@ static bool has_room(const struct snap_file *f)
 }
 
 /*
- * A FIFO whose writers are the reader itself, so that it sees no end of file, is the door of a server: it
- * waits for somebody to come in.
+ * A FIFO whose writers are the reader itself, so that it sees no end of file, is the door of a
+ * server: it waits for somebody to come in.
  */
 static bool has_foreign_writer(struct wait_ctx *c, const struct wait_fd *f,
 			       const struct find_target *t)
@@ -43,7 +44,10 @@ static void add_writers(struct wait_ctx *c, const struct wait_fd *f)
 		wait_now(c, f->wait, "%s has bytes in it", name);
 		return;
 	}
-	/* poll() of a FIFO that never had a writer reports no hang-up: pipe_poll() compares w_counter. */
+	/*
+	 * poll() of a FIFO that never had a writer reports no hang-up: pipe_poll() compares
+	 * w_counter.
+	 */
 	if (f->file->pipe_writers == 0 && !(f->file->named && f->in_set))
 		wait_now(c, f->wait, "nobody has a write end of %s: end of file", name);
 	else if (f->file->pipe_writers != 0 && !(f->file->named && !find_any(c, &t, MODE_WRITE)))
@@ -70,7 +74,10 @@ static void add_readers(struct wait_ctx *c, const struct wait_fd *f)
 			     "a read end of it");
 }
 
-/* What it waits for, for people; a poll that asks for nothing still learns of the other end's close. */
+/*
+ * What it waits for, for people; a poll that asks for nothing still learns of the other end's
+ * close.
+ */
 static const char *purpose(const struct wait_fd *f, bool reads)
 {
 	if (reads)

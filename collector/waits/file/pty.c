@@ -2,15 +2,17 @@
 /*
  * pty.c - reading or writing a terminal or the master side of a pty.
  *
- * What ends it comes from whoever holds the other side. A terminal whose master nobody of the tree holds
- * leads out of it: a person, an sshd, a terminal emulator.
+ * What ends it comes from whoever holds the other side. A terminal whose master nobody of the tree
+ * holds leads out of it: a person, an sshd, a terminal emulator.
  */
 #include "base/strbuf.h"
 #include "waits/wait.h"
 
 enum { NAMED_MAX = 3 };
 
-/* Holders of `object`: how many, how many of them in the tree; their names outside go into `names`. */
+/*
+ * Holders of `object`: how many, how many of them in the tree; their names outside go into `names`.
+ */
 static uint32_t count_holders(struct wait_ctx *c, uint32_t object, uint32_t *inside,
 			      struct strbuf *names)
 {

@@ -2,8 +2,8 @@
 /*
  * signalfd.c - a signalfd waits for the signals of its mask, sent to whoever reads or polls it.
  *
- * A signal is new input; three sorts come from what is there already: a child's exit, a timer, and one that is
- * pending.
+ * A signal is new input; three sorts come from what is there already: a child's exit, a timer, and
+ * one that is pending.
  */
 #include "base/strbuf.h"
 #include "waits/find.h"

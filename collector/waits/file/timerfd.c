@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timerfd.c - an armed timerfd ends the wait by itself, a disarmed one must be armed by who holds it.
+ * timerfd.c - an armed timerfd ends the wait by itself, a disarmed one must be armed by who holds
+ * it.
  */
 #include "waits/wait.h"
 

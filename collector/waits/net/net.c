@@ -6,7 +6,7 @@
 
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2, SHUT_UNKNOWN = 0xff };
 
-/* ---- addresses -------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------ */
 
 static bool is_ipv4(const uint8_t address[16])
 {
@@ -62,7 +62,7 @@ bool net_is_any(const uint8_t address[16])
 	return !memcmp(address + 12, zero, 4) && (is_ipv4(address) || !memcmp(address, zero, 16));
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets -------------------------------------------------------------------------------- */
 
 const struct snap_sock *net_sock(struct wait_ctx *c, const struct wait_fd *f, uint16_t family,
 				 uint16_t type)

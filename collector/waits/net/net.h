@@ -27,11 +27,14 @@ bool net_is_any(const uint8_t address[16]);
 const struct snap_sock *net_sock(struct wait_ctx *c, const struct wait_fd *f, uint16_t family,
 				 uint16_t type);
 
-/* TERM_OBJECT for the holders of socket `ino`, in the role of a peer; sets the wait's object's peer. */
+/*
+ * TERM_OBJECT for the holders of socket `ino`, in the role of a peer; sets the wait's object's
+ * peer.
+ */
 void net_add_peer(struct wait_ctx *c, uint32_t wait, uint64_t ino, const char *what);
 
 /*
- * Ready by its own queues and state, so that a wait for that ends at once: TERM_NOW is added and true returned.
- * What was cut off or has unread bytes is readable.
+ * Ready by its own queues and state, so that a wait for that ends at once: TERM_NOW is added and
+ * true returned. What was cut off or has unread bytes is readable.
  */
 bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k);

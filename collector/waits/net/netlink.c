@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netlink.c - netlink sockets: the kernel answers a request, or tells those of a group of what is new.
+ * netlink.c - netlink sockets: the kernel answers a request, or tells those of a group of what is
+ * new.
  */
 #include "base/strbuf.h"
 #include "read/procfs.h"

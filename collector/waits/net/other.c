@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * other.c - sockets of the families that have no file of their own, and those that could not be looked up.
+ * other.c - sockets of the families that have no file of their own, and those that could not be
+ * looked up.
  */
 #include "waits/net/net.h"
 

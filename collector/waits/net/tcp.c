@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tcp.c - TCP: connecting, receiving, sending. The far end is a socket of this host, or leads out of it.
+ * tcp.c - TCP: connecting, receiving, sending. The far end is a socket of this host, or leads out
+ * of it.
  */
 #include "waits/net/net.h"
 

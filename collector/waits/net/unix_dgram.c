@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 /* Whoever connected to this socket. How many they are. */
 static uint32_t add_senders(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
@@ -42,7 +42,7 @@ static void add_receive(struct wait_ctx *c, const struct wait_fd *f, const struc
 			     (unsigned long long)k->ino);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 /* The address of sendto(2), or of the message header of sendmsg(2) and sendmmsg(2). */
 static struct unix_address address_of(struct wait_ctx *c, const struct snap_task *t)
@@ -74,7 +74,10 @@ static void add_send(struct wait_ctx *c, const struct wait_fd *f, const struct s
 	else if (k->peer_ino)
 		net_add_peer(c, f->wait, k->peer_ino, "the receiver's socket");
 	else if (f->in_set && !f->edge)
-		/* unix_dgram_poll(): without a peer only the own buffer counts, and it is nearly always free. */
+		/*
+		 * unix_dgram_poll(): without a peer only the own buffer counts, and it is nearly
+		 * always free.
+		 */
 		wait_now(c, f->wait, "an unconnected datagram socket can send");
 	else
 		wait_unknown(c, f->wait, "to whom it sends");

@@ -13,8 +13,8 @@ struct unix_address {
 };
 
 /*
- * The bound socket that `at` names for thread `t`, or NULL. `name` gets the path or @abstract name as it was
- * given, "" when the address could not be read or is of another family.
+ * The bound socket that `at` names for thread `t`, or NULL. `name` gets the path or @abstract name
+ * as it was given, "" when the address could not be read or is of another family.
  */
 const struct snap_sock *unix_find(struct wait_ctx *c, const struct snap_task *t,
 				  const struct unix_address *at, struct net_name *name);

@@ -2,7 +2,8 @@
 /*
  * unix_stream.c - a connected unix socket of type stream or seqpacket: its peer's holders can act.
  *
- * The peer of a connection that was not accepted yet has no inode: then it is up to the listener's holders.
+ * The peer of a connection that was not accepted yet has no inode: then it is up to the listener's
+ * holders.
  */
 #include "waits/net/net.h"
 

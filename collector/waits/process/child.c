@@ -2,8 +2,8 @@
 /*
  * child.c - waiting for a child to exit: wait4(2) and waitid(2) in all their forms.
  *
- * Who counts is decided by kernel/exit.c, do_wait(): the children of all threads of the process (with
- * __WNOTHREAD of this thread only) and whatever these threads trace.
+ * Who counts is decided by kernel/exit.c, do_wait(): the children of all threads of the process
+ * (with __WNOTHREAD of this thread only) and whatever these threads trace.
  */
 #include "waits/find.h"
 

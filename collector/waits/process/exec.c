@@ -2,15 +2,18 @@
 /*
  * exec.c - execve(2) of a process with several threads: it goes on when all the others are dead.
  *
- * fs/exec.c, de_thread(): the others got SIGKILL, so only those that cannot die now are left: in the kernel
- * without being killable, or in a ptrace stop at their exit.
+ * fs/exec.c, de_thread(): the others got SIGKILL, so only those that cannot die now are left: in
+ * the kernel without being killable, or in a ptrace stop at their exit.
  */
 #include "waits/find.h"
 
 #include <string.h>
 #include <sys/syscall.h>
 
-/* The functions it may be seen to sleep in, by kernel version and inlining; "" and "0": not to be seen. */
+/*
+ * The functions it may be seen to sleep in, by kernel version and inlining; "" and "0": not to be
+ * seen.
+ */
 static bool may_be_de_thread(const char *wchan)
 {
 	static const char *const names[] = { "", "0", "de_thread", "begin_new_exec",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pidfd.c - a pidfd that is polled or named by waitid(P_PIDFD): readable once its process has exited.
+ * pidfd.c - a pidfd that is polled or named by waitid(P_PIDFD): readable once its process has
+ * exited.
  */
 #include "waits/find.h"
 
@@ -24,7 +25,10 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	wait_describe(c, f->wait, child ? WAIT_CHILD_EXIT : WAIT_PROCESS_EXIT,
 		      "waiting for %s %s to exit (pidfd %d)", child ? "child" : "process",
 		      wait_name_of(c, tgid).text, f->fd);
-	/* fdinfo says 0 for a process of a pid namespace that cannot be seen from here, -1 once reaped. */
+	/*
+	 * fdinfo says 0 for a process of a pid namespace that cannot be seen from here, -1 once
+	 * reaped.
+	 */
 	if (tgid == 0)
 		wait_unknown(c, f->wait,
 			     "the process of pidfd %d lives in a pid namespace that is "

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pidns.c - the init of a pid namespace that exits: it stays until every process in there was reaped.
+ * pidns.c - the init of a pid namespace that exits: it stays until every process in there was
+ * reaped.
  *
- * kernel/pid_namespace.c, zap_pid_ns_processes(): it has killed them all and reaps its own children; a process
- * whose parent lives outside (entered by nsenter) is left for that parent to wait for.
+ * kernel/pid_namespace.c, zap_pid_ns_processes(): it has killed them all and reaps its own
+ * children; a process whose parent lives outside (entered by nsenter) is left for that parent to
+ * wait for.
  */
 #include "waits/find.h"
 

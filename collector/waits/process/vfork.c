@@ -2,15 +2,18 @@
 /*
  * vfork.c - a parent that is suspended until its vfork child calls exec or exits.
  *
- * vfork(2) itself, and posix_spawn(3), which calls clone or clone3 with CLONE_VFORK. The wait is killable
- * only (kernel/fork.c, wait_for_vfork_done()), so it shows as D.
+ * vfork(2) itself, and posix_spawn(3), which calls clone or clone3 with CLONE_VFORK. The wait is
+ * killable only (kernel/fork.c, wait_for_vfork_done()), so it shows as D.
  */
 #include "waits/find.h"
 
 #include <sched.h>
 #include <sys/syscall.h>
 
-/* Is `p` a better guess than `best`? The kernel's own mark first, then this thread's, then the youngest. */
+/*
+ * Is `p` a better guess than `best`? The kernel's own mark first, then this thread's, then the
+ * youngest.
+ */
 static bool is_better(const struct snap_process *p, const struct snap_process *best, int32_t tid)
 {
 	if (!best || p->vfork_child != best->vfork_child)
@@ -42,7 +45,10 @@ static bool is_vfork(struct wait_ctx *c, const struct snap_task *t)
 		return true;
 	if (t->nr != SYS_clone3)
 		return flags & CLONE_VFORK;
-	/* struct clone_args begins with its flags; when they do not come, the kernel's mark decides. */
+	/*
+	 * struct clone_args begins with its flags; when they do not come, the kernel's mark
+	 * decides.
+	 */
 	if (wait_mem(c, t->tgid, t->args[0], &flags, sizeof(flags)) >= 0)
 		return flags & CLONE_VFORK;
 	child = find_vforked(c, t);

@@ -2,8 +2,8 @@
 /*
  * epoll.c - epoll_wait(2) and its kin, and an epoll set inside another one.
  *
- * An item keeps the number that its descriptor had when it was added. What it watches is the open file
- * description of that moment, which may be closed here, or have another number, by now.
+ * An item keeps the number that its descriptor had when it was added. What it watches is the open
+ * file description of that moment, which may be closed here, or have another number, by now.
  */
 #include "waits/find.h"
 #include "waits/wait_ctx.h"
@@ -15,7 +15,10 @@
 
 enum { NESTS_MAX = 5 }; /* EP_MAX_NESTS of fs/eventpoll.c, and the outermost set */
 
-/* EP_PRIVATE_BITS of fs/eventpoll.c: all that is left of the events of a one-shot item that has fired. */
+/*
+ * EP_PRIVATE_BITS of fs/eventpoll.c: all that is left of the events of a one-shot item that has
+ * fired.
+ */
 #define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 
 static bool is_spent(const struct snap_epitem *e)
@@ -37,7 +40,7 @@ static uint8_t mode_of(const struct snap_epitem *e)
 	return mode;
 }
 
-/* ---- what an item truly watches --------------------------------------------------------------- */
+/* ---- what an item truly watches ------------------------------------------------------------- */
 
 /* Several items may have been added under one number: which of them is this? */
 static uint32_t offset_of(const struct wait_ctx *c, const struct snap_file *set, uint32_t item)
@@ -86,7 +89,10 @@ static bool is_target(const struct wait_ctx *c, const struct snap_file *set, uin
 	return says < 0 ? f->fd == e->fd : says == 1;
 }
 
-/* The target under another number: of this process if it can be, else of any. NULL: nobody has it open. */
+/*
+ * The target under another number: of this process if it can be, else of any. NULL: nobody has it
+ * open.
+ */
 static const struct snap_file *search(struct wait_ctx *c, const struct snap_file *set,
 				      uint32_t item)
 {
@@ -146,7 +152,7 @@ static const struct snap_file *target_of(struct wait_ctx *c, const struct snap_f
 	return now ? wait_file(c, now->tgid, now->fd) : NULL;
 }
 
-/* ---- items ------------------------------------------------------------------------------------ */
+/* ---- items ---------------------------------------------------------------------------------- */
 
 /* A set in which nothing can fire any more. */
 static bool all_spent(const struct wait_ctx *c, const struct snap_file *set)
@@ -255,7 +261,10 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 				  .thread = model_wait(c->model, f->wait)->thread,
 				  .wait = f->wait };
 
-	/* The kernel allows neither circles nor deep nests; a snapshot of a changing set may show one. */
+	/*
+	 * The kernel allows neither circles nor deep nests; a snapshot of a changing set may show
+	 * one.
+	 */
 	if (depth_of(c, f->wait) > NESTS_MAX) {
 		wait_describe(c, f->wait, WAIT_POLL, "waiting for a nested epoll set (fd %d)",
 			      f->fd);

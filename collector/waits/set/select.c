@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * select.c - select(2) and pselect6(2): three bit sets in the waiter's memory, written only at the return.
+ * select.c - select(2) and pselect6(2): three bit sets in the waiter's memory, written only at the
+ * return.
  */
 #include "waits/wait_ctx.h"
 

@@ -2,8 +2,8 @@
 /*
  * uring.c - io_uring_enter(2) that waits for completions, and a ring that is polled.
  *
- * /proc never names the files of pending requests; the bpf reader lists those that wait for a file to become
- * ready. Time-outs, linked requests and what a worker thread runs are not in that list.
+ * /proc never names the files of pending requests; the bpf reader lists those that wait for a file
+ * to become ready. Time-outs, linked requests and what a worker thread runs are not in that list.
  */
 #include "waits/find.h"
 

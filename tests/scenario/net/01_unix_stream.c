@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unix stream and seqpacket sockets. snag must find the process at the other end by the peer's inode, the
- * listener of a connection that nobody accepted, and the listener whose backlog is full. SO_PEERCRED would name
- * the creator, who may be dead.
+ * Unix stream and seqpacket sockets. snag must find the process at the other end by the peer's
+ * inode, the listener of a connection that nobody accepted, and the listener whose backlog is full.
+ * SO_PEERCRED would name the creator, who may be dead.
  */
 #include "lib/scenario.h"
 
@@ -172,7 +172,7 @@ SCENARIO(unix_creator_dead, .what = "the peer's creator is dead, an heir of it h
 	read_byte(s[0]);
 }
 
-/* ---- listeners -------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------ */
 
 static socklen_t address_of(struct sockaddr_un *un, const char *name)
 {

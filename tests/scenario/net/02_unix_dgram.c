@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unix datagram sockets. One that is connected hears its peer alone; one that is bound hears anybody; a sender
- * waits for the receiver's queue, whether it is connected or names an address.
+ * Unix datagram sockets. One that is connected hears its peer alone; one that is bound hears
+ * anybody; a sender waits for the receiver's queue, whether it is connected or names an address.
  */
 #include "lib/scenario.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TCP over loopback, both families. snag must find the other end by the reversed addresses, the listener of a
- * connection that nobody accepted, and know that a connection attempt is given up one day.
+ * TCP over loopback, both families. snag must find the other end by the reversed addresses, the
+ * listener of a connection that nobody accepted, and know that a connection attempt is given up one
+ * day.
  */
 #include "lib/scenario.h"
 #include "net_host.h"
@@ -126,7 +127,7 @@ SCENARIO(tcp_keepalive_read, .what = "keepalive probes of a living host end noth
 	read_byte(fd);
 }
 
-/* ---- listeners -------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------ */
 
 static void read_unaccepted(int family)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * UDP over loopback. snag must find the peer of a connected socket, also when that one is not connected back,
- * and know a bound socket for one that waits for anybody.
+ * UDP over loopback. snag must find the peer of a connected socket, also when that one is not
+ * connected back, and know a bound socket for one that waits for anybody.
  */
 #include "lib/scenario.h"
 #include "net_host.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets in sets: an event loop with a listener and a connection is at rest as long as nobody owes it an
- * answer; without a way in it is not.
+ * Sockets in sets: an event loop with a listener and a connection is at rest as long as nobody owes
+ * it an answer; without a way in it is not.
  */
 #include "lib/scenario.h"
 #include "net_host.h"

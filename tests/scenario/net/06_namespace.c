@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Other network namespaces, other roots, and a host that is not this one. snag must look for peers in the
- * namespaces of the tree, take a path as its process does, and name a remote address as what it is.
+ * Other network namespaces, other roots, and a host that is not this one. snag must look for peers
+ * in the namespaces of the tree, take a path as its process does, and name a remote address as what
+ * it is.
  */
 #include "lib/scenario.h"
 #include "net_host.h"
@@ -41,7 +42,7 @@ static void read_byte(int fd)
 	scenario_die("read returned");
 }
 
-/* ---- network namespaces ----------------------------------------------------------------------- */
+/* ---- network namespaces --------------------------------------------------------------------- */
 
 static void enter_empty_network(void)
 {
@@ -115,7 +116,7 @@ SCENARIO(netns_unix, .needs = "root", .what = "a unix socket pair of another net
 	waitpid(child, NULL, 0);
 }
 
-/* ---- another root directory ------------------------------------------------------------------- */
+/* ---- another root directory ----------------------------------------------------------------- */
 
 static struct sockaddr_un address_of(const char *path)
 {
@@ -125,7 +126,9 @@ static struct sockaddr_un address_of(const char *path)
 	return un;
 }
 
-/* Outside there is a /socket neither of this inode nor of this name: the path is of the new root. */
+/*
+ * Outside there is a /socket neither of this inode nor of this name: the path is of the new root.
+ */
 static void connect_inside(void *dir)
 {
 	struct sockaddr_un un = address_of("/socket");
@@ -159,7 +162,7 @@ SCENARIO(chroot_unix_connect, .needs = "root", .what = "connect by a path inside
 	waitpid(child, NULL, 0);
 }
 
-/* ---- another host ----------------------------------------------------------------------------- */
+/* ---- another host --------------------------------------------------------------------------- */
 
 /* Run ip(8); false: it failed. */
 static bool ip(const char *arguments)
@@ -181,7 +184,9 @@ static bool ip(const char *arguments)
 	return status == 0;
 }
 
-/* The client: its network has one cable, to the network of the patient, which plays the other host. */
+/*
+ * The client: its network has one cable, to the network of the patient, which plays the other host.
+ */
 static void remote_client(void *arg)
 {
 	struct stage *stage = arg;
