@@ -81,9 +81,26 @@ static void fill_source(const struct session *s, const struct snapshot *snap, st
 		model_add_missing(m, snapshot_str(snap, snap->missing.at[i]));
 }
 
-/* One double collect: facts, waits, second stamps. */
-static int look_once(struct session *s, const struct read_scope *scope, struct snapshot **ret_snap,
-		     struct model **ret, struct snag_error *err)
+/* What one double collect gives. */
+struct look {
+	struct snapshot *snap;
+	struct model *m;
+};
+
+static void look_release(struct look *look)
+{
+	snapshot_free(look->snap);
+	model_free(look->m);
+}
+DEFINE_PLACE_GUARD(look)
+#define _cleanup_look_ _cleanup_(look_release_guard)
+
+/*
+ * One double collect: facts, waits, second stamps. `before`: an earlier look, to know pollers by,
+ * or NULL.
+ */
+static int look_once(struct session *s, const struct read_scope *scope,
+		     const struct snapshot *before, struct look *ret, struct snag_error *err)
 {
 	_cleanup_snapshot_ struct snapshot *snap = NULL;
 	_cleanup_model_ struct model *m = NULL;
@@ -92,6 +109,8 @@ static int look_once(struct session *s, const struct read_scope *scope, struct s
 	rc = reader_begin(s->reader, scope, &snap, err);
 	if (rc < 0)
 		return rc;
+	if (before)
+		busy_mark_pollers(before, snap);
 	m = model_new();
 	model_from_read(m, snap);
 	{
@@ -106,8 +125,8 @@ static int look_once(struct session *s, const struct read_scope *scope, struct s
 	model_find_facts(m, snap);
 	model_index(m);
 	fill_source(s, snap, m);
-	*ret_snap = steal(snap);
-	*ret = steal(m);
+	ret->snap = steal(snap);
+	ret->m = steal(m);
 	return 0;
 }
 
@@ -129,23 +148,67 @@ static void pause_ms(long ms)
 		;
 }
 
-/* Something runs: look a few times more to tell whether anything comes of it. */
-static int sample(struct session *s, const struct read_scope *scope, struct snapshot *first,
-		  struct model *m, struct snag_error *err)
+/* What repeated looks at something that runs have shown. */
+struct samples {
+	struct snapshot *looks[SAMPLES_MAX];
+	uint32_t count;
+	struct model *quiet; /* of a look at which the focus stood still, with its verdict */
+};
+
+static void samples_release(struct samples *x)
 {
-	struct snapshot *looks[SAMPLES_MAX] = { first };
-	uint32_t count = 1;
+	/* the first one is the caller's */
+	for (uint32_t i = 1; i < x->count; i++)
+		snapshot_free(x->looks[i]);
+	model_free(x->quiet);
+}
+
+static int sample_once(struct session *s, const struct read_scope *scope, struct samples *x,
+		       struct snag_error *err)
+{
+	_cleanup_look_ struct look look = { .snap = NULL };
+	int rc;
+
+	pause_ms(SAMPLE_MS);
+	rc = look_once(s, scope, x->looks[x->count - 1], &look, err);
+	if (rc == 0)
+		rc = set_focus(s, look.m, err);
+	if (rc < 0)
+		return rc;
+	x->looks[x->count++] = steal(look.snap);
+	verdict_give(look.m);
+	if (look.m->verdict.kind != VERDICT_PROGRESSING) {
+		model_free(x->quiet);
+		x->quiet = steal(look.m);
+	}
+	return 0;
+}
+
+/*
+ * Something runs: look a few times more. A tree in which nothing came of all that running is busy,
+ * or a poller that was caught between two of its waits: then a look at which it stood still tells
+ * more. Each look is a double collect of its own, so any of them is sound.
+ */
+static int sample(struct session *s, const struct read_scope *scope, struct look *first,
+		  struct snag_error *err)
+{
+	struct samples x = { .looks = { first->snap }, .count = 1 };
 	int rc = 0;
 
-	while (count < s->samples && rc == 0) {
-		pause_ms(SAMPLE_MS);
-		rc = reader_begin(s->reader, scope, &looks[count], err);
-		count += rc == 0;
+	while (x.count < s->samples && rc == 0)
+		rc = sample_once(s, scope, &x, err);
+	if (rc == 0) {
+		busy_mark(first->m, x.looks, x.count);
+		verdict_give(first->m);
+		if (first->m->verdict.kind == VERDICT_PROGRESSING && x.quiet &&
+		    !busy_progress(x.looks, x.count)) {
+			struct model *swap = first->m;
+
+			first->m = x.quiet;
+			x.quiet = swap;
+		}
 	}
-	if (rc == 0)
-		busy_mark(m, looks, count);
-	for (uint32_t i = 1; i < count; i++)
-		snapshot_free(looks[i]);
+	samples_release(&x);
 	/* a tree that ends meanwhile makes progress */
 	return rc == -ESRCH ? 0 : rc;
 }
@@ -156,31 +219,30 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 	struct timespec start;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (int look = 1;; look++) {
-		_cleanup_snapshot_ struct snapshot *snap = NULL;
-		_cleanup_model_ struct model *m = NULL;
+	for (int looks = 1;; looks++) {
+		_cleanup_look_ struct look look = { .snap = NULL };
 		bool same = true;
 		int rc;
 
-		rc = look_once(s, scope, &snap, &m, err);
+		rc = look_once(s, scope, NULL, &look, err);
 		if (rc == 0)
-			rc = set_focus(s, m, err);
+			rc = set_focus(s, look.m, err);
 		if (rc < 0)
 			return rc;
-		verdict_give(m);
-		if (m->verdict.kind == VERDICT_DEADLOCK)
-			rc = reader_same_holders(s->reader, snap, &same, err);
-		else if (m->verdict.kind == VERDICT_PROGRESSING)
-			rc = sample(s, scope, snap, m, err);
+		verdict_give(look.m);
+		if (look.m->verdict.kind == VERDICT_DEADLOCK)
+			rc = reader_same_holders(s->reader, look.snap, &same, err);
+		else if (look.m->verdict.kind == VERDICT_PROGRESSING)
+			rc = sample(s, scope, &look, err);
 		if (rc < 0)
 			return rc;
-		if (!same && look < LOOKS_MAX)
+		if (!same && looks < LOOKS_MAX)
 			continue;
-		m->unstable = !same;
-		if (m->unstable || m->verdict.kind == VERDICT_PROGRESSING)
-			verdict_give(m);
-		m->took_ms = since(&start);
-		*ret = steal(m);
+		look.m->unstable = !same;
+		if (look.m->unstable)
+			verdict_give(look.m);
+		look.m->took_ms = since(&start);
+		*ret = steal(look.m);
 		return 0;
 	}
 }

@@ -14,9 +14,11 @@ static bool is_full(const struct wait *w)
 	return w->kind == WAIT_PIPE_WRITE || w->kind == WAIT_UNIX_SEND || w->kind == WAIT_TCP_SEND;
 }
 
+/* Waits for something that others would have to send, write or post. */
 static bool is_empty(const struct wait *w)
 {
-	return w->kind == WAIT_PIPE_READ || w->kind == WAIT_UNIX_RECV || w->kind == WAIT_TCP_RECV;
+	return w->input || w->kind == WAIT_PIPE_READ || w->kind == WAIT_UNIX_RECV ||
+	       w->kind == WAIT_TCP_RECV || w->kind == WAIT_PTY || w->kind == WAIT_EVENTFD;
 }
 
 /* Does this wait keep its thread from serving others until somebody is done? */
@@ -96,15 +98,6 @@ static void tell_blame(struct judge *j, const struct hop *hop, const struct hop 
 	j->m->verdict.culprit.text = strtab_add(m->strings, strbuf_str(&b));
 }
 
-/* The first to block has waited longest; unknown times are equal. */
-static bool earlier(const struct model *m, const struct hop *a, const struct hop *b)
-{
-	uint64_t ta = model_thread(m, a->thread)->since_ms,
-		 tb = model_thread(m, b->thread)->since_ms;
-
-	return ta != UINT64_MAX && tb != UINT64_MAX && ta > tb;
-}
-
 static void blame_circle(struct judge *j, const struct hops *h)
 {
 	const char *best_reason = NULL;
@@ -116,8 +109,8 @@ static void blame_circle(struct judge *j, const struct hops *h)
 		const char *reason;
 		int score = blame(j->m, &h->at.at[i], &h->at.at[next], &reason);
 
-		if (score < best_score ||
-		    (score == best_score && !earlier(j->m, &h->at.at[next], &h->at.at[best])))
+		/* of equals the first one on the way: both readers then blame the same */
+		if (score <= best_score)
 			continue;
 		best_score = score;
 		best = next;

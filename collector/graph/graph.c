@@ -220,8 +220,11 @@ static void add_thread(struct graph *g, uint32_t id)
 {
 	const struct thread *t = model_thread(g->m, id);
 	uint32_t node = graph_find(g, NODE_THREAD, id);
-	/* A waiter for the GIL wakes every 5 ms to ask for it and gets nowhere: its wait counts. */
-	bool asks = t->wait && model_wait(g->m, t->wait)->kind == WAIT_GIL;
+	/*
+	 * A waiter for the GIL wakes every 5 ms to ask for it and gets nowhere, as does a poller:
+	 * the wait counts.
+	 */
+	bool asks = t->wait && (t->polls || model_wait(g->m, t->wait)->kind == WAIT_GIL);
 
 	if (is_dead(t))
 		return;

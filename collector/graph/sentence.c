@@ -15,7 +15,7 @@ static void say_hop(struct strbuf *b, const struct model *m, const struct hop *h
 		say_thread(b, m, hop->thread);
 	else
 		say_actor(b, m, hop->actor);
-	if (hop->wait)
+	if (hop->wait || hop->thread)
 		strbuf_addf(b, " is %s", hop_text(m, hop));
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/busy.h"
 
+#include <string.h>
+
 /* What must stand still in a process for its running threads to be called busy. */
 struct progress {
 	uint64_t start, io_bytes, faults;
@@ -74,5 +76,51 @@ void busy_mark(struct model *m, struct snapshot *const *looks, uint32_t count)
 			still = stands_still(&before, &after);
 		}
 		t->busy = still;
+	}
+}
+
+bool busy_progress(struct snapshot *const *looks, uint32_t count)
+{
+	const struct snapshot *first = looks[0], *last = looks[count - 1];
+	uint32_t members[2] = { 0 };
+
+	for (uint32_t i = 0; i < first->processes.count; i++)
+		members[0] += first->processes.at[i].in_tree;
+	for (uint32_t i = 0; i < last->processes.count; i++) {
+		const struct snap_process *p = &last->processes.at[i];
+		struct progress before, after;
+
+		if (!p->in_tree)
+			continue;
+		members[1]++;
+		before = progress_of(first, p->tgid);
+		after = progress_of(last, p->tgid);
+		if (!stands_still(&before, &after))
+			return true;
+	}
+	return members[0] != members[1];
+}
+
+/* The same system call with the same arguments from the same place. */
+static bool same_place(const struct snap_task *a, const struct snap_task *b)
+{
+	return a->start_ticks == b->start_ticks && a->has_syscall && b->has_syscall &&
+	       a->nr == b->nr && a->sp == b->sp && a->pc == b->pc &&
+	       !memcmp(a->args, b->args, sizeof(a->args));
+}
+
+void busy_mark_pollers(const struct snapshot *before, struct snapshot *now)
+{
+	for (uint32_t i = 0; i < now->tasks.count; i++) {
+		struct snap_task *t = &now->tasks.at[i];
+		const struct snap_task *old = snapshot_task(before, t->tid);
+		struct progress then, since;
+
+		if (!now->processes.at[t->process].in_tree || !old || old->stamp == t->stamp ||
+		    !same_place(old, t))
+			continue;
+		then = progress_of(before, t->tgid);
+		since = progress_of(now, t->tgid);
+		t->polls = stands_still(&then, &since);
 	}
 }

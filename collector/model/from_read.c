@@ -304,12 +304,13 @@ uint32_t model_actor_of(struct model *m, const struct snapshot *s, int32_t tgid)
 /*
  * A waiter for the GIL wakes every 5 ms to ask for it (Python/ceval_gil.h, DEFAULT_INTERVAL) and
  * looks as if it ran. Its wait stays: a holder that did not run meanwhile cannot have let go of it.
+ * So does that of a poller, which only its own time-out wakes.
  */
 static bool outlives_stamps(const struct model *m, const struct wait *w)
 {
 	const struct thread *t = model_thread(m, w->thread);
 
-	return !t->gone && (!t->moved || w->kind == WAIT_GIL);
+	return !t->gone && (!t->moved || t->polls || w->kind == WAIT_GIL);
 }
 
 /* Whose waits stay: the new id of each wait, 0 when its thread ran meanwhile. */
@@ -369,6 +370,7 @@ void model_apply_stamps(struct model *m, const struct snapshot *s)
 		const struct snap_task *from = snapshot_task(s, t->tid);
 
 		t->moved = t->moved || (from && from->moved);
+		t->polls = from && from->polls;
 		t->gone = !from || from->gone;
 		ran = ran || t->moved || t->gone;
 	}

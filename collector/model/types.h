@@ -49,6 +49,7 @@ struct thread {
 	char state;
 	bool moved; /* ran while we looked: level 0 */
 	bool gone;
+	bool polls;	     /* ran, but only from its time-out back into the same wait */
 	bool busy;	    /* ran at every look, but moved no bytes and had no events */
 	bool interruptible; /* a handled signal could end its wait (state S) */
 	uint32_t wait;	    /* wait id, 0: none (running, or gone) */

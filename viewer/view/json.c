@@ -182,6 +182,7 @@ static void put_thread(struct document *d, uint32_t id)
 	put_string(d, "syscall", t->syscall);
 	jsonw_bool(&d->w, "moved", t->moved);
 	jsonw_bool(&d->w, "gone", t->gone);
+	jsonw_bool(&d->w, "polls", t->polls);
 	jsonw_bool(&d->w, "busy", t->busy);
 	put_string(d, "wchan", t->wchan);
 	put_since(d, t->since_ms);

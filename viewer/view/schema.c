@@ -94,6 +94,7 @@ static const struct field fields[] = {
 	{ "thread", "tid", "integer" }, { "thread", "name", "string" },
 	{ "thread", "state", "string" }, { "thread", "syscall", "string?" },
 	{ "thread", "moved", "boolean" }, { "thread", "gone", "boolean" },
+	{ "thread", "polls", "boolean" },
 	{ "thread", "busy", "boolean" }, { "thread", "wchan", "string?" },
 	{ "thread", "since_ms", "integer?" }, { "thread", "waits", "[string]" },
 	{ "thread", "native", "[@native]" }, { "thread", "python", "[@frame]" },
@@ -144,6 +145,14 @@ static const struct field fields[] = {
 	{ "event", "t_ns", "integer" }, { "event", "kind", "@event_kind" },
 	{ "event", "actor", "string?" }, { "event", "tid", "integer?" },
 	{ "event", "to", "string?" }, { "event", "detail", "any" },
+
+	{ "doctor", "schema", "integer" }, { "doctor", "snag", "string" },
+	{ "doctor", "kernel_release", "string" }, { "doctor", "machine", "string" },
+	{ "doctor", "uid", "integer" }, { "doctor", "features", "[@feature]" },
+
+	{ "feature", "name", "string" }, { "feature", "there", "boolean" },
+	{ "feature", "gives", "string" }, { "feature", "note", "string" },
+	{ "feature", "cost", "string" }, { "feature", "remedy", "string" },
 };
 /* clang-format on */
 
@@ -254,8 +263,9 @@ void schema_write(bool closed, struct strbuf *out)
 	jsonw_open(&w, NULL, '{');
 	jsonw_string(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	jsonw_string(&w, "title", "snag, schema 1");
-	jsonw_string(&w, "description",
-		     "Output of snag why, tree and dump --json. Fields may be added.");
+	jsonw_string(
+		&w, "description",
+		"Output of snag why, tree and dump --json; that of doctor is $defs/doctor. Fields may be added.");
 	jsonw_string(&w, "$ref", "#/$defs/document");
 	jsonw_open(&w, "$defs", '{');
 	for (size_t i = 0; i < sizeof(enums) / sizeof(*enums); i++)
