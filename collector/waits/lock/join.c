@@ -18,20 +18,20 @@ static void claim_thread(struct futex_claim *claim, uint64_t base, int32_t tid)
 	claim->completion = true;
 }
 
-/* The word that the kernel clears when a live thread exits, still with its tid. */
+/* The word that the kernel clears when a live thread exits, still with its tid: of glibc, or of whoever. */
 static bool by_tid(const struct futex *f, struct futex_claim *claim)
 {
 	int32_t tid;
 
 	if (futex_get32(f, 0, 0) != f->val || !f->val)
 		return false;
-	if (f->cleared_for && f->cleared_for == (int32_t)f->val) {
-		claim_thread(claim, f->uaddr, f->cleared_for);
+	if (futex_glibc_thread(f, f->uaddr - TID, &tid) && tid == (int32_t)f->val) {
+		claim_thread(claim, f->uaddr - TID, tid);
 		return true;
 	}
-	if (!futex_glibc_thread(f, f->uaddr - TID, &tid) || tid != (int32_t)f->val)
+	if (!f->cleared_for || f->cleared_for != (int32_t)f->val)
 		return false;
-	claim_thread(claim, f->uaddr - TID, tid);
+	claim_thread(claim, f->uaddr, f->cleared_for);
 	return true;
 }
 

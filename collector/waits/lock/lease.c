@@ -17,7 +17,7 @@ enum { DEFAULT_BREAK_S = 45, MS_PER_S = 1000 };
 
 static bool claims(struct wait_ctx *c, const struct snap_task *t)
 {
-	return !strcmp(stop_odd_wchan(c, t), "__break_lease");
+	return stop_sleeps_in(c, t, "__break_lease");
 }
 
 static int64_t break_time_ms(void)

@@ -227,8 +227,9 @@ static bool counts_as_we_do(const struct snap_process *p)
 
 	if (p->ns_tgid)
 		return p->ns_tgid == p->tgid;
-	return procfs_read_of(&b, p->tgid, 0, "status", NULL) >= 0 &&
-	       procfs_field_last(strbuf_str(&b), "NSpid:", &last) && last == p->tgid;
+	if (procfs_read_of(&b, p->tgid, 0, "status", NULL) < 0)
+		return !is_there(p->tgid);
+	return procfs_field_last(strbuf_str(&b), "NSpid:", &last) && last == p->tgid;
 }
 
 /* Does a process outside of the tree, of whose threads we know nothing, have a thread `tid`? */
@@ -238,26 +239,28 @@ static bool outside_has(const struct snap_process *p, int32_t ns_tid)
 }
 
 /*
- * Can the number be of no live thread at all? Of ours there is none, and whoever could not be looked into numbers
- * its threads as we do.
+ * Can the number be of no live thread at all? Of ours there is none, and whoever numbers its threads in another
+ * way does not have the memory.
  */
-static bool nobody_has(struct wait_ctx *c, int32_t ns_tid)
+static bool nobody_has(struct wait_ctx *c, const struct futex_place *place, int32_t ns_tid)
 {
 	const struct snapshot *s = wait_snapshot(c);
-	bool asked = outside_count(s) <= MAX_OUTSIDE;
 
 	if (process_of_tid(ns_tid))
 		return false;
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		const struct snap_process *p = &s->processes.at[i];
 
-		if (worth_asking(p) && !counts_as_we_do(p) && !(asked && wait_maps(c, p->tgid)))
+		if (!worth_asking(p) || counts_as_we_do(p))
+			continue;
+		if (!wait_maps(c, p->tgid) || maps_have(wait_maps(c, p->tgid), place))
 			return false;
 	}
 	return true;
 }
 
-static struct futex_owner shared_owner(struct wait_ctx *c, uint32_t object, int32_t ns_tid)
+static struct futex_owner shared_owner(struct wait_ctx *c, const struct futex_place *place,
+				       uint32_t object, int32_t ns_tid)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	struct model *m = wait_model(c);
@@ -285,7 +288,7 @@ static struct futex_owner shared_owner(struct wait_ctx *c, uint32_t object, int3
 		found += t || (!p->in_tree && outside_has(p, ns_tid));
 	}
 	/* In several pid namespaces one number may name several threads. */
-	if (found > 1 || (!found && !complete && !nobody_has(c, ns_tid)))
+	if (found > 1 || (!found && !complete && !nobody_has(c, place, ns_tid)))
 		owner.kind = OWNER_UNKNOWN;
 	return owner;
 }
@@ -297,7 +300,7 @@ struct futex_owner futex_find_owner(struct wait_ctx *c, const struct wait_site *
 	const struct snap_task *t;
 
 	if (place->shared)
-		return shared_owner(c, object, ns_tid);
+		return shared_owner(c, place, object, ns_tid);
 	t = futex_own_thread(wait_snapshot(c), site->process, ns_tid);
 	if (t)
 		return (struct futex_owner){ OWNER_THREAD, t, t->tgid };

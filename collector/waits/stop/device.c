@@ -55,7 +55,7 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 	for (size_t i = 0; *wchan && i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (!strncmp(wchan, prefixes[i], strlen(prefixes[i])))
 			return true;
-	return !strcmp(wchan, frozen_fs);
+	return stop_sleeps_in(c, t, frozen_fs) && t->state == 'D';
 }
 
 /* The same lock type guards other things too; the callers tell (fs/super.c, sb_start_write). */
@@ -79,7 +79,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 	const char *op = model_str(wait_model(c), model_wait(wait_model(c), site->wait)->op);
 	bool known;
 
-	if (strcmp(wchan, frozen_fs) != 0) {
+	if (!stop_sleeps_in(c, site->task, frozen_fs)) {
 		wait_describe(c, site->wait, WAIT_DISK,
 			      "in %s, waiting for a disk or a remote file system (%s)", op, wchan);
 		wait_outside(c, site->wait, "the device or server behind %s", wchan);

@@ -12,7 +12,7 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 	const struct snapshot *s = wait_snapshot(c);
 
 	return s->processes.at[t->process].frozen ||
-	       (t->state == 'D' && !strcmp(stop_wchan(c, t), "__refrigerator"));
+	       (t->state == 'D' && stop_sleeps_in(c, t, "__refrigerator"));
 }
 
 /*

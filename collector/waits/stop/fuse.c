@@ -19,7 +19,7 @@
 
 static bool claims(struct wait_ctx *c, const struct snap_task *t)
 {
-	return !strcmp(stop_odd_wchan(c, t), "request_wait_answer");
+	return stop_sleeps_in(c, t, "request_wait_answer");
 }
 
 /* ---- which connection ------------------------------------------------------------------------- */

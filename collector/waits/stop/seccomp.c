@@ -16,7 +16,7 @@
 
 static bool claims(struct wait_ctx *c, const struct snap_task *t)
 {
-	return !strcmp(stop_odd_wchan(c, t), "seccomp_do_user_notification");
+	return stop_sleeps_in(c, t, "seccomp_do_user_notification");
 }
 
 static void decode_caller(struct wait_ctx *c, const struct wait_site *site)

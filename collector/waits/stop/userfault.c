@@ -13,7 +13,7 @@
 
 static bool claims(struct wait_ctx *c, const struct snap_task *t)
 {
-	return !strcmp(stop_odd_wchan(c, t), "handle_userfault");
+	return stop_sleeps_in(c, t, "handle_userfault");
 }
 
 static bool decode(struct wait_ctx *c, const struct wait_site *site)

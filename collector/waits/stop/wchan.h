@@ -9,12 +9,8 @@
 
 #include "waits/wait.h"
 
-/* The symbol, "" when it may not be read. Read from /proc when the reader did not; borrowed from the snapshot. */
+/* The symbol, "" when it may not be read. Borrowed from the snapshot. */
 const char *stop_wchan(struct wait_ctx *c, const struct snap_task *t);
 
-/*
- * The same for a thread that a system call with an object of its own does not explain: in a page fault, in
- * uninterruptible sleep, or in a call that only waits when something is odd (open, stat, read of a plain file).
- * "" for all others, at no cost.
- */
-const char *stop_odd_wchan(struct wait_ctx *c, const struct snap_task *t);
+/* Does it sleep in that function, also in a part that the compiler made of it ("name.isra.0")? */
+bool stop_sleeps_in(struct wait_ctx *c, const struct snap_task *t, const char *function);
