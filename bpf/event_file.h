@@ -4,7 +4,10 @@
  */
 #pragma once
 
-/* What an open file is, in EV_FILE and in targets. The collector maps f_op to one of them (ops map). */
+/*
+ * What an open file is, in EV_FILE and in targets. The collector maps f_op to one of them (ops
+ * map).
+ */
 enum ev_class {
 	EV_CLASS_NONE = 0, /* nothing to wait on: no record */
 	EV_CLASS_REGULAR,
@@ -47,10 +50,10 @@ enum ev_file_flags {
 
 struct ev_pipe {
 	__u32 readers, writers;
-	__u32 used, slots;	   /* ring buffers filled, of how many may be */
+	__u32 used, slots;	    /* ring buffers filled, of how many may be */
 	__u32 r_counter, w_counter; /* opens ever, which a blocking open(FIFO) waits for */
-	__u32 bytes;		   /* in the ring, 0xffffffff not counted */
-	__u32 sleepers;		   /* bits: 1 somebody sleeps or polls to read, 2 to write */
+	__u32 bytes;		    /* in the ring, 0xffffffff not counted */
+	__u32 sleepers;		    /* bits: 1 somebody sleeps or polls to read, 2 to write */
 };
 
 struct ev_timerfd {
@@ -63,8 +66,8 @@ struct ev_timerfd {
 struct ev_tty {
 	__u64 tty_ref, link_ref; /* the two sides of a pty point at each other */
 	__u32 index, major;
-	__s32 pgrp, session;	 /* foreground group, session */
-	__u32 stopped;		 /* by flow control (^S) */
+	__s32 pgrp, session; /* foreground group, session */
+	__u32 stopped;	     /* by flow control (^S) */
 	__u32 minor;
 };
 
@@ -90,7 +93,8 @@ struct ev_file {
 		struct {
 			__s32 tgid; /* -1 reaped */
 			__u32 flags;
-			__u64 private_is_pid, inode_is_pid; /* calibration: is it the reader's own pid? */
+			/* calibration: is it the reader's own pid? */
+			__u64 private_is_pid, inode_is_pid;
 		} pidfd;
 		struct {
 			__u64 mm_ref;
@@ -117,17 +121,17 @@ struct ev_sock {
 	__u64 ino;	     /* 0: not accepted yet */
 	__u64 sock_ref;
 	__u64 peer_ino;
-	__u64 listener_ino;  /* not accepted: the listener in whose queue it (or its peer) stands */
+	__u64 listener_ino; /* not accepted: the listener in whose queue it (or its peer) stands */
 	__u32 net_ns;
 	__u16 family, type;
 	__u16 protocol;
 	__u8 state, shutdown;
-	__u32 rqueue, wqueue; /* bytes; a listener: waiting connections and their limit */
-	__u32 fds;	     /* descriptors in the receive queue */
+	__u32 rqueue, wqueue;	    /* bytes; a listener: waiting connections and their limit */
+	__u32 fds;		    /* descriptors in the receive queue */
 	__u8 local[16], remote[16]; /* IPv4 as ::ffff:a.b.c.d */
 	__u16 local_port, remote_port;
-	__u32 timer;	     /* as idiag_timer */
-	__s64 timer_left;    /* jiffies */
+	__u32 timer;		  /* as idiag_timer */
+	__s64 timer_left;	  /* jiffies */
 	__s64 rcvtimeo, sndtimeo; /* jiffies, SO_RCVTIMEO and SO_SNDTIMEO; LONG_MAX none */
 	__u64 path_ino;
 	__u32 path_dev;
@@ -179,8 +183,8 @@ struct ev_lock {
 	__u64 file_ref;	 /* the description that took it */
 	__u64 owner_ref; /* POSIX: a descriptor table; flock and OFD: a description */
 	__u32 dev;
-	__u32 type;	 /* enum ev_lock_type */
-	__s32 tgid;	 /* who took it, in the reader's namespace, 0 unknown */
+	__u32 type; /* enum ev_lock_type */
+	__s32 tgid; /* who took it, in the reader's namespace, 0 unknown */
 	__u32 exclusive;
 	__s64 start, end;
 };

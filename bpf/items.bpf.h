@@ -16,7 +16,7 @@ static struct ev_epitem item;
 static struct ev_uring request;
 static __u32 skipped;
 
-/* ---- epoll ------------------------------------------------------------------------------------------- */
+/* ---- epoll ----------------------------------------------------------------------------------- */
 
 /* Where the walk through the red-black tree is, and where it came from. */
 static struct rb_node *node;
@@ -40,9 +40,9 @@ static __always_inline void epoll_item(struct seq_file *seq)
 }
 
 /*
- * One edge: down to the left as far as it goes, a node's item before its right subtree, up from the right.
- * The tree may change under us: memory of nodes that were freed reads as anything, the number of steps is
- * bounded, and the collector looks at everything twice.
+ * One edge: down to the left as far as it goes, a node's item before its right subtree, up from the
+ * right. The tree may change under us: memory of nodes that were freed reads as anything, the
+ * number of steps is bounded, and the collector looks at everything twice.
  */
 static int epoll_step(__u32 i __attribute__((unused)), void *state)
 {
@@ -86,7 +86,7 @@ static __always_inline void epoll_items(struct file *file, struct seq_file *seq)
 		cut = EV_FILE_CUT;
 }
 
-/* ---- io_uring ---------------------------------------------------------------------------------------- */
+/* ---- io_uring -------------------------------------------------------------------------------- */
 
 static struct io_hash_bucket *buckets;
 static struct hlist_node *pending;
@@ -116,8 +116,7 @@ static int request_step(__u32 i __attribute__((unused)), void *state)
 
 static int bucket_step(__u32 i, void *state)
 {
-	struct io_hash_bucket *b =
-		(void *)buckets + i * bpf_core_type_size(struct io_hash_bucket);
+	struct io_hash_bucket *b = (void *)buckets + i * bpf_core_type_size(struct io_hash_bucket);
 
 	pending = peek(b, list.first);
 	if (pending)
@@ -125,7 +124,10 @@ static int bucket_step(__u32 i, void *state)
 	return cut != 0;
 }
 
-/* Requests that wait for a file: they stand in the table through which they are cancelled (io_uring/poll.c). */
+/*
+ * Requests that wait for a file: they stand in the table through which they are cancelled
+ * (io_uring/poll.c).
+ */
 static __always_inline void uring_requests(struct file *file, struct seq_file *seq)
 {
 	struct io_ring_ctx *ring = peek(file, private_data);

@@ -2,9 +2,10 @@
 /*
  * kernel.bpf.h - the members of kernel types that the task iterators read, and nothing else.
  *
- * Not a copy of anybody's vmlinux.h: the loader finds each member by name in the running kernel's BTF and
- * corrects the offset (CO-RE), so order and gaps mean nothing here. Members that not every kernel from 5.15
- * on has are tested with bpf_core_field_exists() before they are read. A suffix ___x is ignored by the loader.
+ * Not a copy of anybody's vmlinux.h: the loader finds each member by name in the running kernel's
+ * BTF and corrects the offset (CO-RE), so order and gaps mean nothing here. Members that not every
+ * kernel from 5.15 on has are tested with bpf_core_field_exists() before they are read. A suffix
+ * ___x is ignored by the loader.
  */
 #pragma once
 

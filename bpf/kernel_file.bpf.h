@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * kernel_file.bpf.h - what kernel.bpf.h is, for what stands behind open files. Sockets: kernel_sock.bpf.h.
+ * kernel_file.bpf.h - what kernel.bpf.h is, for what stands behind open files. Sockets:
+ * kernel_sock.bpf.h.
  */
 #pragma once
 

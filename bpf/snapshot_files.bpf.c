@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * snapshot_files.bpf.c - every descriptor that something may wait on, of every process, with what is behind it.
+ * snapshot_files.bpf.c - every descriptor that something may wait on, of every process, with what
+ * is behind it.
  *
- * What belongs to a file (epoll items, queued descriptors, its socket) comes before its EV_FILE. Other records
- * are built in static memory: one reader runs this program, one thread at a time.
+ * What belongs to a file (epoll items, queued descriptors, its socket) comes before its EV_FILE.
+ * Other records are built in static memory: one reader runs this program, one thread at a time.
  */
 #include <bpf/bpf_endian.h>
 
@@ -34,7 +35,7 @@ struct {
 
 static struct ev_file rec;
 
-/* ---- payloads ---------------------------------------------------------------------------------------- */
+/* ---- payloads -------------------------------------------------------------------------------- */
 
 static struct pipe_buffer *buffers;
 static __u32 buffer_at, buffer_mask;
@@ -45,8 +46,8 @@ static int buffer_step(__u32 i, void *state __attribute__((unused)))
 
 	if (i >= rec.pipe.used)
 		return 1;
-	b = (void *)buffers + (__u64)((buffer_at + i) & buffer_mask) *
-				      bpf_core_type_size(struct pipe_buffer);
+	b = (void *)buffers +
+	    (__u64)((buffer_at + i) & buffer_mask) * bpf_core_type_size(struct pipe_buffer);
 	rec.pipe.bytes += peek(b, len);
 	return 0;
 }
@@ -55,8 +56,8 @@ static __always_inline bool sleepers(struct wait_queue_head *queue)
 {
 	struct list_head *first = peek(queue, head.next);
 
-	return first && (void *)first !=
-				(void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
+	return first &&
+	       (void *)first != (void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
 }
 
 static __always_inline void pipe_fill(struct inode *inode)
@@ -104,7 +105,10 @@ static __always_inline void timerfd_fill(struct timerfd_ctx *t)
 		rec.timerfd.left_ns = hrtimer_left(timer);
 }
 
-/* fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our own. */
+/*
+ * fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our
+ * own.
+ */
 static __always_inline void pidfd_fill(struct file *file, struct inode *inode)
 {
 	struct task_struct *me = (void *)bpf_get_current_task();
@@ -177,8 +181,8 @@ static __always_inline void uffd_fill(struct userfaultfd_ctx *u)
 		return;
 	rec.uffd.mm_ref = (__u64)peek(u, mm);
 	rec.uffd.pending =
-		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx,
-							   fault_pending_wqh)) ||
+		sleepers((void *)u +
+			 bpf_core_field_offset(struct userfaultfd_ctx, fault_pending_wqh)) ||
 		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx, fault_wqh));
 }
 
@@ -242,9 +246,12 @@ static __always_inline void payload_fill(struct file *file, struct inode *inode,
 	}
 }
 
-/* ---- the pass ---------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
-/* Plain files are told when they are 0, 1 or 2, may be locked, or when whoever reads them may wait for ever. */
+/*
+ * Plain files are told when they are 0, 1 or 2, may be locked, or when whoever reads them may wait
+ * for ever.
+ */
 static __always_inline bool worth_it(struct inode *inode, __u32 fd)
 {
 	rec.head.flags = peek(inode, i_flctx) ? EV_FILE_LOCKS : 0;

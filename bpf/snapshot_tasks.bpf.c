@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * snapshot_tasks.bpf.c - every thread of the reader's pid namespace: its state, registers, what it owns.
+ * snapshot_tasks.bpf.c - every thread of the reader's pid namespace: its state, registers, what it
+ * owns.
  *
- * `tasks` writes all there is to know, `stamps` only what tells whether a thread ran since. Records are
- * built in static memory: one reader runs these programs, one thread at a time.
+ * `tasks` writes all there is to know, `stamps` only what tells whether a thread ran since. Records
+ * are built in static memory: one reader runs these programs, one thread at a time.
  *
- * Numbers in a task are read straight, pointers with peek(): for each pointer that is loaded through a trusted
- * one, the verifier searches all types of the kernel by name, several times (kernel/bpf/verifier.c,
- * type_is_trusted()). With pointers read straight, loading took 110 ms instead of 3.
+ * Numbers in a task are read straight, pointers with peek(): for each pointer that is loaded
+ * through a trusted one, the verifier searches all types of the kernel by name, several times
+ * (kernel/bpf/verifier.c, type_is_trusted()). With pointers read straight, loading took 110 ms
+ * instead of 3.
  */
 #include "kernel_task.bpf.h"
 #include "walk.bpf.h"
@@ -44,7 +46,9 @@ static __u64 frames[MAX_FRAMES];
 static unsigned long *fd_bits;
 static __u32 fd_words;
 
-/* Where a walk is. Not on the stack: there the verifier would follow each step with other numbers. */
+/*
+ * Where a walk is. Not on the stack: there the verifier would follow each step with other numbers.
+ */
 static void *chain_head, *chain_at;
 
 SEC("iter/task") int stamps(struct bpf_iter__task *ctx)
@@ -69,7 +73,7 @@ SEC("iter/task") int stamps(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* ---- a thread ---------------------------------------------------------------------------------------- */
+/* ---- a thread -------------------------------------------------------------------------------- */
 
 /* `innermost` pid: the one in the namespace the task itself lives in. */
 static __noinline __s32 pid_innermost(struct pid *pid)
@@ -210,8 +214,8 @@ static __always_inline void task_locks(struct task_struct *task)
 }
 
 /*
- * By either cgroup freezer. Of version 2 the task's own bit says nothing: a stopped or traced task counts as frozen
- * too (kernel/signal.c, do_signal_stop()); its cgroup knows.
+ * By either cgroup freezer. Of version 2 the task's own bit says nothing: a stopped or traced task
+ * counts as frozen too (kernel/signal.c, do_signal_stop()); its cgroup knows.
  */
 static __always_inline bool task_frozen(struct task_struct *task)
 {
@@ -248,8 +252,9 @@ static __always_inline void task_signals(struct task_struct *task)
 	rec.sig_pending = task->pending.signal.sig[0];
 	rec.sig_blocked = task->blocked.sig[0];
 	rec.sender_tgid = rec.sender_signal = 0;
-	if (rec.sig_pending && first_signal((void *)task + bpf_core_field_offset(task->pending.list),
-					    &rec.sender_signal, &rec.sender_tgid))
+	if (rec.sig_pending &&
+	    first_signal((void *)task + bpf_core_field_offset(task->pending.list),
+			 &rec.sender_signal, &rec.sender_tgid))
 		rec.head.flags |= EV_TASK_SENDER;
 }
 
@@ -271,7 +276,7 @@ static __always_inline void task_flags(struct task_struct *task)
 	rec.robust_list = (__u64)peek(task, robust_list);
 }
 
-/* ---- SEM_UNDO ---------------------------------------------------------------------------------------- */
+/* ---- SEM_UNDO -------------------------------------------------------------------------------- */
 
 static int undo_step(__u32 i __attribute__((unused)), void *seq)
 {
@@ -315,7 +320,7 @@ static __always_inline void task_undo(struct task_struct *task, struct seq_file 
 		rec.head.flags |= EV_TASK_UNDO_CUT;
 }
 
-/* ---- a process --------------------------------------------------------------------------------------- */
+/* ---- a process ------------------------------------------------------------------------------- */
 
 static __always_inline void process_tty(struct signal_struct *signal)
 {
@@ -356,7 +361,9 @@ static __always_inline void process_actions(struct sighand_struct *sighand)
 		walk(64, action_step, NULL);
 }
 
-/* CPU time clocks (negative ids, 2 and 3) cannot fire while everybody sleeps: they are not counted. */
+/*
+ * CPU time clocks (negative ids, 2 and 3) cannot fire while everybody sleeps: they are not counted.
+ */
 static int timer_step(__u32 i __attribute__((unused)), void *state __attribute__((unused)))
 {
 	struct k_itimer *t;
@@ -369,8 +376,8 @@ static int timer_step(__u32 i __attribute__((unused)), void *state __attribute__
 	clock = peek(t, it_clock);
 	if (clock >= 0 && clock != 2 && clock != 3 &&
 	    (peek(t, it.real.timer.state) & HRTIMER_ENQUEUED)) {
-		left = hrtimer_left(
-			(void *)t + bpf_core_field_offset(struct k_itimer, it.real.timer));
+		left = hrtimer_left((void *)t +
+				    bpf_core_field_offset(struct k_itimer, it.real.timer));
 		if (!proc.timers || left < proc.timer_left_ns)
 			proc.timer_left_ns = left;
 		proc.timers++;
@@ -384,8 +391,8 @@ static __always_inline void process_timers(struct signal_struct *signal)
 	proc.itimer_armed = peek(signal, real_timer.state) & HRTIMER_ENQUEUED;
 	proc.itimer_left_ns = 0;
 	if (proc.itimer_armed)
-		proc.itimer_left_ns = hrtimer_left(
-			(void *)signal + bpf_core_field_offset(signal->real_timer));
+		proc.itimer_left_ns =
+			hrtimer_left((void *)signal + bpf_core_field_offset(signal->real_timer));
 	proc.timers = 0;
 	proc.timer_left_ns = 0;
 	if (!bpf_core_field_exists(signal->posix_timers))
@@ -496,8 +503,8 @@ static __always_inline void process_write(struct task_struct *leader, struct seq
 	proc.head.flags = 0;
 	proc.tgid = rec.tgid;
 	proc.signal_flags = flags;
-	proc.exit_code = (flags & SIGNAL_GROUP_EXIT) ? peek(signal, group_exit_code)
-						     : leader->exit_code;
+	proc.exit_code = (flags & SIGNAL_GROUP_EXIT) ? peek(signal, group_exit_code) :
+						       leader->exit_code;
 	proc.threads = peek(signal, nr_threads);
 	proc.subreaper = BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper);
 	proc.sig_pending = peek(signal, shared_pending.signal.sig[0]);

@@ -20,8 +20,8 @@ enum {
 	TIME_PROBE0 = 3,
 	TIME_LOSS_PROBE = 5,
 	TIME_REO = 6,
-	MAX_QUEUE = 2048,  /* packets looked at in one receive queue */
-	MAX_FDS = 253,	   /* SCM_MAX_FD */
+	MAX_QUEUE = 2048, /* packets looked at in one receive queue */
+	MAX_FDS = 253,	  /* SCM_MAX_FD */
 };
 
 static struct ev_sock sk_rec, child_rec;
@@ -96,7 +96,7 @@ static __noinline int sock_common_fill(struct ev_sock *e, struct sock *sk)
 	return 0;
 }
 
-/* ---- unix -------------------------------------------------------------------------------------------- */
+/* ---- unix ------------------------------------------------------------------------------------ */
 
 static int passed_step(__u32 i, void *seq)
 {
@@ -114,7 +114,10 @@ static int passed_step(__u32 i, void *seq)
 	return 0;
 }
 
-/* A packet of a unix socket: its bytes, and the descriptors that travel with it (include/net/af_unix.h). */
+/*
+ * A packet of a unix socket: its bytes, and the descriptors that travel with it
+ * (include/net/af_unix.h).
+ */
 static int packet_step(__u32 i __attribute__((unused)), void *seq)
 {
 	struct unix_skb_parms *parms;
@@ -203,7 +206,7 @@ static __always_inline void unix_fill(struct sock *sk, struct seq_file *seq)
 	}
 }
 
-/* ---- inet -------------------------------------------------------------------------------------------- */
+/* ---- inet ------------------------------------------------------------------------------------ */
 
 static int accept_step(__u32 i __attribute__((unused)), void *seq)
 {
@@ -220,8 +223,8 @@ static int accept_step(__u32 i __attribute__((unused)), void *seq)
 	sock_common_fill(&child_rec, sk);
 	sock_addresses(&child_rec, sk);
 	child_rec.listener_ino = sk_rec.ino;
-	child_rec.rqueue = peek((struct tcp_sock *)sk, rcv_nxt) -
-			   peek((struct tcp_sock *)sk, copied_seq);
+	child_rec.rqueue =
+		peek((struct tcp_sock *)sk, rcv_nxt) - peek((struct tcp_sock *)sk, copied_seq);
 	bpf_seq_write(*(struct seq_file **)seq, &child_rec, sizeof(child_rec));
 	return 0;
 }
@@ -256,8 +259,8 @@ static __always_inline void tcp_fill(struct sock *sk, struct seq_file *seq)
 	if (sk_rec.state == STATE_LISTEN) {
 		sk_rec.rqueue = peek(sk, sk_ack_backlog);
 		sk_rec.wqueue = peek(sk, sk_max_ack_backlog);
-		request_at = peek((struct inet_connection_sock *)sk,
-				  icsk_accept_queue.rskq_accept_head);
+		request_at =
+			peek((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
 		walk(MAX_QUEUE, accept_step, &seq);
 		if (request_at)
 			cut = EV_FILE_CUT;

@@ -35,7 +35,10 @@ struct {
 	__type(value, __u32);
 } ops SEC(".maps");
 
-/* Set by the collector. A section of its own: bpftool 7.1 lays .bss out wrongly when statics are mixed in. */
+/*
+ * Set by the collector. A section of its own: bpftool 7.1 lays .bss out wrongly when statics are
+ * mixed in.
+ */
 struct {
 	__u64 rest_ref;	      /* look only at this file */
 	__u32 rest_skip;      /* and leave out that many items, they are known */
@@ -43,12 +46,15 @@ struct {
 } ask SEC(".data.ask");
 
 /*
- * A pass of a bpf iterator fails for good when one object writes more than 8 pages (kernel/bpf/bpf_iter.c,
- * bpf_seq_read()). Whatever would not fit is left out and the file is marked EV_FILE_CUT.
+ * A pass of a bpf iterator fails for good when one object writes more than 8 pages
+ * (kernel/bpf/bpf_iter.c, bpf_seq_read()). Whatever would not fit is left out and the file is
+ * marked EV_FILE_CUT.
  */
 enum { ROOM_BYTES = 30000 };
 
-/* Not static: clang would shrink a variable of two values to one byte, and then its BTF is wrong. */
+/*
+ * Not static: clang would shrink a variable of two values to one byte, and then its BTF is wrong.
+ */
 __u32 room, cut;
 
 static __always_inline bool take_room(__u32 bytes)

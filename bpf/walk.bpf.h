@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * walk.bpf.h - bounded walks over kernel structures, and numbers as the reader's namespaces see them.
+ * walk.bpf.h - bounded walks over kernel structures, and numbers as the reader's namespaces see
+ * them.
  */
 #pragma once
 
@@ -8,7 +9,10 @@
 
 enum bpf_func_id___walk { BPF_FUNC_loop___walk = 181 };
 
-/* Call step(i, state) for i < n until it returns 1. Before 5.17 there is no bpf_loop: at most 64 steps. */
+/*
+ * Call step(i, state) for i < n until it returns 1. Before 5.17 there is no bpf_loop: at most 64
+ * steps.
+ */
 #define walk(n, step, state)                                                                       \
 	do {                                                                                       \
 		if (bpf_core_enum_value_exists(enum bpf_func_id___walk, BPF_FUNC_loop___walk)) {   \
@@ -43,7 +47,7 @@ static __always_inline void own_ns_find(void)
 {
 	struct task_struct___pid {
 		struct pid *thread_pid;
-	} __attribute__((preserve_access_index)) *me;
+	} __attribute__((preserve_access_index)) * me;
 	struct pid *pid;
 	struct upid at;
 
@@ -73,8 +77,8 @@ static __noinline __s32 pid_nr(struct pid *pid)
 }
 
 /*
- * Nanoseconds until an armed high resolution timer fires; may be negative when it just does. Every clock base
- * is CLOCK_MONOTONIC plus an offset (kernel/time/hrtimer.c).
+ * Nanoseconds until an armed high resolution timer fires; may be negative when it just does. Every
+ * clock base is CLOCK_MONOTONIC plus an offset (kernel/time/hrtimer.c).
  */
 static __noinline __s64 hrtimer_left(struct hrtimer *timer)
 {

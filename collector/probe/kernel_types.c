@@ -36,9 +36,9 @@ struct kernel_types {
 	bool mapped;
 	const char *types, *strings; /* its sections */
 	size_t types_size, strings_size;
-	VEC(uint32_t) at;	 /* kernel type id -> offset in types */
-	struct map renumbered;	 /* kernel type id -> id in the cut-out */
-	VEC(uint32_t) queue;	 /* kernel type ids in the order of the cut-out */
+	VEC(uint32_t) at;      /* kernel type id -> offset in types */
+	struct map renumbered; /* kernel type id -> id in the cut-out */
+	VEC(uint32_t) queue;   /* kernel type ids in the order of the cut-out */
 	VEC(struct iterator) iterators;
 	struct strbuf out_types, out_strings;
 	int fd;
@@ -81,7 +81,7 @@ void kernel_types_free(struct kernel_types *k)
 	free(k);
 }
 
-/* ---- what is wanted ---------------------------------------------------------------------------------- */
+/* ---- what is wanted -------------------------------------------------------------------------- */
 
 /* FNV-1a. A collision only keeps one type too many. */
 static uint64_t hash_name(const char *name, size_t len)
@@ -118,7 +118,7 @@ void kernel_types_want(struct kernel_types *k, const struct btf *local)
 	}
 }
 
-/* ---- the kernel's BTF -------------------------------------------------------------------------------- */
+/* ---- the kernel's BTF ------------------------------------------------------------------------ */
 
 /* Kernels from 6.16 on let the file be mapped; before, a read gives one page at a time. */
 static int read_input(struct kernel_types *k, const char *file, struct snag_error *err)
@@ -266,7 +266,7 @@ static int index_types(struct kernel_types *k, const char *file, struct snag_err
 	return 0;
 }
 
-/* ---- the cut-out ------------------------------------------------------------------------------------- */
+/* ---- the cut-out ----------------------------------------------------------------------------- */
 
 static void put(struct strbuf *b, const void *bytes, size_t n)
 {

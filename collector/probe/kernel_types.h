@@ -2,10 +2,10 @@
 /*
  * kernel_types.h - the kernel types that our BPF objects name, cut out of the kernel's BTF.
  *
- * The BTF of a kernel has some 120,000 types, and libbpf searches all of them for each type that a program
- * names: that alone takes 50 to 100 ms. This reads them once, keeps what is named (the members too), and
- * hands libbpf a BTF of a few hundred types. It also finds the ids of the iterators' hooks, for which libbpf
- * would read the whole BTF again.
+ * The BTF of a kernel has some 120,000 types, and libbpf searches all of them for each type that a
+ * program names: that alone takes 50 to 100 ms. This reads them once, keeps what is named (the
+ * members too), and hands libbpf a BTF of a few hundred types. It also finds the ids of the
+ * iterators' hooks, for which libbpf would read the whole BTF again.
  *
  *	_cleanup_kernel_types_ struct kernel_types *k = kernel_types_new();
  *	kernel_types_want(k, bpf_object__btf(object));
@@ -40,5 +40,8 @@ int kernel_types_read(struct kernel_types *k, const char *file, struct snag_erro
 /* A path at which libbpf finds the cut-out. Borrowed until kernel_types_free(). */
 const char *kernel_types_path(const struct kernel_types *k);
 
-/* The id of the function bpf_iter_<target> in the kernel's BTF, 0 if the kernel has no such iterator. */
+/*
+ * The id of the function bpf_iter_<target> in the kernel's BTF, 0 if the kernel has no such
+ * iterator.
+ */
 uint32_t kernel_types_iterator(const struct kernel_types *k, const char *target);

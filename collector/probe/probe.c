@@ -47,7 +47,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
 							    const char *fmt, va_list ap)
@@ -64,9 +64,10 @@ __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_le
 }
 
 /*
- * libbpf would read all types of the kernel, to find the one function that an iterator hooks: some 10 ms. We know
- * its id. A program that says to attach to another program, by descriptor, keeps libbpf from searching: load()
- * passes the id as that descriptor, and this, called right before the kernel sees it, puts it where it belongs.
+ * libbpf would read all types of the kernel, to find the one function that an iterator hooks: some
+ * 10 ms. We know its id. A program that says to attach to another program, by descriptor, keeps
+ * libbpf from searching: load() passes the id as that descriptor, and this, called right before the
+ * kernel sees it, puts it where it belongs.
  */
 static int tell_hook(struct bpf_program *prog __attribute__((unused)),
 		     struct bpf_prog_load_opts *opts, long cookie __attribute__((unused)))
@@ -77,28 +78,33 @@ static int tell_hook(struct bpf_program *prog __attribute__((unused)),
 }
 
 /*
- * libbpf keeps handlers for the whole process, and unregistering the last one frees it twice (1.1, realloc to
- * zero bytes): it is registered once and stays.
+ * libbpf keeps handlers for the whole process, and unregistering the last one frees it twice (1.1,
+ * realloc to zero bytes): it is registered once and stays.
  */
 static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
 
 static void register_hooks(void)
 {
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = tell_hook);
-	int rc = libbpf_register_prog_handler("iter/", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, &opts);
+	int rc =
+		libbpf_register_prog_handler("iter/", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, &opts);
 
 	if (rc < 0)
-		log_debug("libbpf takes no handler: error %d", rc); /* then loading fails, and says so */
+		/* then loading fails, and says so */
+		log_debug("libbpf takes no handler: error %d", rc);
 }
 
-/* Loads through the skeleton, which maps the object's variables to where the kernel side sees them. */
+/*
+ * Loads through the skeleton, which maps the object's variables to where the kernel side sees them.
+ */
 static int load(const struct probe *p, struct bpf_object_skeleton *skeleton, struct snag_error *err)
 {
 	struct bpf_program *prog;
 	uint64_t start = now_ns();
 	int rc;
 
-	bpf_object__for_each_program(prog, *skeleton->obj) {
+	bpf_object__for_each_program(prog, *skeleton->obj)
+	{
 		const char *target = strchr(bpf_program__section_name(prog), '/') + 1;
 		uint32_t id = kernel_types_iterator(p->types, target);
 
@@ -116,7 +122,10 @@ static int load(const struct probe *p, struct bpf_object_skeleton *skeleton, str
 	return 0;
 }
 
-/* The types of both objects are read at once, though one may never be loaded: reading is what takes time. */
+/*
+ * The types of both objects are read at once, though one may never be loaded: reading is what takes
+ * time.
+ */
 static int read_types(struct probe *p, struct snag_error *err)
 {
 	struct snapshot_tasks_bpf *tasks = snapshot_tasks_bpf__open();
@@ -198,7 +207,7 @@ void probe_free(struct probe *p)
 	free(p);
 }
 
-/* ---- a pass ------------------------------------------------------------------------------------------ */
+/* ---- a pass ---------------------------------------------------------------------------------- */
 
 static size_t smallest(uint16_t kind)
 {
@@ -275,7 +284,10 @@ static int drain(struct probe *p, int iter, const struct probe_sink *sink, struc
 	return 0;
 }
 
-/* With `tgid`, iterate over that process only, where the kernel can (6.1); the programs filter in any case. */
+/*
+ * With `tgid`, iterate over that process only, where the kernel can (6.1); the programs filter in
+ * any case.
+ */
 static int run(struct probe *p, const struct bpf_program *prog, int32_t tgid,
 	       const struct probe_sink *sink, struct snag_error *err)
 {
@@ -301,7 +313,7 @@ static int run(struct probe *p, const struct bpf_program *prog, int32_t tgid,
 	return rc < 0 ? error_at(err, rc, "pass %s", bpf_program__name(prog)) : 0;
 }
 
-/* ---- learning from specimens -------------------------------------------------------------------------- */
+/* ---- learning from specimens ----------------------------------------------------------------- */
 
 struct lesson {
 	struct probe *p;
@@ -333,7 +345,8 @@ static void on_specimen(const struct ev_head *head, void *arg)
 	const struct ev_file *f = (const void *)head;
 
 	if (head->kind == EV_SOCK && k->ino && k->rcvtimeo > 0 && k->rcvtimeo <= 100000)
-		l->p->hz = k->rcvtimeo; /* of the only socket here that has a timeout of one second */
+		/* of the only socket here that has a timeout of one second */
+		l->p->hz = k->rcvtimeo;
 	if (head->kind == EV_FILE && f->tgid == getpid())
 		learn_file(l, f);
 }
@@ -369,7 +382,7 @@ static int learn(struct probe *p, struct snag_error *err)
 	return rc;
 }
 
-/* ---- passes ------------------------------------------------------------------------------------------ */
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 int probe_learn(struct probe *p, struct snag_error *err)
 {

@@ -2,8 +2,8 @@
 /*
  * probe.h - our programs inside the kernel: load them, run a pass, get records.
  *
- * Nothing is pinned: closing the probe removes every trace of it. Not thread-safe, and libbpf's table of
- * section names is changed while programs load, so no other thread may load any meanwhile.
+ * Nothing is pinned: closing the probe removes every trace of it. Not thread-safe, and libbpf's
+ * table of section names is changed while programs load, so no other thread may load any meanwhile.
  *
  *	_cleanup_probe_ struct probe *p = NULL;
  *	rc = probe_open(&p, err);
@@ -28,7 +28,10 @@ enum probe_pass {
 
 /* Where records go. */
 struct probe_sink {
-	/* A whole record: head.size bytes, at least as many as its kind has. Borrowed during the call. */
+	/*
+	 * A whole record: head.size bytes, at least as many as its kind has. Borrowed during the
+	 * call.
+	 */
 	void (*record)(const struct ev_head *record, void *arg);
 	void *arg;
 };
@@ -49,8 +52,8 @@ struct probe_costs {
 };
 
 /*
- * Load the programs for tasks. -EPERM: not allowed; -ENOENT: a kernel without BTF; -EOPNOTSUPP: a kernel
- * without the iterators. Programs for files are loaded by the first pass over files.
+ * Load the programs for tasks. -EPERM: not allowed; -ENOENT: a kernel without BTF; -EOPNOTSUPP: a
+ * kernel without the iterators. Programs for files are loaded by the first pass over files.
  */
 SNAG_MUST_CHECK
 int probe_open(struct probe **ret, struct snag_error *err);
@@ -60,13 +63,16 @@ void probe_free(struct probe *p);
 DEFINE_GUARD(probe)
 #define _cleanup_probe_ _cleanup_(probe_free_guard)
 
-/* Load the programs for files and learn the kinds, if that was not done yet; passes over files do it too. */
+/*
+ * Load the programs for files and learn the kinds, if that was not done yet; passes over files do
+ * it too.
+ */
 SNAG_MUST_CHECK
 int probe_learn(struct probe *p, struct snag_error *err);
 
 /*
- * Of these processes passes over files tell every file, also plain ones. More than some thousand are not
- * taken; files that can be waited on are told in any case.
+ * Of these processes passes over files tell every file, also plain ones. More than some thousand
+ * are not taken; files that can be waited on are told in any case.
  */
 SNAG_MUST_CHECK
 int probe_tell_all(struct probe *p, const int32_t *tgids, uint32_t count, struct snag_error *err);
@@ -85,10 +91,16 @@ SNAG_MUST_CHECK
 int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct probe_sink *sink,
 		   struct snag_error *err);
 
-/* Jiffies a second, learned from a socket of our own; 0 before the first pass over files or unknown. */
+/*
+ * Jiffies a second, learned from a socket of our own; 0 before the first pass over files or
+ * unknown.
+ */
 uint32_t probe_hz(const struct probe *p);
 
-/* Kinds of files that no specimen could be opened for, as a text for people; "" when there are none. */
+/*
+ * Kinds of files that no specimen could be opened for, as a text for people; "" when there are
+ * none.
+ */
 const char *probe_unlearned(const struct probe *p);
 
 /* Costs so far. */

@@ -91,7 +91,8 @@ void specimens_open(struct specimens *s)
 	add(s, EV_CLASS_EPOLL, "epoll", epoll_create1(EPOLL_CLOEXEC));
 	add(s, EV_CLASS_PIDFD, "pidfd", open_pidfd());
 	add(s, EV_CLASS_INOTIFY, "inotify", inotify_init1(IN_CLOEXEC));
-	add(s, EV_CLASS_FANOTIFY, "fanotify", fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY));
+	add(s, EV_CLASS_FANOTIFY, "fanotify",
+	    fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY));
 	add(s, EV_CLASS_USERFAULTFD, "userfaultfd", open_userfaultfd());
 	add(s, EV_CLASS_IO_URING, "io_uring", open_uring());
 	master = open_master();
@@ -99,7 +100,8 @@ void specimens_open(struct specimens *s)
 	add(s, EV_CLASS_TTY, "terminal", open_slave(master));
 	add(s, EV_CLASS_FUSE_DEV, "/dev/fuse", open_fuse());
 	s->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (s->sock >= 0 && setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0) {
+	if (s->sock >= 0 &&
+	    setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0) {
 		close(s->sock);
 		s->sock = -1;
 	}

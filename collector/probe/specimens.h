@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * specimens.h - one open file of every kind, to learn from: kernel symbols cannot be resolved everywhere, but
- * the file operations of our own eventfd are those of everybody's.
+ * specimens.h - one open file of every kind, to learn from: kernel symbols cannot be resolved
+ * everywhere, but the file operations of our own eventfd are those of everybody's.
  */
 #pragma once
 
@@ -11,7 +11,7 @@ enum { SPECIMENS_MAX = 16 };
 
 struct specimen {
 	int fd;
-	uint32_t class; /* enum ev_class */
+	uint32_t class;	  /* enum ev_class */
 	const char *name; /* for people, static */
 };
 

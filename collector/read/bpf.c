@@ -46,9 +46,12 @@ static int bpf_open(void **priv, struct snag_error *err)
 	return 0;
 }
 
-/* ---- processes ---------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
-/* One that only /proc shows, by its identity, if it is older than the pass that should have shown it. */
+/*
+ * One that only /proc shows, by its identity, if it is older than the pass that should have shown
+ * it.
+ */
 static void add_hidden(const struct bpf_reader *r, struct snapshot *s, int32_t tgid)
 {
 	uint64_t pass_ticks = r->tasks.now_boottime_ns / r->clocks.tick_ns;
@@ -101,8 +104,8 @@ static int bpf_processes(void *priv, struct snapshot *s, struct snag_error *err)
 
 	bpf_tasks_release(&r->tasks);
 	bpf_tasks_init(&r->tasks, s, &r->clocks);
-	rc = probe_run(r->probe, PROBE_TASKS,
-		       &(struct probe_sink){ bpf_tasks_record, &r->tasks }, err);
+	rc = probe_run(r->probe, PROBE_TASKS, &(struct probe_sink){ bpf_tasks_record, &r->tasks },
+		       err);
 	if (rc == 0)
 		rc = add_hidden_processes(r, s, err);
 	s->has_kernel_locks = true;
@@ -129,7 +132,7 @@ static int bpf_files(void *priv, struct snapshot *s, struct snag_error *err)
 	return bpf_files_read(s, r->probe, err);
 }
 
-/* ---- second stamps ------------------------------------------------------------------------------ */
+/* ---- second stamps --------------------------------------------------------------------------- */
 
 struct again {
 	struct snapshot *s;

@@ -51,7 +51,7 @@ uint32_t bpf_description(struct bpf_pass *x, uint64_t file_ref)
 	return x->descriptions.count;
 }
 
-/* ---- kinds -------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------------------- */
 
 /* A flat table: the order of enum ev_class. */
 static const struct {
@@ -181,7 +181,7 @@ struct snap_file bpf_snap_file(struct bpf_pass *x, const struct ev_file *e)
 	return f;
 }
 
-/* ---- sockets ------------------------------------------------------------------------------------ */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static uint32_t jiffies_to_ms(const struct bpf_pass *x, int64_t jiffies)
 {
@@ -274,7 +274,7 @@ static void link_pending(struct bpf_pass *x)
 	}
 }
 
-/* ---- what belongs to a file ---------------------------------------------------------------------- */
+/* ---- what belongs to a file ------------------------------------------------------------------ */
 
 static void on_item(struct bpf_pass *x, const struct ev_epitem *e)
 {
@@ -376,7 +376,7 @@ static void on_record(const struct ev_head *head, void *arg)
 	}
 }
 
-/* ---- sets that were cut off ----------------------------------------------------------------------- */
+/* ---- sets that were cut off ------------------------------------------------------------------ */
 
 struct rest {
 	struct bpf_pass *x;
@@ -424,17 +424,19 @@ static int read_rest(struct bpf_pass *x, struct bpf_set *set, struct snag_error 
 	return 0;
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool has_path(const struct snap_file *f)
 {
-	return !f->path && (f->named || f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
-			    f->kind == FILE_DEVICE || f->kind == FILE_TTY ||
-			    f->kind == FILE_PTY_MASTER || f->kind == FILE_FUSE_DEV ||
-			    f->kind == FILE_MQUEUE);
+	return !f->path &&
+	       (f->named || f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
+		f->kind == FILE_DEVICE || f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER ||
+		f->kind == FILE_FUSE_DEV || f->kind == FILE_MQUEUE);
 }
 
-/* Descriptors that share a description share its name: stdin to stderr of a tree cost three looks. */
+/*
+ * Descriptors that share a description share its name: stdin to stderr of a tree cost three looks.
+ */
 static void name_file(struct bpf_pass *x, struct snap_file *f, int32_t tid)
 {
 	char link[64], text[PATH_MAX];
@@ -465,7 +467,7 @@ static void add_tree_files(struct bpf_pass *x)
 	}
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int name_tree(const struct snapshot *s, struct probe *p, struct snag_error *err)
 {
@@ -496,7 +498,8 @@ static void tell_abilities(struct bpf_pass *x)
 	s->has_inflight = !x->cut_queues && !x->embryo_fds;
 	s->has_uring = !x->cut_rings;
 	if (x->cut_queues)
-		snapshot_missing(s, "the queues of %u sockets are longer than what was read of them",
+		snapshot_missing(s,
+				 "the queues of %u sockets are longer than what was read of them",
 				 x->cut_queues);
 	if (x->cut_rings)
 		snapshot_missing(s, "%u io_uring instances have more requests than were read",

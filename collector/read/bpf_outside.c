@@ -37,7 +37,7 @@ static bool has_inode(uint8_t kind)
 	       kind == FILE_REGULAR || kind == FILE_DIRECTORY;
 }
 
-/* ---- what the tree waits on or may wait on --------------------------------------------------------- */
+/* ---- what the tree waits on or may wait on --------------------------------------------------- */
 
 static void want_object(struct bpf_pass *x, const struct snap_file *f)
 {
@@ -90,8 +90,9 @@ static void want_sockets(struct bpf_pass *x)
 		if (s->files.at[i].kind == FILE_SOCKET)
 			want_ends(x, s->files.at[i].ino);
 	/*
-	 * Whoever sends to a socket of the tree names it, not the other way round. A socket with descriptors
-	 * in its queue may hand any of them to its holder. Anybody may connect to a listener.
+	 * Whoever sends to a socket of the tree names it, not the other way round. A socket with
+	 * descriptors in its queue may hand any of them to its holder. Anybody may connect to a
+	 * listener.
 	 */
 	for (uint32_t i = 0; i < s->socks.count; i++) {
 		const struct snap_sock *k = &s->socks.at[i];
@@ -125,7 +126,7 @@ static void want_all(struct bpf_pass *x)
 	want_sockets(x);
 }
 
-/* ---- the others ----------------------------------------------------------------------------------- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 static bool matters(const struct bpf_pass *x, const struct ev_file *e, const struct snap_file *f)
 {
@@ -170,9 +171,11 @@ void bpf_outside(struct bpf_pass *x)
 	}
 }
 
-/* ---- processes that the iterators do not show ------------------------------------------------------ */
+/* ---- processes that the iterators do not show ------------------------------------------------ */
 
-/* The mode of a link in the folder is that of the open file (fs/proc/fd.c tid_fd_update_inode()). */
+/*
+ * The mode of a link in the folder is that of the open file (fs/proc/fd.c tid_fd_update_inode()).
+ */
 static uint8_t link_mode(int dir_fd, const char *name)
 {
 	struct stat st;

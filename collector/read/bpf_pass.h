@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bpf_pass.h - what bpf_files.c and bpf_outside.c share: one pass over files on its way into a snapshot.
+ * bpf_pass.h - what bpf_files.c and bpf_outside.c share: one pass over files on its way into a
+ * snapshot.
  */
 #pragma once
 
@@ -26,16 +27,17 @@ struct bpf_pass {
 	struct snapshot *s;
 	struct probe *p;
 	uint32_t hz;
-	VEC(struct ev_file) files;	 /* of everybody */
+	VEC(struct ev_file) files; /* of everybody */
 	VEC(struct bpf_set) sets;
 	VEC(struct bpf_pending) pending;
-	struct map descriptions;	 /* file_ref -> number */
-	struct map set_of;		 /* file_ref -> 1 + set */
-	struct map socks;		 /* inode number, or sock_ref without one -> nothing */
-	struct map names;		 /* inode number of a unix socket -> string id */
-	struct map paths;		 /* description -> string id */
-	struct map wanted;		 /* bpf_outside.c */
-	uint32_t first_item, first_request, first_inflight; /* of the file whose records are coming */
+	struct map descriptions; /* file_ref -> number */
+	struct map set_of;	 /* file_ref -> 1 + set */
+	struct map socks;	 /* inode number, or sock_ref without one -> nothing */
+	struct map names;	 /* inode number of a unix socket -> string id */
+	struct map paths;	 /* description -> string id */
+	struct map wanted;	 /* bpf_outside.c */
+	/* of the file whose records are coming */
+	uint32_t first_item, first_request, first_inflight;
 	uint32_t cut_queues, cut_rings;
 	bool embryo_fds; /* descriptors travel to a socket that is not accepted yet */
 };

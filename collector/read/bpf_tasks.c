@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 enum { /* include/linux/sched.h, fs/proc/array.c; x86-64 numbers */
-	REPORT_BITS = 0x7f,
-	REPORT_IDLE = 0x80,
-	STATE_IDLE = 0x402, /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD */
-	STATE_ODD_SLEEP = 0x1000 | 0x8000, /* TASK_RTLOCK_WAIT, TASK_FROZEN: shown as D */
-	STATE_UNINTERRUPTIBLE = 2,
-	PF_FORKNOEXEC = 0x40,
-	PF_KTHREAD = 0x200000,
-	V1_FROZEN = 8, /* CGROUP_FROZEN, kernel/cgroup/legacy_freezer.c */
-	NR_RESTART = 219,
+       REPORT_BITS = 0x7f,
+       REPORT_IDLE = 0x80,
+       STATE_IDLE = 0x402,		  /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD */
+       STATE_ODD_SLEEP = 0x1000 | 0x8000, /* TASK_RTLOCK_WAIT, TASK_FROZEN: shown as D */
+       STATE_UNINTERRUPTIBLE = 2,
+       PF_FORKNOEXEC = 0x40,
+       PF_KTHREAD = 0x200000,
+       V1_FROZEN = 8, /* CGROUP_FROZEN, kernel/cgroup/legacy_freezer.c */
+       NR_RESTART = 219,
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -50,7 +50,7 @@ uint64_t bpf_stamp(uint64_t run_ns, uint64_t pcount, uint64_t switches)
 	return run_ns * 0x9e3779b97f4a7c15ull ^ pcount;
 }
 
-/* ---- clocks ------------------------------------------------------------------------------------- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 struct own_arrival {
 	uint64_t last_arrival;
@@ -82,8 +82,8 @@ static int64_t boottime_offset(void)
 }
 
 /*
- * The scheduler's clock is no POSIX clock. Right after a sleep our own arrival on the CPU was a few microseconds
- * ago: the smaller difference of two tries is closer to it.
+ * The scheduler's clock is no POSIX clock. Right after a sleep our own arrival on the CPU was a few
+ * microseconds ago: the smaller difference of two tries is closer to it.
  */
 int bpf_clocks_learn(struct bpf_clocks *c, struct probe *p, struct snag_error *err)
 {
@@ -128,11 +128,12 @@ static uint64_t since(const struct bpf_tasks *x, const struct ev_task *t)
 	return arrived;
 }
 
-/* ---- restarted calls ---------------------------------------------------------------------------- */
+/* ---- restarted calls ------------------------------------------------------------------------- */
 
 /*
- * struct restart_block (include/linux/restart_block.h) is a union without a tag. It is told by comparing it with
- * the registers of the call: nanosleep keeps where to write the rest, poll and futex their first argument.
+ * struct restart_block (include/linux/restart_block.h) is a union without a tag. It is told by
+ * comparing it with the registers of the call: nanosleep keeps where to write the rest, poll and
+ * futex their first argument.
  */
 uint64_t bpf_restart_deadline(const struct ev_task *t)
 {
@@ -151,7 +152,7 @@ uint64_t bpf_restart_deadline(const struct ev_task *t)
 	return 0;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 void bpf_tasks_init(struct bpf_tasks *x, struct snapshot *s, const struct bpf_clocks *clocks)
 {
@@ -237,7 +238,7 @@ static void add_task(struct bpf_tasks *x, const struct ev_task *t)
 	k->lock_kind = (uint8_t)t->lock_kind;
 }
 
-/* ---- processes ---------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* A time left, of an armed timer that may be about to fire. */
 static uint64_t left(int64_t ns)
@@ -309,7 +310,10 @@ static void add_to_process(struct bpf_tasks *x, const struct ev_task *t)
 {
 	struct snap_process *p;
 
-	/* The leader is listed before its threads unless the numbers wrapped: then their part is missed. */
+	/*
+	 * The leader is listed before its threads unless the numbers wrapped: then their part is
+	 * missed.
+	 */
 	if (!x->s->processes.count)
 		return;
 	p = &x->s->processes.at[x->s->processes.count - 1];
@@ -328,7 +332,9 @@ static void add_to_process(struct bpf_tasks *x, const struct ev_task *t)
 		p->mm = renumber(&x->spaces, t->mm_ref);
 }
 
-/* How many semaphores the set has, where it can be asked for: it may be of another IPC namespace. */
+/*
+ * How many semaphores the set has, where it can be asked for: it may be of another IPC namespace.
+ */
 static int set_size(const struct bpf_tasks *x, const struct ev_undo *u)
 {
 	struct semid_ds ds;
@@ -397,7 +403,7 @@ void bpf_tasks_finish(struct snapshot *s)
 	}
 }
 
-/* ---- where they sleep --------------------------------------------------------------------------- */
+/* ---- where they sleep ------------------------------------------------------------------------ */
 
 /* The wchan of `t`, 0 when it has moved since the pass: then its stack is another one. */
 static uint32_t read_wchan(struct snapshot *s, const struct snap_task *t)

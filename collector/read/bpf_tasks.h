@@ -10,13 +10,15 @@
 
 /* What turns the kernel's clocks into ours; learned once. */
 struct bpf_clocks {
-	uint64_t tick_ns;	/* of stat field 22 */
+	uint64_t tick_ns;	 /* of stat field 22 */
 	int64_t start_offset_ns; /* of the time namespace that we are in */
 	int64_t sched_offset_ns; /* CLOCK_BOOTTIME minus the scheduler's clock */
 	bool has_sched;
 };
 
-/* Learn the clocks, with a pass over our own process. Without the scheduler's: has_sched is false. */
+/*
+ * Learn the clocks, with a pass over our own process. Without the scheduler's: has_sched is false.
+ */
 SNAG_MUST_CHECK
 int bpf_clocks_learn(struct bpf_clocks *c, struct probe *p, struct snag_error *err);
 
@@ -32,11 +34,11 @@ struct bpf_tasks {
 	const struct bpf_clocks *clocks;
 	uint64_t now_boottime_ns;
 	uint64_t own_ipc_ns;
-	struct map spaces;	/* mm_ref -> number */
-	struct map leaders;	/* tgid -> 1 + process, while processes are added */
+	struct map spaces;  /* mm_ref -> number */
+	struct map leaders; /* tgid -> 1 + process, while processes are added */
 	VEC(struct bpf_stack) stacks;
 	struct ev_process process; /* comes before its leader */
-	uint32_t cut;		/* processes whose SEM_UNDO entries are not all told */
+	uint32_t cut;		   /* processes whose SEM_UNDO entries are not all told */
 };
 
 /* Empty, for the snapshot `s`. */
@@ -53,7 +55,10 @@ void bpf_tasks_record(const struct ev_head *record, void *arg);
 /* What can only be told once all are there: who has exited. The snapshot is indexed. */
 void bpf_tasks_finish(struct snapshot *s);
 
-/* The kernel function that each thread of the tree sleeps in: one wchan file is read for each kernel stack. */
+/*
+ * The kernel function that each thread of the tree sleeps in: one wchan file is read for each
+ * kernel stack.
+ */
 void bpf_tasks_wchans(struct bpf_tasks *x);
 
 /* The state letter of stat(5). */
@@ -63,7 +68,8 @@ char bpf_state_letter(uint32_t state, uint32_t exit_state);
 uint64_t bpf_stamp(uint64_t run_ns, uint64_t pcount, uint64_t switches);
 
 /*
- * When does a restarted call end? 0: it has no deadline, or the block is of a kind not known. For restart_syscall
- * (2), whose own arguments are gone but for the registers, which still have those of the first call.
+ * When does a restarted call end? 0: it has no deadline, or the block is of a kind not known. For
+ * restart_syscall (2), whose own arguments are gone but for the registers, which still have those
+ * of the first call.
  */
 uint64_t bpf_restart_deadline(const struct ev_task *t);

@@ -51,7 +51,7 @@ static void finish(struct reader *r, struct snapshot *s)
 	cr_assert_eq(reader_finish(r, s, &err), 0, "%s", err.text);
 }
 
-/* ---- letters, stamps and restarts ------------------------------------------------------------------- */
+/* ---- letters, stamps and restarts ------------------------------------------------------------ */
 
 Test(bpf, letters_are_those_of_stat)
 {
@@ -94,7 +94,7 @@ Test(bpf, restarts_are_told_by_their_registers)
 	cr_expect_eq(bpf_restart_deadline(&t), 0, "of no other call");
 }
 
-/* ---- what the test knows ---------------------------------------------------------------------------- */
+/* ---- what the test knows --------------------------------------------------------------------- */
 
 static void hold(void *arg)
 {
@@ -149,7 +149,8 @@ Test(bpf, reads_a_blocked_child)
 	earliest = (uint64_t)before.tv_sec * 1000000000 + (uint64_t)before.tv_nsec;
 	latest = (uint64_t)after.tv_sec * 1000000000 + (uint64_t)after.tv_nsec;
 	cr_expect(t->since_ns + 1000000 > earliest && t->since_ns < latest + 1000000,
-		  "blocked since %lu, which is not within %lu and %lu", t->since_ns, earliest, latest);
+		  "blocked since %lu, which is not within %lu and %lu", t->since_ns, earliest,
+		  latest);
 	cr_expect_eq(f->kind, FILE_PIPE);
 	cr_expect_eq(f->mode, MODE_READ);
 	cr_expect_eq(f->pipe_readers, 1);
@@ -193,7 +194,7 @@ Test(bpf, sees_what_moved_between)
 	cr_expect(snapshot_task(s, gone)->moved);
 }
 
-/* ---- both readers agree ----------------------------------------------------------------------------- */
+/* ---- both readers agree ---------------------------------------------------------------------- */
 
 static int start_thread(void *arg)
 {
@@ -230,7 +231,8 @@ static void many_files(void *arg)
 		read_pipe(ends);
 	}
 	clone(start_thread, stack + sizeof(stack),
-	      CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, ends);
+	      CLONE_VM | CLONE_FILES | CLONE_FS | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+	      ends);
 	read_pipe(ends);
 }
 
@@ -345,7 +347,8 @@ static void compare_file(struct snapshot *sa, struct snapshot *sb, int32_t tgid,
 	if (a->kind != FILE_TIMERFD && a->kind != FILE_EPOLL)
 		SAME(id);
 	cr_expect_str_eq(snapshot_str(sa, a->path), snapshot_str(sb, b->path));
-	cr_expect(a->expires_ns + 1000000000 > b->expires_ns && a->expires_ns < b->expires_ns + 1000000000);
+	cr_expect(a->expires_ns + 1000000000 > b->expires_ns &&
+		  a->expires_ns < b->expires_ns + 1000000000);
 	compare_items(sa, a, sb, b);
 }
 

@@ -37,7 +37,7 @@ static void run(struct probe *p, enum probe_pass pass, const struct probe_sink *
 	cr_assert_eq(probe_run(p, pass, sink, &err), 0, "%s", err.text);
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 struct found_task {
 	int32_t tid;
@@ -154,7 +154,8 @@ Test(probe, tells_timers_signals_and_undo)
 	child_wait_syscall(f.tid, f.tid, SYS_pause);
 	run(p, PROBE_TASKS, &(struct probe_sink){ find_task, &f });
 	cr_expect(f.process.itimer_armed);
-	cr_expect(f.process.itimer_left_ns > 290000000000 && f.process.itimer_left_ns < 300000000000,
+	cr_expect(f.process.itimer_left_ns > 290000000000 &&
+			  f.process.itimer_left_ns < 300000000000,
 		  "%lld", (long long)f.process.itimer_left_ns);
 	cr_expect_eq(f.process.timers, 1);
 	cr_expect(f.process.timer_left_ns > 190000000000 && f.process.timer_left_ns < 200000000000,
@@ -176,7 +177,7 @@ Test(probe, tells_timers_signals_and_undo)
 	semctl(set, 0, IPC_RMID);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 enum { MAX_FOUND = 64 };
 
@@ -193,8 +194,8 @@ static void find_files(const struct ev_head *head, void *arg)
 {
 	struct found_files *f = arg;
 
-	if (head->kind == EV_FILE && ((const struct ev_file *)(const void *)head)->tgid == f->tgid &&
-	    f->files < MAX_FOUND)
+	if (head->kind == EV_FILE &&
+	    ((const struct ev_file *)(const void *)head)->tgid == f->tgid && f->files < MAX_FOUND)
 		memcpy(&f->file[f->files++], head, sizeof(f->file[0]));
 	if (head->kind == EV_SOCK && f->socks < MAX_FOUND)
 		memcpy(&f->sock[f->socks++], head, sizeof(f->sock[0]));
@@ -259,7 +260,8 @@ Test(probe, tells_anonymous_files_apart)
 	struct found_files f = { .tgid = getpid() };
 	struct itimerspec in = { .it_value.tv_sec = 100, .it_interval.tv_sec = 7 };
 	int events[2] = { eventfd(5, 0), eventfd(6, 0) };
-	int timer = timerfd_create(CLOCK_REALTIME, 0), pidfd = syscall(SYS_pidfd_open, getppid(), 0);
+	int timer = timerfd_create(CLOCK_REALTIME, 0),
+	    pidfd = syscall(SYS_pidfd_open, getppid(), 0);
 	int signals, epoll = epoll_create1(0);
 	sigset_t set;
 	struct epoll_event want = { .events = EPOLLIN | EPOLLONESHOT, .data.u64 = 42 };
@@ -348,7 +350,8 @@ Test(probe, tells_connections_that_nobody_accepted)
 {
 	_cleanup_probe_ struct probe *p = open_probe();
 	struct found_files f = { .tgid = getpid() };
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(at);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -371,7 +374,7 @@ Test(probe, tells_connections_that_nobody_accepted)
 	cr_assert_fail("the connection in the queue is not told");
 }
 
-/* ---- long sets --------------------------------------------------------------------------------------- */
+/* ---- long sets ------------------------------------------------------------------------------- */
 
 enum { MANY = 3000 };
 
@@ -416,7 +419,8 @@ Test(probe, tells_long_epoll_sets_piece_by_piece)
 		struct probe_rest rest = { getpid(), c.ref, c.items };
 		struct snag_error err = SNAG_ERROR_INIT;
 
-		cr_assert_eq(probe_run_rest(p, &rest, &(struct probe_sink){ count_items, &c }, &err),
+		cr_assert_eq(probe_run_rest(p, &rest, &(struct probe_sink){ count_items, &c },
+					    &err),
 			     0, "%s", err.text);
 	}
 	cr_expect_eq(c.items, MANY);
