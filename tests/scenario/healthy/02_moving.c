@@ -63,13 +63,13 @@ SCENARIO(token_ring, .what = "a token passes between four processes, 50 us a hop
 }
 
 SCENARIO(token_ring_fast, .what = "a token passes between four processes as fast as it can",
-	 .moving = true, .repeat = 20)
+	 .moving = true, .repeat = 5)
 {
 	ring_run(0);
 }
 
 SCENARIO(slow_pipeline, .what = "a shell pipeline in which a line moves every 20 ms",
-	 .moving = true, .repeat = 10)
+	 .moving = true, .repeat = 5)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c",
 			 (char *)"while :; do echo line; sleep 0.02; done | cat | "
@@ -95,7 +95,7 @@ static void file_write(const char *path, const char *content)
 
 SCENARIO(make_building, .needs = "make,cc",
 	 .what = "make with two jobs compiles one file after the other", .moving = true,
-	 .repeat = 10)
+	 .repeat = 5)
 {
 	char *argv[] = { (char *)"make", (char *)"-j2", (char *)"-C", (char *)scenario_dir(),
 			 NULL };
