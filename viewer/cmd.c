@@ -111,16 +111,21 @@ static int page_width(void)
 	return width < 40 ? 40 : width > WIDTH_MAX ? WIDTH_MAX : width;
 }
 
-enum status show(const char *command, const struct view *view, const struct common_opts *opts,
-		 const struct model *m)
+struct view_opts page_opts(const struct common_opts *opts)
 {
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	const struct view_opts v = {
+	return (struct view_opts){
 		.width = page_width(),
 		.color = wants_color(opts->color),
 		.utf8 = clean_locale_is_utf8(),
 		.verbose = opts->verbose > 0,
 	};
+}
+
+enum status show(const char *command, const struct view *view, const struct common_opts *opts,
+		 const struct model *m)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	const struct view_opts v = page_opts(opts);
 
 	view->render(m, &v, &out);
 	return print(command, &out);

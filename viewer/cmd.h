@@ -16,7 +16,8 @@
 #define COMMANDS(X) \
 	X(why)      \
 	X(dump)     \
-	X(tree)
+	X(tree)     \
+	X(doctor)
 /* clang-format on */
 
 /* Exit status, the contract of snag(1). */
@@ -84,6 +85,9 @@ extern const struct opt common_rows[], target_rows[];
 SNAG_MUST_CHECK
 enum status target_model(const char *command, const struct target_opts *opts,
 			 const struct opt_args *args, struct model **ret);
+
+/* Width, colours and so on, as the options, the environment and stdout say. */
+struct view_opts page_opts(const struct common_opts *opts);
 
 /* Show `m` on stdout by `view`, with what the options say about colour and so on. */
 SNAG_MUST_CHECK

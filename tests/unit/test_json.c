@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "viewer/cmd.h"
 #include "viewer/view/jsonw.h"
 #include "viewer/view/view.h"
 
 #include "lib/unit_hang.h"
+#include "probe/features.h"
 
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <jansson.h>
 #include <math.h>
+
+extern const struct command cmd_doctor;
 
 static json_t *document(const struct model *m)
 {
@@ -139,6 +144,24 @@ Test(json, an_empty_model_is_what_the_schema_says)
 	doc = document(m);
 	hold(rules, rules, doc, "document");
 	cr_assert(json_is_null(json_object_get(doc, "root")));
+	json_decref(doc);
+	json_decref(rules);
+}
+
+/* The command prints, so what it prints is caught. */
+Test(json, doctor_is_what_the_schema_says, .init = cr_redirect_stdout)
+{
+	char *argv[] = { NULL };
+	struct opt_args args = { .args = argv };
+	struct common_opts opts = { .json = true };
+	json_t *rules = schema(), *doc;
+	json_error_t error;
+
+	cr_assert_eq(cmd_doctor.run(&opts, &args), STATUS_DONE);
+	doc = json_loadf(cr_get_redirected_stdout(), JSON_REJECT_DUPLICATES, &error);
+	cr_assert_not_null(doc, "%s in line %d", error.text, error.line);
+	hold(rules, json_object_get(json_object_get(rules, "$defs"), "doctor"), doc, "doctor");
+	cr_assert_eq(json_array_size(json_object_get(doc, "features")), feature_count);
 	json_decref(doc);
 	json_decref(rules);
 }

@@ -110,7 +110,7 @@ void page_para(struct page *p, const struct para *para)
 	if (para->label)
 		margin -= page_text(p, para->label, STYLE_CYAN, 0);
 	pad(p, margin);
-	margin = para->margin;
+	margin = para->margin + para->indent;
 	if (para->lead) {
 		int width = page_text(p, para->lead, para->lead_style, 0);
 

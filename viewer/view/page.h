@@ -30,6 +30,7 @@ struct page {
 struct para {
 	const char *label; /* in the margin of its first line, or NULL */
 	int margin;	   /* columns of the margin */
+	int indent;	   /* columns before the lead that somebody has written already */
 	const char *lead;  /* the beginning of the text, in a style of its own, or NULL */
 	enum style lead_style;
 	int lead_width; /* the lead is padded to so many columns; later lines start behind it */
