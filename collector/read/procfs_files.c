@@ -32,6 +32,7 @@ struct pass {
 	struct snapshot *s;
 	struct specimens specimens;
 	struct map wanted; /* object_key() of what the tree waits on or may wait on */
+	struct map ptys;   /* pty_key() of the terminals and masters of the tree */
 	bool has_eventfd, has_tty,
 		has_named; /* kinds in the tree that cost a second look outside */
 	uint32_t denied, cut;
@@ -40,6 +41,7 @@ struct pass {
 static void pass_release(struct pass *p)
 {
 	map_release(&p->wanted);
+	map_release(&p->ptys);
 }
 DEFINE_PLACE_GUARD(pass)
 
@@ -302,24 +304,15 @@ static uint64_t object_key(const struct snap_file *f)
 		return f->ino ^ f->dev << 40 ^ (uint64_t)f->kind << 56;
 	case FILE_EVENTFD:
 		return f->id ? f->id ^ (uint64_t)f->kind << 56 : 0;
-	case FILE_PTY_MASTER:
-		return f->value ^ (uint64_t)f->kind << 56;
 	default:
 		return 0;
 	}
 }
 
-/*
- * The other side of a pty, as a key. A slave's master may be anywhere; several devpts are told by
- * mount.
- */
-static void want_pty(struct pass *pass, const struct snap_file *f)
+/* One side of a pty by its number. Several devpts may have the number: then these are too many. */
+static uint64_t pty_key(const struct snap_file *f)
 {
-	struct snap_file master = { .kind = FILE_PTY_MASTER, .value = f->value };
-
-	pass->has_tty = true;
-	if (f->value != SNAP_UNKNOWN_U64)
-		map_put(&pass->wanted, object_key(&master), 1);
+	return f->value == SNAP_UNKNOWN_U64 ? 0 : f->value + 1;
 }
 
 static void want_socket(struct pass *pass, uint64_t ino)
@@ -368,8 +361,11 @@ static void want_objects(struct pass *pass)
 				continue; /* closed since */
 		pass->has_eventfd |= f->kind == FILE_EVENTFD;
 		pass->has_named |= f->named || f->kind == FILE_MQUEUE;
-		if (f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER)
-			want_pty(pass, f);
+		if (f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER) {
+			pass->has_tty = true;
+			if (pty_key(f))
+				map_put(&pass->ptys, pty_key(f), 1);
+		}
 		if (object_key(f))
 			map_put(&pass->wanted, object_key(f), 1);
 	}
@@ -438,8 +434,10 @@ static int list_candidates(struct pass *pass, struct snap_process *p)
 	return 0;
 }
 
-static bool is_holder(struct pass *pass, struct snap_file *f)
+static bool is_holder(struct pass *pass, uint32_t file)
 {
+	const struct snap_file *f = &pass->s->files.at[file];
+
 	switch (f->kind) {
 	case FILE_FANOTIFY:
 	case FILE_USERFAULTFD:
@@ -447,9 +445,15 @@ static bool is_holder(struct pass *pass, struct snap_file *f)
 	case FILE_FUSE_DEV:
 		return true;
 	case FILE_EVENTFD:
-	case FILE_PTY_MASTER:
-		if (fdinfo_load(pass->s, (uint32_t)(f - pass->s->files.at), NULL) < 0)
+		if (fdinfo_load(pass->s, file, NULL) < 0)
 			return false;
+		break;
+	case FILE_PTY_MASTER:
+		return fdinfo_load(pass->s, file, NULL) == 0 && pty_key(f) &&
+		       map_find(&pass->ptys, pty_key(f), NULL);
+	case FILE_TTY:
+		if (pty_key(f) && map_find(&pass->ptys, pty_key(f), NULL))
+			return true;
 		break;
 	default:
 		break;
@@ -465,7 +469,7 @@ static void keep_holders(struct pass *pass, uint32_t first)
 
 	stat_files(pass, s->files.at + first, s->files.count - first);
 	for (uint32_t i = first; i < s->files.count; i++)
-		if (is_holder(pass, &s->files.at[i]))
+		if (is_holder(pass, i))
 			s->files.at[n++] = s->files.at[i];
 	s->files.count = n;
 }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* A child that runs fn(arg) and then exits. It is killed when the test ends. */
+/* A child that runs fn(arg), on /dev/null, and then exits. It is killed when the test ends. */
 int32_t child_start(void (*fn)(void *arg), void *arg);
 
 /* Wait until thread `tid` of `tgid` is blocked in system call `nr`; fails the test after five seconds. */

@@ -70,11 +70,11 @@ Test(details, of_a_child)
 
 static void run_shell(void *arg)
 {
+	dup2(*(int *)arg, 0);
 	execl("/bin/sh", "sh", "-c", "read x",
 	      "a\x1f"
 	      "b",
 	      "", "c d", NULL);
-	(void)arg;
 }
 
 Test(details, arguments_are_told_apart)
@@ -84,8 +84,7 @@ Test(details, arguments_are_told_apart)
 	int ends[2];
 
 	cr_assert_eq(pipe(ends), 0);
-	dup2(ends[0], 0);
-	tgid = child_start(run_shell, NULL);
+	tgid = child_start(run_shell, &ends[0]);
 	child_wait_syscall(tgid, tgid, SYS_read);
 	add(s, tgid);
 	details_load(s);
