@@ -332,17 +332,21 @@ static void find_inherited(struct facts *x)
 	tell_more(x, "fd-inherited");
 }
 
-/* Does every holder wait for a set of things that this socket is not in? */
+/* Is it known what every holder waits for, and it is not this, and one of them is an event loop? */
 static bool is_forgotten(struct facts *x, const struct file_group *g)
 {
+	bool loops = false;
+
 	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
 		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
 
-		if (!actor || !waits_for_set(x, actor) ||
+		if (!actor || !model_actor(x->m, actor)->in_tree ||
+		    map_find(&x->unsure, actor, NULL) ||
 		    map_find(&x->watched, watch_key(g->b, actor), NULL))
 			return false;
+		loops = loops || waits_for_set(x, actor);
 	}
-	return true;
+	return loops;
 }
 
 static void find_unread(struct facts *x)
