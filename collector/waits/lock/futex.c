@@ -136,7 +136,9 @@ static bool decode_futex(struct wait_ctx *c, const struct wait_site *site)
 	f.realtime = a[1] & REALTIME_FLAG;
 	f.val = (uint32_t)a[2];
 	one_futex(c, site, &f);
-	wait_timeout_at(c, site, a[3], f.cmd != CMD_WAIT, clock);
+	/* Who wakes to ask for the GIL once more goes back to the same wait: that is no end of it. */
+	if (model_wait(wait_model(c), site->wait)->kind != WAIT_GIL)
+		wait_timeout_at(c, site, a[3], f.cmd != CMD_WAIT, clock);
 	return true;
 }
 
