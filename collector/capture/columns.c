@@ -89,8 +89,8 @@ static const struct column actor_columns[] = {
 #define ELEMENT thread
 static const struct column thread_columns[] = {
 	NEEDED(actor, ACTORS), PLAIN(INT, tid), PLAIN(TEXT, name), PLAIN(TEXT, syscall),
-	PLAIN(CHAR, state), PLAIN(BOOL, moved), PLAIN(BOOL, gone), PLAIN(BOOL, polls), PLAIN(BOOL, busy),
-	PLAIN(BOOL, interruptible), REF(wait, WAITS), PLAIN(OPTIONAL, since_ms),
+	PLAIN(CHAR, state), PLAIN(BOOL, moved), PLAIN(BOOL, gone), PLAIN(BOOL, polls),
+	PLAIN(BOOL, busy), PLAIN(BOOL, interruptible), REF(wait, WAITS), PLAIN(OPTIONAL, since_ms),
 	PLAIN(TEXT, wchan),
 };
 #undef ELEMENT

@@ -45,8 +45,8 @@ CREATE TABLE threads (
 	tid INTEGER NOT NULL,
 	name TEXT, syscall TEXT,
 	state TEXT,
-	moved INTEGER NOT NULL, gone INTEGER NOT NULL, polls INTEGER NOT NULL, busy INTEGER NOT NULL,
-	interruptible INTEGER NOT NULL,
+	moved INTEGER NOT NULL, gone INTEGER NOT NULL, polls INTEGER NOT NULL,
+	busy INTEGER NOT NULL, interruptible INTEGER NOT NULL,
 	wait INTEGER,                -- waits.id
 	since_ms INTEGER,
 	wchan TEXT
