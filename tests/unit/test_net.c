@@ -111,6 +111,22 @@ Test(net, unread_data_goes_on)
 	scene_free(x);
 }
 
+Test(net, a_socket_may_have_a_time_out_of_its_own)
+{
+	struct scene *x = two(SYS_read);
+	struct snap_sock *k = unix_sock(x, PID(1), 3, 100);
+
+	k->peer_ino = 200;
+	k->rcvtimeo_ms = 5000;
+	k->sndtimeo_ms = 7000;
+	unix_sock(x, PID(2), 5, 200)->peer_ino = 100;
+	const struct wait *w = decoded(x);
+	cr_assert(eq(i64, w->timeout_ms, 5000));
+	cr_assert(eq(int, (int)scene_terms(x, w, TERM_TIME), 1));
+	cr_assert(eq(int, (int)scene_terms(x, w, TERM_OBJECT), 1));
+	scene_free(x);
+}
+
 Test(net, listeners_wait_for_what_is_new)
 {
 	struct scene *x = two(SYS_accept4);

@@ -20,6 +20,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		wait_now(c, f->wait, "a connection is waiting to be accepted");
 	else
 		wait_new(c, f->wait, "a new connection to %s", name.text);
+	net_add_timeout(c, f, k);
 	return true;
 }
 

@@ -105,3 +105,11 @@ bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap
 	}
 	return false;
 }
+
+void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
+{
+	uint32_t ms = f->mode & MODE_READ ? k->rcvtimeo_ms : k->sndtimeo_ms;
+
+	if (!f->in_set && ms)
+		wait_timeout(c, f->task, f->wait, ms);
+}

@@ -38,3 +38,9 @@ void net_add_peer(struct wait_ctx *c, uint32_t wait, uint64_t ino, const char *w
  * true returned. What was cut off or has unread bytes is readable.
  */
 bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k);
+
+/*
+ * The time-out that a blocked call on the socket has of its own (SO_RCVTIMEO, SO_SNDTIMEO), as the
+ * last term. Sets have theirs in the call.
+ */
+void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k);

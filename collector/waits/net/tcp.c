@@ -117,6 +117,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		wait_now(c, f->wait, "the socket is not connected");
 	else
 		add_far_end(c, f, k);
+	net_add_timeout(c, f, k);
 	return true;
 }
 

@@ -83,6 +83,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		add_connected(c, f, k);
 	else
 		add_unconnected(c, f, k);
+	net_add_timeout(c, f, k);
 	return true;
 }
 

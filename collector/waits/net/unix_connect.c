@@ -16,6 +16,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 	const struct snap_sock *k = f && f->kind == FILE_SOCKET ? wait_sock(c, f) : NULL;
 	const struct unix_address at = { t->args[1], t->args[2] };
 	struct wait *w = model_wait(wait_model(c), site->wait);
+	const struct snap_sock *listener;
 	struct net_name name;
 	uint32_t object;
 
@@ -26,15 +27,16 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 	w->fd = f->fd;
 	w->completion = true;
 	model_object(wait_model(c), object)->relevant = true;
-	k = unix_find(c, t, &at, &name);
+	listener = unix_find(c, t, &at, &name);
 	wait_describe(c, site->wait, WAIT_UNIX_CONNECT,
 		      "connecting to unix socket %s, whose backlog is full (fd %d)", name.text,
 		      f->fd);
-	if (k && k->ino)
-		net_add_peer(c, site->wait, k->ino, "the listener");
+	if (listener && listener->ino)
+		net_add_peer(c, site->wait, listener->ino, "the listener");
 	else
 		wait_unknown(c, site->wait, "the listener of unix socket %s was not found",
 			     name.text);
+	wait_timeout(c, t, site->wait, k->sndtimeo_ms ? (int64_t)k->sndtimeo_ms : -1);
 	return true;
 }
 

@@ -103,6 +103,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		add_receive(c, f, k);
 	if (f->mode & MODE_WRITE)
 		add_send(c, f, k);
+	net_add_timeout(c, f, k);
 	return true;
 }
 

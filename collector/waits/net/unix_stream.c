@@ -37,6 +37,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		      "%s unix socket:[%llu] (fd %d)", verb, (unsigned long long)k->ino, f->fd);
 	if (!net_is_ready(c, f, k))
 		add_far_end(c, f, k);
+	net_add_timeout(c, f, k);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,22 @@ SCENARIO(unix_seqpacket_send, .what = "the same with seqpacket")
 
 	truth_dead_peer("unix-send", fd, child);
 	write_until_full(fd);
+}
+
+/* Only bpf sees the time-out; without it a deadlock is at most probable. */
+SCENARIO(unix_read_timeout, .what = "a read of a socket that has a time-out of its own")
+{
+	pid_t child;
+	int fd = pair_with_dead(SOCK_STREAM, &child);
+	struct timeval day = { .tv_sec = 86400 };
+
+	must(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &day, sizeof(day)));
+	truth_verdict("waiting-with-timeout", NULL);
+	truth_verdict_procfs("deadlock", "probable");
+	truth_hop(getpid(), 0, "unix-recv", key_of_fd(fd), child);
+	truth_blocked(child, 0);
+	truth_ready();
+	read_byte(fd);
 }
 
 /* Each expects the other to speak first. */
