@@ -251,7 +251,8 @@ static void add_ambient(struct graph *g, uint32_t id)
 			 strtab_addf(g->m->strings, "a timer of %s[%d]", model_str(g->m, a->name),
 				     a->pid));
 	}
-	if (a->parent && model_actor(g->m, a->parent)->catches_sigchld) {
+	/* the exit of one that has exited already has sent its signal */
+	if (a->parent && !a->exited && model_actor(g->m, a->parent)->catches_sigchld) {
 		g->ambient[a->parent - 1] = true;
 		add_edge(g, graph_find(g, NODE_AMBIENT, a->parent), graph_find(g, NODE_EXIT, id));
 	}

@@ -63,15 +63,6 @@ static void add_wait_node(const struct judge *j, uint32_t id, struct hops *h)
 		h->at.at[h->at.count - 1].item = id;
 }
 
-/* What may interrupt a wait stands beside it on the path: the hop waits all the same. */
-static void add_ambient_node(const struct judge *j, struct hops *h)
-{
-	struct hop *hop = h->at.count ? &h->at.at[h->at.count - 1] : NULL;
-
-	if (hop && hop->thread)
-		hop->wait = model_thread(j->m, hop->thread)->wait;
-}
-
 static void add_node(const struct judge *j, const struct graph_node *n, struct hops *h)
 {
 	struct hop *hop;
@@ -85,9 +76,6 @@ static void add_node(const struct judge *j, const struct graph_node *n, struct h
 		return;
 	case NODE_WAIT:
 		add_wait_node(j, n->id, h);
-		return;
-	case NODE_AMBIENT:
-		add_ambient_node(j, h);
 		return;
 	case NODE_OBJECT:
 		if (h->at.count)

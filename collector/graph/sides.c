@@ -82,7 +82,9 @@ static void find_partial(struct judge *j)
 		} else if (graph_node(j->g, i)->type != NODE_THREAD) {
 			continue;
 		}
-		if (graph_node(j->g, root)->pass != PASS_NONE)
+		/* a dead thread, which nothing is expected of, leads nowhere */
+		if (graph_node(j->g, root)->pass != PASS_NONE ||
+		    !graph_node(j->g, root)->child_count)
 			continue;
 		leaves[comp[i]] = true;
 		tell_partial(j, comp, comp[i], root);
