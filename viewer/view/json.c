@@ -15,7 +15,7 @@
 
 /* A wait on an object that everybody holds names so many of them; objects[].holders has them all.
  */
-enum { ON_LIMIT = 100 };
+enum { ON_LIMIT = 32 };
 
 struct document {
 	struct jsonw w;

@@ -263,9 +263,7 @@ void schema_write(bool closed, struct strbuf *out)
 	jsonw_open(&w, NULL, '{');
 	jsonw_string(&w, "$schema", "https://json-schema.org/draft/2020-12/schema");
 	jsonw_string(&w, "title", "snag, schema 1");
-	jsonw_string(
-		&w, "description",
-		"Output of snag why, tree and dump --json; that of doctor is $defs/doctor. Fields may be added.");
+	jsonw_string(&w, "description", "What --json prints; $defs/doctor: by doctor. May grow.");
 	jsonw_string(&w, "$ref", "#/$defs/document");
 	jsonw_open(&w, "$defs", '{');
 	for (size_t i = 0; i < sizeof(enums) / sizeof(*enums); i++)
