@@ -6,8 +6,11 @@
 
 #include <string.h>
 
-/* Questions "and if this descriptor were closed?" asked at most: each solves the graph anew. */
-enum { CLOSES_TRIED = 64 };
+/*
+ * Questions "and if this descriptor were closed?" asked at most. Each solves the graph anew, so a
+ * large graph is asked fewer: so many nodes in all, some 50 ms.
+ */
+enum { CLOSES_TRIED = 64, NODES_SOLVED = 1000000 };
 
 static bool is_full(const struct wait *w)
 {
@@ -240,8 +243,10 @@ static void tell_close(struct judge *j, uint32_t index, uint32_t object)
  */
 static void try_closes(struct judge *j, const struct hops *h)
 {
-	uint32_t tried = 0;
+	uint32_t tried = 0, most = NODES_SOLVED / (graph_count(j->g) + 1);
 
+	if (most > CLOSES_TRIED)
+		most = CLOSES_TRIED;
 	for (uint32_t i = 0; i < h->at.count; i++) {
 		const struct wait *w = hop_wait(j->m, &h->at.at[i]);
 		uint32_t count, object = h->at.at[i].object;
@@ -250,7 +255,7 @@ static void try_closes(struct judge *j, const struct hops *h)
 		if (!w || !object || w->kind != WAIT_PIPE_READ)
 			continue;
 		holders = model_holders(j->m, object, &count);
-		for (uint32_t k = 0; k < count && tried < CLOSES_TRIED; k++) {
+		for (uint32_t k = 0; k < count && tried < most; k++) {
 			const struct holder *holder = &j->m->holders.at[holders[k]];
 
 			if (!(holder->mode & 2) || holder->fd < 0)
