@@ -83,12 +83,12 @@ static void decode_connect(struct wait_ctx *c, const struct wait_fd *f, const st
 
 	model_wait(wait_model(c), f->wait)->completion = true;
 	wait_describe(c, f->wait, WAIT_TCP_CONNECT, "connecting to %s (fd %d)", to.text, f->fd);
-	if (!add_listeners(c, f->wait, listener)) {
-		if (net_is_loopback(k->remote))
-			wait_new(c, f->wait, "somebody who listens on %s", to.text);
-		else
-			wait_outside(c, f->wait, "%s, which does not answer", to.text);
-	}
+	add_listeners(c, f->wait, listener);
+	/* A listener of another namespace has this address too, which proves no cable between them. */
+	if (!listener && net_is_loopback(k->remote))
+		wait_new(c, f->wait, "somebody who listens on %s", to.text);
+	else if (!listener || listener->net_ns != k->net_ns)
+		wait_outside(c, f->wait, "%s, which does not answer", to.text);
 	wait_term(c, f->wait, (struct term){ .kind = TERM_TIME },
 		  "the connection attempt is given up after some retries");
 }

@@ -229,7 +229,7 @@ SCENARIO(tcp_remote, .needs = "root,ip", .what = "a read of a connection to anot
 /* A cable whose other end belongs to nobody: the answer to the first packet never comes. */
 SCENARIO(tcp_connect_remote, .needs = "root,ip", .what = "connect to a host that does not answer")
 {
-	struct host at = host_address("10.99.0.2", PORT);
+	struct host at = host_address("10.99.0.2", PORT + 1);
 
 	enter_empty_network();
 	if (!ip("link add snag0 type veth peer name snag1"))
@@ -240,7 +240,7 @@ SCENARIO(tcp_connect_remote, .needs = "root,ip", .what = "connect to a host that
 	must(ip("neigh add 10.99.0.2 lladdr 02:00:00:00:00:01 dev snag0 nud permanent") - 1);
 	truth_verdict("waiting-with-timeout", NULL);
 	truth_hop(getpid(), 0, "tcp-connect", NULL, ANYBODY);
-	truth_says("10.99.0.2:%d", PORT);
+	truth_says("10.99.0.2:%d", PORT + 1);
 	truth_ready();
 	host_connected(SOCK_STREAM, &at);
 	scenario_die("connect returned");
