@@ -35,7 +35,7 @@ static __always_inline void epoll_item(struct seq_file *seq)
 	item.fd = peek(ep, ffd.fd);
 	item.events = peek(ep, event.events);
 	item.data = peek(ep, event.data);
-	target_fill(&item.target, peek(ep, ffd.file));
+	target_look(&item.target, peek(ep, ffd.file));
 	bpf_seq_write(seq, &item, sizeof(item));
 }
 
@@ -109,7 +109,7 @@ static int request_step(__u32 i __attribute__((unused)), void *state)
 	request.user_data = 0;
 	if (bpf_core_field_exists(r->cqe))
 		request.user_data = peek(r, cqe.user_data);
-	target_fill(&request.target, peek(r, file));
+	target_look(&request.target, peek(r, file));
 	bpf_seq_write(*(struct seq_file **)state, &request, sizeof(request));
 	return 0;
 }

@@ -10,6 +10,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {
+	int pid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	void *files;

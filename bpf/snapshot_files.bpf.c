@@ -56,32 +56,39 @@ static __always_inline bool sleepers(struct wait_queue_head *queue)
 {
 	struct list_head *first = peek(queue, head.next);
 
-	return first &&
-	       (void *)first != (void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
+	return first && (void *)first != (void *)queue + bpf_core_field_offset(
+								 struct wait_queue_head, head);
 }
 
-static __always_inline void pipe_fill(struct inode *inode)
+static __u64 pipe_block[32]; /* struct pipe_inode_info */
+
+#define of_pipe(member) part(pipe_block, p, pipe_inode_info, member)
+
+/* Does a queue inside of the block have anybody in it? An empty one points at itself. */
+#define pipe_sleepers(queue)                                                                       \
+	((void *)of_pipe(queue.head.next) !=                                                       \
+	 (void *)p + bpf_core_field_offset(struct pipe_inode_info, queue.head))
+
+static __always_inline void pipe_fill(void)
 {
-	struct pipe_inode_info *p = peek(inode, i_pipe);
+	struct pipe_inode_info *p = peek(inode_at, i_pipe);
 
 	if (!p)
 		return;
-	rec.pipe.readers = peek(p, readers);
-	rec.pipe.writers = peek(p, writers);
-	rec.pipe.r_counter = peek(p, r_counter);
-	rec.pipe.w_counter = peek(p, w_counter);
-	rec.pipe.slots = peek(p, max_usage);
-	buffer_at = peek(p, tail);
-	rec.pipe.used = peek(p, head) - buffer_at;
-	if (sleepers((void *)p + bpf_core_field_offset(struct pipe_inode_info, rd_wait)))
-		rec.pipe.sleepers |= 1;
-	if (sleepers((void *)p + bpf_core_field_offset(struct pipe_inode_info, wr_wait)))
-		rec.pipe.sleepers |= 2;
+	copy_block(pipe_block, p, pipe_inode_info);
+	rec.pipe.readers = of_pipe(readers);
+	rec.pipe.writers = of_pipe(writers);
+	rec.pipe.r_counter = of_pipe(r_counter);
+	rec.pipe.w_counter = of_pipe(w_counter);
+	rec.pipe.slots = of_pipe(max_usage);
+	buffer_at = of_pipe(tail);
+	rec.pipe.used = of_pipe(head) - buffer_at;
+	rec.pipe.sleepers = pipe_sleepers(rd_wait) | pipe_sleepers(wr_wait) << 1;
 	if (rec.pipe.used > MAX_BUFFERS) {
 		rec.pipe.bytes = ~0U;
 	} else if (rec.pipe.used) {
-		buffers = peek(p, bufs);
-		buffer_mask = peek(p, ring_size) - 1;
+		buffers = of_pipe(bufs);
+		buffer_mask = of_pipe(ring_size) - 1;
 		walk(MAX_BUFFERS, buffer_step, NULL);
 	}
 }
@@ -109,12 +116,12 @@ static __always_inline void timerfd_fill(struct timerfd_ctx *t)
  * fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our
  * own.
  */
-static __always_inline void pidfd_fill(struct file *file, struct inode *inode)
+static __always_inline void pidfd_fill(struct file *file)
 {
 	struct task_struct *me = (void *)bpf_get_current_task();
 	struct pid *own = peek(me, group_leader, thread_pid);
-	struct pid *by_file = peek(file, private_data);
-	struct pid *by_inode = peek(inode, i_private);
+	struct pid *by_file = of_file(file, private_data);
+	struct pid *by_inode = peek(inode_at, i_private);
 	struct pid *pid = ask.pidfd_by_inode ? by_inode : by_file;
 
 	rec.pidfd.private_is_pid = by_file == own;
@@ -124,7 +131,7 @@ static __always_inline void pidfd_fill(struct file *file, struct inode *inode)
 
 static __always_inline void tty_fill(struct file *file)
 {
-	struct tty_file_private *private = peek(file, private_data);
+	struct tty_file_private *private = of_file(file, private_data);
 	struct tty_struct *tty = peek(private, tty);
 
 	rec.tty.tty_ref = (__u64)tty;
@@ -153,9 +160,9 @@ static __always_inline void fuse_fill(struct fuse_dev *dev)
 	rec.fuse.waiting = peek(fc, num_waiting.counter);
 }
 
-static __always_inline void mqueue_fill(struct inode *inode)
+static __always_inline void mqueue_fill(void)
 {
-	struct mqueue_inode_info *q = holder_of(inode, mqueue_inode_info, vfs_inode);
+	struct mqueue_inode_info *q = holder_of(inode_at, mqueue_inode_info, vfs_inode);
 
 	if (!bpf_core_type_exists(struct mqueue_inode_info))
 		return;
@@ -187,9 +194,9 @@ static __always_inline void uffd_fill(struct userfaultfd_ctx *u)
 }
 
 /* Anonymous inodes; may write records of their own. */
-static __always_inline void anon_fill(struct file *file, struct inode *inode, struct seq_file *seq)
+static __always_inline void anon_fill(struct file *file, struct seq_file *seq)
 {
-	void *private = peek(file, private_data);
+	void *private = of_file(file, private_data);
 
 	switch (rec.it.class) {
 	case EV_CLASS_EVENTFD:
@@ -206,7 +213,7 @@ static __always_inline void anon_fill(struct file *file, struct inode *inode, st
 		epoll_items(file, seq);
 		break;
 	case EV_CLASS_PIDFD:
-		pidfd_fill(file, inode);
+		pidfd_fill(file);
 		break;
 	case EV_CLASS_USERFAULTFD:
 		uffd_fill(private);
@@ -221,13 +228,12 @@ static __always_inline void anon_fill(struct file *file, struct inode *inode, st
 	}
 }
 
-static __always_inline void payload_fill(struct file *file, struct inode *inode,
-					 struct seq_file *seq)
+static __always_inline void payload_fill(struct file *file, struct seq_file *seq)
 {
 	__builtin_memset(rec.name, 0, sizeof(rec.name));
 	switch (rec.it.class) {
 	case EV_CLASS_PIPE:
-		pipe_fill(inode);
+		pipe_fill();
 		break;
 	case EV_CLASS_SOCKET:
 		sock_write(file, seq);
@@ -236,13 +242,13 @@ static __always_inline void payload_fill(struct file *file, struct inode *inode,
 		tty_fill(file);
 		break;
 	case EV_CLASS_FUSE_DEV:
-		fuse_fill(peek(file, private_data));
+		fuse_fill(of_file(file, private_data));
 		break;
 	case EV_CLASS_MQUEUE:
-		mqueue_fill(inode);
+		mqueue_fill();
 		break;
 	default:
-		anon_fill(file, inode, seq);
+		anon_fill(file, seq);
 	}
 }
 
@@ -252,19 +258,33 @@ static __always_inline void payload_fill(struct file *file, struct inode *inode,
  * Plain files are told when they are 0, 1 or 2, may be locked, or when whoever reads them may wait
  * for ever.
  */
-static __always_inline bool worth_it(struct inode *inode, __u32 fd)
+static __always_inline bool worth_it(__u32 fd)
 {
-	rec.head.flags = peek(inode, i_flctx) ? EV_FILE_LOCKS : 0;
-	switch (rec.it.class) {
-	case EV_CLASS_REGULAR:
-	case EV_CLASS_DIRECTORY:
-		return fd <= 2 || rec.head.flags || rec.magic == FUSE_SUPER_MAGIC ||
-		       rec.magic == NFS_SUPER_MAGIC;
-	case EV_CLASS_DEVICE:
-		return fd <= 2 || rec.head.flags || rec.rdev >> 20 != MEM_MAJOR;
-	default:
+	rec.head.flags = 0;
+	if (rec.it.class > EV_CLASS_DEVICE)
 		return true;
-	}
+	if (peek(inode_at, i_flctx))
+		rec.head.flags = EV_FILE_LOCKS;
+	if (fd <= 2 || rec.head.flags)
+		return true;
+	if (rec.it.class == EV_CLASS_DEVICE)
+		return rec.rdev >> 20 != MEM_MAJOR;
+	return rec.magic == FUSE_SUPER_MAGIC || rec.magic == NFS_SUPER_MAGIC;
+}
+
+/* Whose descriptor it is; a task's come one after the other. */
+static __always_inline void holder_fill(struct task_struct *task)
+{
+	static struct task_struct *last;
+	static int last_pid;
+
+	if (last == task && last_pid == task->pid)
+		return;
+	last = task;
+	last_pid = task->pid;
+	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
+	rec.tid = pid_nr(peek(task, thread_pid));
+	rec.files_ref = (__u64)peek(task, files);
 }
 
 SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
@@ -272,32 +292,28 @@ SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct inode *inode;
 
 	if (!task || !file || (file->f_mode & FMODE_PATH))
 		return 0;
 	if (ask.rest_ref && ask.rest_ref != (__u64)file)
 		return 0;
 	own_ns_find();
-	inode = peek(file, f_inode);
-	rec.i_mode = peek(inode, i_mode);
-	rec.rdev = peek(inode, i_rdev);
-	rec.magic = peek(inode, i_sb, s_magic);
-	rec.f_op_ref = (__u64)peek(file, f_op);
-	rec.it.class = class_of(rec.f_op_ref, rec.i_mode, rec.magic);
-	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
-	if (!worth_it(inode, ctx->fd) && !bpf_map_lookup_elem(&told, &rec.tgid))
+	holder_fill(task);
+	look_at(file);
+	rec.i_mode = of_inode(i_mode);
+	rec.rdev = of_inode(i_rdev);
+	rec.magic = of_sb(s_magic);
+	rec.f_op_ref = (__u64)of_file(file, f_op);
+	rec.f_flags = of_file(file, f_flags);
+	target_fill(&rec.it, file);
+	if (!worth_it(ctx->fd) && !bpf_map_lookup_elem(&told, &rec.tgid))
 		return 0;
 	room = ROOM_BYTES;
 	cut = 0;
 	rec.head.size = sizeof(rec);
 	rec.head.kind = EV_FILE;
-	rec.tid = pid_nr(peek(task, thread_pid));
 	rec.fd = ctx->fd;
-	rec.f_flags = file->f_flags;
-	rec.files_ref = (__u64)peek(task, files);
-	target_fill(&rec.it, file);
-	payload_fill(file, inode, seq);
+	payload_fill(file, seq);
 	rec.head.flags |= cut;
 	bpf_seq_write(seq, &rec, sizeof(rec));
 	return 0;

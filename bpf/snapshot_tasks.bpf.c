@@ -75,29 +75,20 @@ SEC("iter/task") int stamps(struct bpf_iter__task *ctx)
 
 /* ---- a thread -------------------------------------------------------------------------------- */
 
-/* `innermost` pid: the one in the namespace the task itself lives in. */
-static __noinline __s32 pid_innermost(struct pid *pid)
-{
-	struct upid at = {};
-
-	if (!pid)
-		return 0;
-	bpf_probe_read_kernel(&at, sizeof(at),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      BPF_CORE_READ(pid, level) * sizeof(at));
-	return at.nr;
-}
-
 static __always_inline void task_ids(struct task_struct *task)
 {
 	struct task_struct *parent = peek(task, real_parent);
 	struct pid *own = peek(task, thread_pid);
 	struct pid *leader = peek(task, group_leader, thread_pid);
 
-	rec.tgid = pid_nr(leader);
 	rec.tid = pid_nr(own);
-	rec.ns_tgid = pid_innermost(leader);
-	rec.ns_tid = pid_innermost(own);
+	rec.ns_tid = own ? pid_at(own, part(pid_block, own, pid, level)).nr : 0;
+	rec.tgid = rec.tid;
+	rec.ns_tgid = rec.ns_tid;
+	if (leader != own) {
+		rec.tgid = pid_nr(leader);
+		rec.ns_tgid = leader ? pid_at(leader, part(pid_block, leader, pid, level)).nr : 0;
+	}
 	rec.parent_tgid = pid_nr(peek(parent, group_leader, thread_pid));
 	rec.forker = pid_nr(peek(parent, thread_pid));
 	rec.tracer = task->ptrace ? pid_nr(peek(task, parent, thread_pid)) : 0;

@@ -51,6 +51,10 @@ static __always_inline void copy_v4(__u8 *to, __u32 address)
 	words[3] = address;
 }
 
+static __u64 sock_block[112]; /* struct sock */
+
+#define of_sock(sk, member) part(sock_block, sk, sock, member)
+
 /* The addresses of an inet socket; works for connections that nobody accepted too. */
 static __always_inline void sock_addresses(struct ev_sock *e, struct sock *sk)
 {
@@ -58,41 +62,40 @@ static __always_inline void sock_addresses(struct ev_sock *e, struct sock *sk)
 		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
 	} else {
-		copy_v4(e->local, peek(sk, __sk_common.skc_rcv_saddr));
-		copy_v4(e->remote, peek(sk, __sk_common.skc_daddr));
+		copy_v4(e->local, of_sock(sk, __sk_common.skc_rcv_saddr));
+		copy_v4(e->remote, of_sock(sk, __sk_common.skc_daddr));
 	}
-	e->local_port = peek(sk, __sk_common.skc_num);
-	e->remote_port = bpf_ntohs(peek(sk, __sk_common.skc_dport));
+	e->local_port = of_sock(sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(of_sock(sk, __sk_common.skc_dport));
 }
 
-/* What every socket has. */
+/* What every socket has; sock_block keeps it. */
 static __noinline int sock_common_fill(struct ev_sock *e, struct sock *sk)
 {
+	struct net *net;
+
 	if (!e)
 		return 0;
+	__builtin_memset(e, 0, sizeof(*e));
+	copy_block(sock_block, sk, sock);
+	net = of_sock(sk, __sk_common.skc_net.net);
 	e->head.size = sizeof(*e);
 	e->head.kind = EV_SOCK;
-	e->head.flags = 0;
-	e->ino = sock_ino(sk);
 	e->sock_ref = (__u64)sk;
-	e->peer_ino = e->listener_ino = 0;
-	e->net_ns = peek(sk, __sk_common.skc_net.net, ns.inum);
-	e->family = peek(sk, __sk_common.skc_family);
-	e->type = peek(sk, sk_type);
-	e->protocol = peek(sk, sk_protocol);
-	e->state = peek(sk, __sk_common.skc_state);
-	e->shutdown = peek(sk, sk_shutdown);
-	e->rqueue = e->wqueue = e->fds = e->timer = 0;
-	e->timer_left = 0;
-	e->rcvtimeo = peek(sk, sk_rcvtimeo);
-	e->sndtimeo = peek(sk, sk_sndtimeo);
-	e->path_ino = e->path_dev = 0;
-	e->sndbuf = peek(sk, sk_sndbuf);
-	e->rcvbuf = peek(sk, sk_rcvbuf);
-	e->packets = peek(sk, sk_receive_queue.qlen);
-	e->error = peek(sk, sk_err);
-	__builtin_memset(e->local, 0, sizeof(e->local) + sizeof(e->remote));
-	e->local_port = e->remote_port = 0;
+	e->net_ns = peek(net, ns.inum);
+	e->family = of_sock(sk, __sk_common.skc_family);
+	e->type = of_sock(sk, sk_type);
+	e->protocol = of_sock(sk, sk_protocol);
+	e->state = of_sock(sk, __sk_common.skc_state);
+	e->shutdown = of_sock(sk, sk_shutdown);
+	e->rcvtimeo = of_sock(sk, sk_rcvtimeo);
+	e->sndtimeo = of_sock(sk, sk_sndtimeo);
+	e->sndbuf = of_sock(sk, sk_sndbuf);
+	e->rcvbuf = of_sock(sk, sk_rcvbuf);
+	e->packets = of_sock(sk, sk_receive_queue.qlen);
+	e->error = of_sock(sk, sk_err);
+	if (e->family == AF_INET || e->family == AF_INET6)
+		sock_addresses(e, sk);
 	return 0;
 }
 
@@ -109,7 +112,7 @@ static int passed_step(__u32 i, void *seq)
 	bpf_probe_read_kernel(&file, sizeof(file),
 			      (void *)passed + bpf_core_field_offset(struct scm_fp_list, fp) +
 				      i * sizeof(file));
-	target_fill(&flying.target, file);
+	target_look(&flying.target, file);
 	bpf_seq_write(*(struct seq_file **)seq, &flying, sizeof(flying));
 	return 0;
 }
@@ -182,7 +185,9 @@ static __always_inline void unix_fill(struct sock *sk, struct seq_file *seq)
 	struct unix_sock *u = (struct unix_sock *)sk;
 
 	sk_rec.peer_ino = sock_ino(peek(u, peer));
-	sk_rec.wqueue = peek(sk, sk_wmem_alloc.refs.counter) - 1;
+	/* Accepted connections leave the queue, and what stands there belongs to others' blocks. */
+	sk_rec.wqueue = sk_rec.state == STATE_LISTEN ? of_sock(sk, sk_max_ack_backlog) :
+						       of_sock(sk, sk_wmem_alloc.refs.counter) - 1;
 	if (bpf_core_field_exists(u->scm_stat))
 		sk_rec.fds = peek(u, scm_stat.nr_fds.counter);
 	unix_path(u, seq);
@@ -192,7 +197,7 @@ static __always_inline void unix_fill(struct sock *sk, struct seq_file *seq)
 	flying.listener_ino = 0;
 	if (sk_rec.packets) {
 		queue_head = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
-		skb = peek(sk, sk_receive_queue.next);
+		skb = of_sock(sk, sk_receive_queue.next);
 		if (sk_rec.state == STATE_LISTEN)
 			walk(MAX_QUEUE, embryo_step, &seq);
 		else
@@ -200,10 +205,8 @@ static __always_inline void unix_fill(struct sock *sk, struct seq_file *seq)
 		if (skb && (void *)skb != queue_head)
 			cut = EV_FILE_CUT;
 	}
-	if (sk_rec.state == STATE_LISTEN) {
+	if (sk_rec.state == STATE_LISTEN)
 		sk_rec.rqueue = sk_rec.packets;
-		sk_rec.wqueue = peek(sk, sk_max_ack_backlog);
-	}
 }
 
 /* ---- inet ------------------------------------------------------------------------------------ */
@@ -221,7 +224,6 @@ static int accept_step(__u32 i __attribute__((unused)), void *seq)
 	if (!sk)
 		return 0;
 	sock_common_fill(&child_rec, sk);
-	sock_addresses(&child_rec, sk);
 	child_rec.listener_ino = sk_rec.ino;
 	child_rec.rqueue =
 		peek((struct tcp_sock *)sk, rcv_nxt) - peek((struct tcp_sock *)sk, copied_seq);
@@ -240,10 +242,10 @@ static __always_inline void tcp_timer(struct sock *sk)
 		sk_rec.timer = 1;
 	else if (what == TIME_PROBE0)
 		sk_rec.timer = 4;
-	else if (peek(sk, sk_timer.entry.pprev))
+	else if (of_sock(sk, sk_timer.entry.pprev))
 		sk_rec.timer = 2;
 	if (sk_rec.timer == 2)
-		expires = peek(sk, sk_timer.expires);
+		expires = of_sock(sk, sk_timer.expires);
 	else if (bpf_core_field_exists(ic->icsk_timeout))
 		expires = peek(ic, icsk_timeout);
 	else if (bpf_core_field_exists(ic->icsk_retransmit_timer))
@@ -257,8 +259,8 @@ static __always_inline void tcp_fill(struct sock *sk, struct seq_file *seq)
 	struct tcp_sock *t = (struct tcp_sock *)sk;
 
 	if (sk_rec.state == STATE_LISTEN) {
-		sk_rec.rqueue = peek(sk, sk_ack_backlog);
-		sk_rec.wqueue = peek(sk, sk_max_ack_backlog);
+		sk_rec.rqueue = of_sock(sk, sk_ack_backlog);
+		sk_rec.wqueue = of_sock(sk, sk_max_ack_backlog);
 		request_at =
 			peek((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
 		walk(MAX_QUEUE, accept_step, &seq);
@@ -273,24 +275,21 @@ static __always_inline void tcp_fill(struct sock *sk, struct seq_file *seq)
 
 static __always_inline void sock_write(struct file *file, struct seq_file *seq)
 {
-	struct socket *socket = peek(file, private_data);
+	struct socket *socket = of_file(file, private_data);
 	struct sock *sk = peek(socket, sk);
 
 	if (!sk)
 		return;
 	sock_common_fill(&sk_rec, sk);
+	sk_rec.ino = of_inode(i_ino);
 	if (sk_rec.family == AF_UNIX) {
 		unix_fill(sk, seq);
-	} else if (sk_rec.family == AF_INET || sk_rec.family == AF_INET6) {
-		sock_addresses(&sk_rec, sk);
-		if (sk_rec.protocol == IPPROTO_TCP && sk_rec.type == SOCK_STREAM) {
-			tcp_fill(sk, seq);
-		} else {
-			sk_rec.rqueue = peek(sk, sk_backlog.rmem_alloc.counter);
-			sk_rec.wqueue = peek(sk, sk_wmem_alloc.refs.counter) - 1;
-		}
+	} else if ((sk_rec.family == AF_INET || sk_rec.family == AF_INET6) &&
+		   sk_rec.protocol == IPPROTO_TCP && sk_rec.type == SOCK_STREAM) {
+		tcp_fill(sk, seq);
 	} else {
-		sk_rec.rqueue = peek(sk, sk_backlog.rmem_alloc.counter);
+		sk_rec.rqueue = of_sock(sk, sk_backlog.rmem_alloc.counter);
+		sk_rec.wqueue = of_sock(sk, sk_wmem_alloc.refs.counter) - 1;
 	}
 	sk_rec.head.flags = cut;
 	bpf_seq_write(seq, &sk_rec, sizeof(sk_rec));

@@ -100,27 +100,51 @@ static __noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
 	return (mode & S_IFMT) == S_IFCHR ? EV_CLASS_DEVICE : EV_CLASS_ANON;
 }
 
-/* Fill `t` from `file`, which may lie in memory that is gone: then class is EV_CLASS_NONE. */
+/* The file that is looked at, its inode and its file system. */
+static __u64 file_block[32], inode_block[16], sb_block[16];
+static struct inode *inode_at;
+static struct super_block *sb_at;
+
+static __noinline int look_at(struct file *file)
+{
+	copy_block(file_block, file, file);
+	inode_at = part(file_block, file, file, f_inode);
+	copy_block(inode_block, inode_at, inode);
+	sb_at = part(inode_block, inode_at, inode, i_sb);
+	copy_block(sb_block, sb_at, super_block);
+	return 0;
+}
+
+#define of_file(file, member) part(file_block, file, file, member)
+#define of_inode(member) part(inode_block, inode_at, inode, member)
+#define of_sb(member) part(sb_block, sb_at, super_block, member)
+
+/* Fill `t` from the file that look_at() saw; where its memory is gone, class is EV_CLASS_NONE. */
 static __noinline int target_fill(struct ev_target *t, struct file *file)
 {
-	struct inode *inode = peek(file, f_inode);
-	struct super_block *sb = peek(inode, i_sb);
 	struct eventfd_ctx *ctx;
 
 	if (!t)
 		return 0;
 	t->file_ref = (__u64)file;
-	t->ino = peek(inode, i_ino);
-	t->dev = peek(sb, s_dev);
-	t->mode = peek(file, f_mode) & 3;
+	t->ino = of_inode(i_ino);
+	t->dev = of_sb(s_dev);
+	t->mode = of_file(file, f_mode) & 3;
 	t->id = 0;
 	t->class = EV_CLASS_NONE;
-	if (!sb)
+	if (!sb_at)
 		return 0;
-	t->class = class_of((__u64)peek(file, f_op), peek(inode, i_mode), peek(sb, s_magic));
+	t->class = class_of((__u64)of_file(file, f_op), of_inode(i_mode), of_sb(s_magic));
 	if (t->class == EV_CLASS_EVENTFD) {
-		ctx = peek(file, private_data);
+		ctx = of_file(file, private_data);
 		t->id = peek(ctx, id);
 	}
 	return 0;
+}
+
+/* The same for a file that nobody looked at yet. */
+static __always_inline void target_look(struct ev_target *t, struct file *file)
+{
+	look_at(file);
+	target_fill(t, file);
 }

@@ -181,28 +181,41 @@ Test(probe, tells_timers_signals_and_undo)
 
 enum { MAX_FOUND = 64 };
 
+struct counts {
+	uint32_t socks, items, inflight;
+};
+
 struct found_files {
 	int32_t tgid;
-	uint32_t files, socks, items, inflight;
+	uint32_t files;
+	struct counts now, own; /* what belongs to a file comes before it */
 	struct ev_file file[MAX_FOUND];
 	struct ev_sock sock[MAX_FOUND];
 	struct ev_epitem item[MAX_FOUND];
 	struct ev_inflight flying[MAX_FOUND];
 };
 
+static void find_file(struct found_files *f, const struct ev_file *file)
+{
+	if (file->tgid == f->tgid && f->files < MAX_FOUND) {
+		f->file[f->files++] = *file;
+		f->own = f->now;
+	}
+	f->now = f->own; /* it was of another process */
+}
+
 static void find_files(const struct ev_head *head, void *arg)
 {
 	struct found_files *f = arg;
 
-	if (head->kind == EV_FILE &&
-	    ((const struct ev_file *)(const void *)head)->tgid == f->tgid && f->files < MAX_FOUND)
-		memcpy(&f->file[f->files++], head, sizeof(f->file[0]));
-	if (head->kind == EV_SOCK && f->socks < MAX_FOUND)
-		memcpy(&f->sock[f->socks++], head, sizeof(f->sock[0]));
-	if (head->kind == EV_EPITEM && f->items < MAX_FOUND)
-		memcpy(&f->item[f->items++], head, sizeof(f->item[0]));
-	if (head->kind == EV_INFLIGHT && f->inflight < MAX_FOUND)
-		memcpy(&f->flying[f->inflight++], head, sizeof(f->flying[0]));
+	if (head->kind == EV_FILE)
+		find_file(f, (const void *)head);
+	if (head->kind == EV_SOCK && f->now.socks < MAX_FOUND)
+		memcpy(&f->sock[f->now.socks++], head, sizeof(f->sock[0]));
+	if (head->kind == EV_EPITEM && f->now.items < MAX_FOUND)
+		memcpy(&f->item[f->now.items++], head, sizeof(f->item[0]));
+	if (head->kind == EV_INFLIGHT && f->now.inflight < MAX_FOUND)
+		memcpy(&f->flying[f->now.inflight++], head, sizeof(f->flying[0]));
 }
 
 static const struct ev_file *file_of(const struct found_files *f, int fd)
@@ -224,7 +237,7 @@ static uint64_t inode_of(int fd)
 
 static const struct ev_sock *sock_of(const struct found_files *f, int fd)
 {
-	for (uint32_t i = 0; i < f->socks; i++)
+	for (uint32_t i = 0; i < f->own.socks; i++)
 		if (f->sock[i].ino == inode_of(fd))
 			return &f->sock[i];
 	cr_assert_fail("the socket %d has no record", fd);
@@ -286,7 +299,7 @@ Test(probe, tells_anonymous_files_apart)
 	cr_expect_eq(file_of(&f, pidfd)->it.class, EV_CLASS_PIDFD);
 	cr_expect_eq(file_of(&f, pidfd)->pidfd.tgid, getppid());
 	cr_expect_eq(file_of(&f, epoll)->it.class, EV_CLASS_EPOLL);
-	for (uint32_t i = 0; i < f.items; i++) {
+	for (uint32_t i = 0; i < f.own.items; i++) {
 		if (f.item[i].epoll_ref != file_of(&f, epoll)->it.file_ref)
 			continue;
 		cr_expect_eq(f.item[i].fd, events[1]);
@@ -336,7 +349,7 @@ Test(probe, tells_sockets_and_what_travels_in_them)
 	cr_expect_eq(sock_of(&f, pair[1])->rqueue, 4);
 	cr_expect_eq(sock_of(&f, pair[1])->fds, 1);
 	cr_expect_eq(sock_of(&f, pair[1])->rcvtimeo, 2 * probe_hz(p));
-	for (uint32_t i = 0; i < f.inflight; i++) {
+	for (uint32_t i = 0; i < f.own.inflight; i++) {
 		if (f.flying[i].sock_ino != inode_of(pair[1]))
 			continue;
 		cr_expect_eq(f.flying[i].target.file_ref, file_of(&f, ends[1])->it.file_ref);
@@ -364,7 +377,7 @@ Test(probe, tells_connections_that_nobody_accepted)
 	cr_expect_eq(sock_of(&f, listener)->rqueue, 1);
 	cr_expect_eq(sock_of(&f, listener)->wqueue, 3);
 	cr_expect_eq(sock_of(&f, client)->remote_port, ntohs(at.sin_port));
-	for (uint32_t i = 0; i < f.socks; i++) {
+	for (uint32_t i = 0; i < f.own.socks; i++) {
 		if (f.sock[i].ino || f.sock[i].listener_ino != inode_of(listener))
 			continue;
 		cr_expect_eq(f.sock[i].remote_port, sock_of(&f, client)->local_port);
