@@ -19,7 +19,7 @@ struct snap_task {
 	char comm[16];
 	char state;	  /* R S D T t Z X I, as in stat; 0 unknown */
 	bool moved;	  /* ran between the first and the second stamp, or is new */
-	bool polls;	      /* set by busy.h: runs, but comes back to the same place for nothing */
+	bool polls;	  /* set by busy.h: runs, but returns to the same place for nothing */
 	bool gone;	  /* was not there at the second stamp */
 	bool on_cpu;	  /* running at this moment (bpf only) */
 	uint64_t stamp;	  /* changes whenever the thread ran (run time, switches folded together) */

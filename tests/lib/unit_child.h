@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * unit_child.h - processes for the tests of read/: they block where they are told to and die with the test.
+ * unit_child.h - processes for the tests of read/: they block where they are told to and die with
+ * the test.
  */
 #pragma once
 
@@ -9,7 +10,10 @@
 /* A child that runs fn(arg), on /dev/null, and then exits. It is killed when the test ends. */
 int32_t child_start(void (*fn)(void *arg), void *arg);
 
-/* Wait until thread `tid` of `tgid` is blocked in system call `nr`; fails the test after five seconds. */
+/*
+ * Wait until thread `tid` of `tgid` is blocked in system call `nr`; fails the test after five
+ * seconds.
+ */
 void child_wait_syscall(int32_t tgid, int32_t tid, int nr);
 
 /* Wait until the thread's state is `state`; fails the test after five seconds. */

@@ -11,7 +11,7 @@
 static const char TEXT[] =
 	"00400000-00401000 r-xp 00002000 fe:00 1234                               /usr/bin/a b\n"
 	"00600000-00602000 rw-p 00000000 00:00 0 \n"
-	"7f0000000000-7f0000010000 rw-s 00010000 00:01 77                         /dev/zero (deleted)\n"
+	"7f0000000000-7f0000010000 rw-s 00010000 00:01 77               /dev/zero (deleted)\n"
 	"7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0                          [stack]\n"
 	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
 
@@ -69,7 +69,8 @@ Test(maps, broken_lines_are_left_out)
 {
 	_cleanup_maps_ struct maps *m = maps_parse(
 		"\n-\n1000-2000\n1000-2000 rw-p\n1000-2000 rw-q 0 0:0 0\n2000-1000 rw-p 0 0:0 0\n"
-		"1000-1000 rw-p 0 0:0 0\n11112222333344445-2000 rw-p 0 0:0 0\n1000-2000 rw-p 0 0:0\n"
+		"1000-1000 rw-p 0 0:0 0\n11112222333344445-2000 rw-p 0 0:0 0\n"
+		"1000-2000 rw-p 0 0:0\n"
 		"1000-2000 rw-pp 0 0:0 0\n1000-2000 rw-p 0 0:0 x\n"
 		"5000-6000 rw-p 0 0:0 0\n3000-4000 rw-p 0 0:0 0 /out of order\n"
 		"5800-7000 rw-p 0 0:0 0 /overlaps\n");

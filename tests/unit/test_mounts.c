@@ -8,7 +8,7 @@
 
 static const char TEXT[] =
 	"22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
-	"36 22 0:31 /sub /mnt/a\\040b rw,nosuid shared:7 master:2 - fuse.sshfs host:/x rw,user_id=0\n"
+	"36 22 0:31 /sub /mnt/a\\040b rw shared:7 master:2 - fuse.sshfs host:/x rw,user_id=0\n"
 	"37 22 0:32 / /run rw - tmpfs tmpfs\n";
 
 Test(mounts, reads_each_line)

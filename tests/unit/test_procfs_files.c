@@ -206,7 +206,7 @@ Test(procfs_files, no_descriptor_of_ours_is_listed_and_none_is_opened)
 	in = holder(ends[0], -1);
 	s = look_at(in);
 	cr_assert_eq(snapshot_process(s, getpid())->file_count, 0);
-	/* Nobody but us has the write end, and the look added nobody: closing it is the end of file. */
+	/* Nobody but us has the write end, and the look added nobody: closing it is the end. */
 	close(ends[1]);
 	cr_assert_eq(read(ends[0], &c, 1), 0);
 	child_end(in);

@@ -125,7 +125,10 @@ Test(tree, an_orphan_joins_through_one_that_joined)
 	s->processes.at[3].session = CHILD;
 	s->processes.at[3].tgid = CHILD;
 	add(s, ORPHAN, INIT, 110)->session = CHILD;
-	/* BELOW is an orphan of a session that a child of ORPHAN, gone now, began; OTHER is left of it */
+	/*
+	 * BELOW is an orphan of a session that a child of ORPHAN, gone now, began; OTHER is left
+	 * of it
+	 */
 	add(s, BELOW, ORPHAN, 111)->session = 5000777;
 	add(s, OTHER, INIT, 112)->session = 5000777;
 	s->processes.at[s->processes.count - 1].pgrp = 78;
