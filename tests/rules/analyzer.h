@@ -22,6 +22,9 @@ void *analyzer_unknown(void);
 		(v)->at = analyzer_unknown();                                                      \
 		(v)->count = (v)->cap = 0;                                                         \
 	} while (0)
+#undef vec_push
+#define vec_push(v) ((__typeof__((v)->at))analyzer_push((void **)&(v)->at, &(v)->count))
+void *analyzer_push(void **at, uint32_t *count) __attribute__((returns_nonnull));
 #undef VEC_INIT
 #define VEC_INIT                                                                                   \
 	{                                                                                          \

@@ -66,7 +66,9 @@ class Sizes(unittest.TestCase):
     def test_file_and_header(self):
         none(self, {"viewer/a.c": "int a;\n" * 800})
         one(self, "viewer/a.c", "int a;\n" * 801, 801, "801 lines")
-        one(self, "viewer/a.h", "#pragma once\n" + "struct s;\n" * 200, 201, "201 lines")
+        header = "#pragma once\n" + "struct s;\n" * 200
+        one(self, "viewer/a.h", header, 201, "201 lines")
+        none(self, {"bpf/a.bpf.h": "/* BSD-2-Clause OR GPL-2.0 */\n" + header})
 
     def test_includes(self):
         text = "".join(f'#include "base/{i}.h"\n' for i in range(13))
@@ -149,6 +151,13 @@ class Twins(unittest.TestCase):
     def test_found(self):
         for name in ("test_maps.c", "read/test_maps.c", "test_read_maps.c", "test_read.c"):
             none(self, {**self.MODULE, f"tests/unit/{name}": "int a;\n"})
+
+    def test_folders_in_folders(self):
+        module = {"collector/waits/lock/x.c": "int a;\n",
+                  "collector/waits/lock/x.h": "#pragma once\n"}
+        for name in ("test_x.c", "test_lock_x.c", "test_lock.c", "test_waits_lock.c"):
+            none(self, {**module, f"tests/unit/{name}": "int a;\n"})
+        self.assertEqual(len(complaints({**module, "tests/unit/test_waits.c": "int a;\n"})), 1)
 
     def test_exceptions_have_reasons_and_grow_stale(self):
         excuse = "tests/rules/untested.txt"
