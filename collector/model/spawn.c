@@ -158,6 +158,17 @@ static bool parent_is_true(const struct snap_process *p, const struct snap_proce
 	return parent->start_ticks <= p->start_ticks;
 }
 
+/* Why the present parent says nothing about who forked it. */
+static const char *unknown_parent(const struct actor *a)
+{
+	if (!a->ppid)
+		return "its parent is outside this pid namespace";
+	if (a->joined)
+		return "its parent now has adopted it";
+	return a->ppid == 1 ? "its parent is pid 1, which adopts orphans" :
+			      "its parent is gone or began after it";
+}
+
 static void claim(struct spawn *x, struct actor *a, enum spawn_method method, const char *why,
 		  bool parent_known)
 {
@@ -165,11 +176,8 @@ static void claim(struct spawn *x, struct actor *a, enum spawn_method method, co
 	if (parent_known)
 		a->spawn_evidence = strtab_add(x->m->strings, why);
 	else
-		a->spawn_evidence = strtab_addf(
-			x->m->strings, "%s; who forked it is unknown: %s", why,
-			a->ppid ?
-				"its parent now is not the one that it began with, or may not be" :
-				"its parent is outside this pid namespace");
+		a->spawn_evidence = strtab_addf(x->m->strings, "%s; who forked it is unknown: %s",
+						why, unknown_parent(a));
 }
 
 static void claim_fork_server(struct spawn *x, struct actor *a, const struct snap_process *parent)

@@ -14,7 +14,8 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char path[] = "/tmp/snag-fuzz-capture-XXXXXX";
+/* In memory: each input is written. */
+static char path[] = "/dev/shm/snag-fuzz-capture-XXXXXX";
 static uint8_t *sound;
 static size_t sound_size;
 
