@@ -19,9 +19,17 @@ static void say_hop(struct strbuf *b, const struct model *m, const struct hop *h
 		strbuf_addf(b, " is %s", hop_text(m, hop));
 }
 
+/*
+ * Hop by hop; a process that the way only ends in, without a thread of it, is for the end of the
+ * sentence.
+ */
 static void say_hops(struct strbuf *b, const struct model *m, const struct hops *h)
 {
-	uint32_t told = h->at.count;
+	uint32_t count = h->at.count, told;
+
+	if (count > 1 && !h->at.at[count - 1].thread)
+		count--;
+	told = count;
 
 	if (told > TOLD_HOPS)
 		told = TOLD_HOPS - 1;
@@ -29,10 +37,10 @@ static void say_hops(struct strbuf *b, const struct model *m, const struct hops 
 		strbuf_adds(b, i ? "; " : "");
 		say_hop(b, m, &h->at.at[i]);
 	}
-	if (told == h->at.count)
+	if (told == count)
 		return;
-	strbuf_addf(b, "; and so on over %u more, down to: ", h->at.count - told - 1);
-	say_hop(b, m, &h->at.at[h->at.count - 1]);
+	strbuf_addf(b, "; and so on over %u more, down to: ", count - told - 1);
+	say_hop(b, m, &h->at.at[count - 1]);
 }
 
 static void say_deadlock(struct strbuf *b, const struct judge *j, const struct hops *h)

@@ -7,17 +7,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- children and tracees ------------------------------------------------------------------- */
 
 static void index_processes(struct wait_ctx *c)
 {
+	int32_t self = getpid();
+
 	for (uint32_t i = 0; i < c->snap->processes.count; i++)
 		*vec_push(&c->child_next) = 0;
 	/* From the last one on: siblings come out in the order of the snapshot. */
 	for (uint32_t i = c->snap->processes.count; i-- > 0;) {
 		uint64_t parent = (uint32_t)c->snap->processes.at[i].ppid;
 
+		/*
+		 * snag's own exit ends nothing but the look at it: whoever started it is not
+		 * waiting for that
+		 */
+		if (c->snap->processes.at[i].tgid == self)
+			continue;
 		c->child_next.at[i] = map_get(&c->child_first, parent, 0);
 		map_put(&c->child_first, parent, i + 1);
 	}
