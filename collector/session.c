@@ -18,6 +18,9 @@ enum { LOOKS_MAX = 3 };
  */
 enum { SAMPLE_MS = 80, SAMPLES = 3, SAMPLES_MAX = 16 };
 
+/* A look takes longer on a loaded machine, and a poller is caught awake more often. */
+enum { LOOKS_FOR_QUIET = 10 };
+
 struct session {
 	struct reader *reader;
 	uint32_t samples;
@@ -169,7 +172,8 @@ static int sample_once(struct session *s, const struct read_scope *scope, struct
 	_cleanup_look_ struct look look = { .snap = NULL };
 	int rc;
 
-	pause_ms(SAMPLE_MS);
+	/* uneven, or a poller of the same period is caught awake each time */
+	pause_ms(SAMPLE_MS - 23 * ((long)(x->count - 1) % 3));
 	rc = look_once(s, scope, x->looks[x->count - 1], &look, err);
 	if (rc == 0)
 		rc = set_focus(s, look.m, err);
@@ -182,6 +186,12 @@ static int sample_once(struct session *s, const struct read_scope *scope, struct
 		x->quiet = steal(look.m);
 	}
 	return 0;
+}
+
+/* It ran, but neither all the time nor to any effect. */
+static bool runs_for_nothing(const struct model *m, const struct samples *x)
+{
+	return m->verdict.kind == VERDICT_PROGRESSING && !busy_progress(x->looks, x->count);
 }
 
 /*
@@ -200,13 +210,14 @@ static int sample(struct session *s, const struct read_scope *scope, struct look
 	if (rc == 0) {
 		busy_mark(first->m, x.looks, x.count);
 		verdict_give(first->m);
-		if (first->m->verdict.kind == VERDICT_PROGRESSING && x.quiet &&
-		    !busy_progress(x.looks, x.count)) {
-			struct model *swap = first->m;
+	}
+	while (rc == 0 && !x.quiet && x.count < LOOKS_FOR_QUIET && runs_for_nothing(first->m, &x))
+		rc = sample_once(s, scope, &x, err);
+	if (rc == 0 && x.quiet && runs_for_nothing(first->m, &x)) {
+		struct model *swap = first->m;
 
-			first->m = x.quiet;
-			x.quiet = swap;
-		}
+		first->m = x.quiet;
+		x.quiet = swap;
 	}
 	samples_release(&x);
 	/* a tree that ends meanwhile makes progress */

@@ -36,11 +36,17 @@ static struct progress progress_of(const struct snapshot *s, int32_t tgid)
 	};
 }
 
+/*
+ * A page now and then is no progress: reclaim, page migration and NUMA hints make pages fault again
+ * that were there (mm/memory.c, do_numa_page()).
+ */
+enum { FEW_FAULTS = 3 };
+
 static bool stands_still(const struct progress *a, const struct progress *b)
 {
 	return a->known && b->known && a->start == b->start && a->io_bytes == b->io_bytes &&
-	       a->faults == b->faults && a->fds == b->fds && a->threads == b->threads &&
-	       a->children == b->children;
+	       b->faults - a->faults <= FEW_FAULTS && a->fds == b->fds &&
+	       a->threads == b->threads && a->children == b->children;
 }
 
 /* Did the thread run between each two looks, and was it on the run queue at each? */
