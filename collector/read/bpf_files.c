@@ -135,6 +135,11 @@ static void fill_kind(struct bpf_pass *x, struct snap_file *f, const struct ev_f
 	case EV_CLASS_FUSE_DEV:
 		f->value = e->fuse.dev ? e->fuse.dev : SNAP_UNKNOWN_U64;
 		break;
+	case EV_CLASS_IO_URING:
+		f->value = (e->uring.timeouts ? URING_TIMEOUTS : 0) |
+			   (e->uring.waitids ? URING_CHILDREN : 0) |
+			   (e->uring.futexes ? URING_FUTEXES : 0);
+		break;
 	case EV_CLASS_DEVICE:
 		f->value = bpf_dev(e->rdev);
 		break;

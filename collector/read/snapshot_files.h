@@ -39,6 +39,13 @@ enum file_mode {
 	MODE_WRITE = 2,
 };
 
+/* What waits in an io_uring for no file of its own (bpf only). */
+enum uring_waits {
+	URING_TIMEOUTS = 1,
+	URING_CHILDREN = 2, /* IORING_OP_WAITID */
+	URING_FUTEXES = 4,
+};
+
 /* One descriptor of one process. */
 struct snap_file {
 	int32_t tgid, fd;
@@ -57,7 +64,7 @@ struct snap_file {
 	uint32_t pipe_used, pipe_slots;	     /* buffers filled, of how many */
 	/*
 	 * one number each: eventfd count; pidfd's pid (-1 reaped); tty index, fuse connection
-	 * (SNAP_UNKNOWN_U64 unknown or none); st_rdev of a device
+	 * (SNAP_UNKNOWN_U64 unknown or none); st_rdev of a device; enum uring_waits of an io_uring
 	 */
 	uint64_t value;
 	uint64_t sigmask;     /* signalfd */

@@ -396,6 +396,23 @@ Test(waits_set, a_ring_that_shows_too_little)
 	scene_free(x);
 }
 
+Test(waits_set, requests_of_a_ring_that_wait_for_no_file)
+{
+	struct scene *x = uring(2);
+
+	add_request(x, IORING_OP_READ, &pipe_in);
+	x->snap->files.at[4].value = URING_TIMEOUTS;
+	const struct wait *w = decoded(x);
+	cr_assert(eq(int, (int)scene_terms(x, w, TERM_TIME), 1));
+	cr_assert(eq(int, (int)scene_terms(x, w, TERM_UNKNOWN), 0));
+	scene_free(x);
+	x = uring(1);
+	x->snap->has_uring = true;
+	x->snap->files.at[4].value = URING_CHILDREN | URING_FUTEXES;
+	cr_assert(eq(int, (int)scene_terms(x, decoded(x), TERM_UNKNOWN), 2));
+	scene_free(x);
+}
+
 Test(waits_set, a_time_out_of_a_ring)
 {
 	struct timespec ts = { .tv_sec = 3 };

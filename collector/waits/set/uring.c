@@ -3,7 +3,7 @@
  * uring.c - io_uring_enter(2) that waits for completions, and a ring that is polled.
  *
  * /proc never names the files of pending requests; the bpf reader lists those that wait for a file
- * to become ready. Time-outs, linked requests and what a worker thread runs are not in that list.
+ * to become ready, and says whether there are others. What a worker thread runs is in no list.
  */
 #include "waits/find.h"
 
@@ -82,6 +82,18 @@ static uint32_t add_items(struct wait_ctx *c, const struct wait_site *site,
 	return items;
 }
 
+/* Requests that wait for no file; the kernel lists them apart. How many sorts of them there are. */
+static uint32_t add_without_file(struct wait_ctx *c, uint32_t wait, uint64_t waits)
+{
+	if (waits & URING_TIMEOUTS)
+		wait_term(c, wait, (struct term){ .kind = TERM_TIME }, "a time-out in the ring");
+	if (waits & URING_CHILDREN)
+		wait_unknown(c, wait, "for which children the ring waits");
+	if (waits & URING_FUTEXES)
+		wait_unknown(c, wait, "for which futexes the ring waits");
+	return !!(waits & URING_TIMEOUTS) + !!(waits & URING_CHILDREN) + !!(waits & URING_FUTEXES);
+}
+
 static void decode_ring(struct wait_ctx *c, const struct wait_site *site,
 			const struct snap_file *ring, uint32_t wanted)
 {
@@ -94,12 +106,13 @@ static void decode_ring(struct wait_ctx *c, const struct wait_site *site,
 			      "waiting for io_uring completions, %u requests are pending (fd %d)",
 		      items, ring->fd);
 	wait_items_done(c, site->wait);
+	if (known)
+		items += add_without_file(c, site->wait, ring->value);
 	if (!known)
 		wait_unknown(c, site->wait, "the requests of an io_uring need the bpf reader");
 	else if (items < wanted)
 		wait_unknown(c, site->wait,
-			     "io_uring requests that wait for no file (time-outs, "
-			     "worker threads) cannot be seen");
+			     "io_uring requests that a worker thread runs cannot be seen");
 }
 
 static void add_timeout(struct wait_ctx *c, const struct wait_site *site)
