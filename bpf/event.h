@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include <linux/types.h>
+#include "bpf/event_head.h"
 
 enum ev_kind {
 	EV_STAMP = 1,	  /* a thread, as little as the second collect needs */
@@ -27,13 +27,6 @@ enum ev_kind {
 	EV_INFLIGHT = 10, /* a descriptor queued in a unix socket */
 	EV_LOCK = 11,	  /* a file lock or lease and who holds it */
 };
-
-struct ev_head {
-	__u32 size; /* of the whole record */
-	__u16 kind; /* enum ev_kind */
-	__u16 flags;
-};
-_Static_assert(sizeof(struct ev_head) == 8, "ABI");
 
 struct ev_stamp {
 	struct ev_head head;

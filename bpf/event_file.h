@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "bpf/event_head.h"
+
 /*
  * What an open file is, in EV_FILE and in targets. The collector maps f_op to one of them (ops
  * map).
