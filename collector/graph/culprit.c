@@ -89,6 +89,11 @@ static void tell_blame(struct judge *j, const struct hop *hop, const struct hop 
 	const char *key = object ? model_str(m, model_object(m, object)->key) : "it";
 
 	say_thread(&b, m, culprit->thread);
+	if (hop == culprit) {
+		strbuf_addf(&b, " itself is the only one who could end that (%s)", key);
+		j->m->verdict.culprit.text = strtab_add(m->strings, strbuf_str(&b));
+		return;
+	}
 	if (!strcmp(reason, "not-reading"))
 		strbuf_addf(&b, " can empty %s but does not read it", key);
 	else if (!strcmp(reason, "not-writing"))
@@ -125,10 +130,7 @@ static void blame_circle(struct judge *j, const struct hops *h)
 	if (n - h->cycle == 1)
 		best_reason = "self-wait";
 	set(j, &h->at.at[best], object_of(j->m, &h->at.at[best_from]), best_reason);
-	tell_blame(j, &h->at.at[best_from], &h->at.at[best],
-		   n - h->cycle == 1 && is_empty(hop_wait(j->m, &h->at.at[best_from])) ?
-			   "not-writing" :
-			   best_reason);
+	tell_blame(j, &h->at.at[best_from], &h->at.at[best], best_reason);
 }
 
 /* The text of the first TERM_NEVER of a wait, 0 none. */
