@@ -3,7 +3,7 @@
 #
 #   tests/bench/run.sh [quick]      BUILD=build
 #
-# Ratios are against the first row of each table, round by round, so a noisy machine is noisy for all.
+# Ratios are against the first row of each table, round by round: a noisy machine is noisy for all.
 set -eu
 
 BUILD=${BUILD:-build}
@@ -24,6 +24,7 @@ trap 'end_tree; rm -rf "$work"' EXIT
 start_tree() {
 	rm -f "$work/in" "$work/out"
 	mkfifo "$work/in"
+	: >"$work/out"
 	"$BUILD/bench/tree" "$1" "$2" "$3" <"$work/in" >"$work/out" &
 	tree_pid=$!
 	exec 9>"$work/in"
@@ -50,8 +51,10 @@ descendants() {
 
 header() {
 	printf '\n### %s\n\n' "$1"
-	echo '| command                      |   wall ms |  least ms |    cpu ms | peak MB |  ratio |'
-	echo '| ---------------------------- | --------- | --------- | --------- | ------- | ------ |'
+	format='| %-28s | %9s | %9s | %9s | %7s | %7s |\n'
+	# shellcheck disable=SC2059 # a table has one format
+	printf "$format" command 'wall ms' 'least ms' 'cpu ms' 'peak MB' ratio
+	echo '| --- | --- | --- | --- | --- | --- |'
 }
 
 # measure TITLE PROCESSES THREADS FDS
@@ -61,22 +64,24 @@ measure() {
 	n=$2
 	set -- "$runs"
 	if [ "$(id -u)" = 0 ]; then
-		set -- "$@" "snag why --json (bpf)" "$snag why $root --json --reader bpf"
+		set -- "$@" "snag why (bpf)" "$snag why $root --json --reader bpf"
 	fi
-	set -- "$@" "snag why --json (procfs)" "$snag why $root --json --reader procfs"
+	set -- "$@" "snag why (procfs)" "$snag why $root --json --reader procfs"
 	"$BUILD/bench/timer" "$@"
-	# the others are slower by orders of magnitude: fewer rounds, and only where they end in a minute
+	# the others are far slower: fewer rounds, and only where they end within a minute
 	pids=$(descendants "$root")
 	set -- 3 "snag why --json" "$snag why $root --json"
+	list=$(echo "$pids" | tr '\n' ' ')
 	if have lsof; then
-		set -- "$@" "lsof +E" "lsof +E -n -P -p $(echo "$pids" | tr '\n' ',' | sed 's/,$//')"
+		commas=$(echo "$pids" | tr '\n' ',' | sed 's/,$//')
+		set -- "$@" "lsof +E" "lsof +E -n -P -p $commas"
 	fi
 	if have eu-stack && [ "$n" -le 300 ]; then
-		set -- "$@" "eu-stack, each" "for p in $(echo "$pids" | tr '\n' ' '); do eu-stack -p \$p; done"
+		set -- "$@" "eu-stack, each" "for p in $list; do eu-stack -p \$p; done"
 	fi
 	if have gdb && [ "$n" -le 10 ]; then
 		set -- "$@" "gdb -batch, each" \
-			"for p in $(echo "$pids" | tr '\n' ' '); do gdb -batch -p \$p -ex 'thread apply all bt'; done"
+			"for p in $list; do gdb -batch -p \$p -ex 'thread apply all bt'; done"
 	fi
 	"$BUILD/bench/timer" "$@"
 	end_tree

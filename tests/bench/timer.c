@@ -80,6 +80,18 @@ static double median(double *values, int n)
 	return values[n / 2];
 }
 
+/* Some tools say with their exit status that they found something to complain about. */
+static const char *text_of(int status)
+{
+	static char text[32];
+
+	if (WIFEXITED(status))
+		snprintf(text, sizeof(text), " exit %d", WEXITSTATUS(status));
+	else
+		snprintf(text, sizeof(text), " signal %d", WTERMSIG(status));
+	return text;
+}
+
 int main(int argc, char **argv)
 {
 	static struct command commands[COMMANDS_MAX];
@@ -105,7 +117,7 @@ int main(int argc, char **argv)
 
 		printf("| %-28s | %9.1f | %9.1f | %9.1f | %7.1f | %6.2fx |%s\n", c->name, wall,
 		       c->wall[0], median(c->cpu, runs), (double)c->memory_kib / 1024, ratio,
-		       c->status ? " failed" : "");
+		       c->status ? text_of(c->status) : "");
 	}
 	return 0;
 }
