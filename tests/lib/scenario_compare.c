@@ -455,6 +455,17 @@ void truth_print(const struct truth *t, struct strbuf *to)
 	}
 }
 
+/* The texts of a list of the verdict. */
+static void lines_print(const json_t *answer, const char *list, struct strbuf *to)
+{
+	size_t i;
+	json_t *line;
+
+	json_array_foreach(json_object_get(json_object_get(answer, "verdict"), list), i, line)
+		strbuf_addf(to, "  %s: %s\n", list,
+			    json_is_string(line) ? json_string_value(line) : "?");
+}
+
 void truth_explain(const struct truth *t, const json_t *answer, struct strbuf *to)
 {
 	const json_t *waits[OUTCOME_MAX];
@@ -476,6 +487,8 @@ void truth_explain(const struct truth *t, const json_t *answer, struct strbuf *t
 		strbuf_addc(to, '\n');
 		items_print(answer, waits[i], to);
 	}
+	lines_print(answer, "caveats", to);
+	lines_print(answer, "missing", to);
 	strbuf_adds(to, "  findings of snag:\n");
 	json_array_foreach(json_object_get(answer, "findings"), i, finding)
 		strbuf_addf(to, "    %s of %d: %s\n", string_of(finding, "kind"),
