@@ -191,6 +191,20 @@ static int32_t process_of_tid(int32_t tid)
 	return (int32_t)tgid;
 }
 
+/*
+ * Was `ns_tid`, a thread of `tgid` (0: of nobody any more), the one that forked this process? It left its locks to
+ * the child's first thread, which may well release them; whoever is gone counts as well when it is older than the
+ * child. Only a thread besides the waiter could do so.
+ */
+static bool may_be_heir(const struct snap_process *p, int32_t ns_tid, int32_t tgid)
+{
+	if (p->task_count < 2 || (p->fork_no_exec_known && !p->fork_no_exec))
+		return false;
+	if (p->forker && p->forker == ns_tid)
+		return true;
+	return tgid ? !p->forker && tgid == p->ppid : ns_tid < (p->ns_tgid ? p->ns_tgid : p->tgid);
+}
+
 /* A private lock whose owner is none of our threads: who is it then? */
 static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_site *site,
 					int32_t ns_tid)
@@ -213,8 +227,7 @@ static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_si
 		owner.tgid = process_of_tid(ns_tid);
 	if (owner.tgid)
 		owner.kind = OWNER_ELSEWHERE;
-	/* The thread that forked left its locks to the child, which may well release them. */
-	if (p->task_count > 1 && (p->forker ? p->forker == ns_tid : owner.tgid == p->ppid))
+	if (may_be_heir(p, ns_tid, owner.tgid))
 		owner.kind = OWNER_HEIR;
 	return owner;
 }
