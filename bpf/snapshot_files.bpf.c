@@ -6,10 +6,8 @@
  * What belongs to a file (epoll items, queued descriptors, its socket) comes before its EV_FILE.
  * Other records are built in static memory: one reader runs this program, one thread at a time.
  */
-#include <bpf/bpf_endian.h>
-
 #include "items.bpf.h"
-#include "sockets.bpf.h"
+#include "sock_inet.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -56,8 +54,8 @@ static __always_inline bool sleepers(struct wait_queue_head *queue)
 {
 	struct list_head *first = peek(queue, head.next);
 
-	return first && (void *)first != (void *)queue + bpf_core_field_offset(
-								 struct wait_queue_head, head);
+	return first &&
+	       (void *)first != (void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
 }
 
 static __u64 pipe_block[32]; /* struct pipe_inode_info */

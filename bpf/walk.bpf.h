@@ -32,8 +32,9 @@ enum bpf_func_id___walk { BPF_FUNC_loop___walk = 181 };
 #define peek(pointer, ...) BPF_CORE_READ(pointer, __VA_ARGS__)
 
 /*
- * The first bytes of a structure, copied: one call of a helper (40 ns) instead of one a member. A member
- * that lies further back is read by itself. `block` is an array of __u64, `from` where it was copied from.
+ * The first bytes of a structure, copied: one call of a helper (40 ns) instead of one a member. A
+ * member that lies further back is read by itself. `block` is an array of __u64, `from` where it
+ * was copied from.
  */
 #define copy_block(block, from, type)                                                              \
 	bpf_probe_read_kernel(block,                                                               \

@@ -30,8 +30,12 @@
 		.at = NULL                                                                         \
 	}
 
-/* Room for one more element of `size` bytes; the new memory, zeroed. Use vec_push(). */
-static inline void *vec_grow(void **at, uint32_t *count, uint32_t *cap, size_t size)
+/*
+ * Room for one more element of `size` bytes; the new memory, zeroed. Use vec_push(). `at` is some
+ * other kind of pointer to the compiler: may_alias lets it know that they are the same.
+ */
+static inline void *vec_grow(void *__attribute__((may_alias)) * at, uint32_t *count, uint32_t *cap,
+			     size_t size)
 {
 	char *slot;
 
@@ -47,7 +51,7 @@ static inline void *vec_grow(void **at, uint32_t *count, uint32_t *cap, size_t s
 
 /* Append a zeroed element and return a pointer to it, valid until the next push. */
 #define vec_push(v)                                                                                \
-	((__typeof__((v)->at))vec_grow((void **)&(v)->at, &(v)->count, &(v)->cap, sizeof(*(v)->at)))
+	((__typeof__((v)->at))vec_grow((void *)&(v)->at, &(v)->count, &(v)->cap, sizeof(*(v)->at)))
 
 /* Free the array; the vector is empty and may be used again. */
 #define vec_release(v)                                                                             \

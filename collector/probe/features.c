@@ -300,8 +300,9 @@ static bool try_inet_diag(struct feature_state *f)
 /* A flat table, the weightiest first. */
 const struct feature features[] = {
 	{ "bpf", "every thread and every open file of the host in one pass",
-	  "deadlocks are probable, never proven; owners of kernel locks, io_uring requests, interval timers, "
-	  "undo lists and descriptors in flight are unknown; 1,000 processes take seconds",
+	  "deadlocks are probable, never proven; owners of kernel locks, io_uring requests, "
+	  "interval timers, undo lists and descriptors in flight are unknown; 1,000 processes take "
+	  "seconds",
 	  AS_ROOT " on a kernel from 5.15 on", features_reader },
 	{ "btf", "the layout of the kernel's structs, which BPF needs", "no BPF at all",
 	  "a kernel with CONFIG_DEBUG_INFO_BTF", features_btf },
@@ -324,8 +325,8 @@ const struct feature features[] = {
 	  "a thread in state D names no owner: its verdict ends at the kernel",
 	  "a kernel from 6.16 on with CONFIG_DETECT_HUNG_TASK_BLOCKER, and BTF", features_blocker },
 	{ "other-users", "processes of other users",
-	  "their descriptors, memory and system calls are unknown, so verdicts that depend on them are "
-	  "undetermined or probable",
+	  "their descriptors, memory and system calls are unknown, so verdicts that depend on "
+	  "them are undetermined or probable",
 	  AS_ROOT ", or give snag the capability CAP_SYS_PTRACE", try_other_users },
 	{ "own-user", "processes of the same user that snag did not start",
 	  "only descendants of snag itself can be looked into",

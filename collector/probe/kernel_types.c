@@ -224,7 +224,9 @@ static void note_iterator(struct kernel_types *k, const char *name, uint32_t id)
 {
 	struct iterator *it;
 
-	if (strncmp(name, iterator_prefix, sizeof(iterator_prefix) - 1) != 0)
+	/* Half of all types are functions: most fail at their first letter. */
+	if (name[0] != iterator_prefix[0] ||
+	    strncmp(name, iterator_prefix, sizeof(iterator_prefix) - 1) != 0)
 		return;
 	it = vec_push(&k->iterators);
 	it->id = id;

@@ -103,7 +103,7 @@ Test(probe, tells_where_a_thread_blocks)
 	cr_expect_eq(f.task.forker, gettid());
 	cr_expect(f.task.head.flags & EV_TASK_REGS);
 	cr_expect_eq(f.task.nr, SYS_read);
-	cr_expect_eq(f.task.args[0], ends[0]);
+	cr_expect_eq(f.task.args[0], (uint64_t)ends[0]);
 	cr_expect_eq(f.task.args[2], 3);
 	cr_expect_eq(f.task.state, 1);
 	cr_expect_neq(f.task.stack_hash, 0);
