@@ -10,6 +10,7 @@
 #include "waits/find.h"
 #include "waits/paths.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 static bool claims(struct wait_ctx *c, const struct snap_task *t)
@@ -48,9 +49,13 @@ static bool watches(const struct snap_file *f, uint64_t ino)
 	char name[32];
 	char *line, *rest;
 	uint64_t marked;
+	int rc;
 
 	snprintf(name, sizeof(name), "fdinfo/%d", f->fd);
-	if (!ino || procfs_read_of(&text, f->tgid, 0, name, &err) < 0 || !text.len)
+	rc = ino ? procfs_read_of(&text, f->tgid, 0, name, &err) : -EINVAL;
+	if (rc == -ENOENT || rc == -ESRCH)
+		return false; /* closed by now: a snag beside us opens one to learn what they are */
+	if (rc < 0 || !text.len)
 		return true;
 	for (line = strtok_r(text.s, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (sscanf(line, "fanotify ino:%" SCNx64, &marked) == 1 && marked == ino)
