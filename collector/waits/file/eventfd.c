@@ -2,10 +2,36 @@
 /*
  * eventfd.c - reading an eventfd that is 0, writing one that is full.
  *
- * Its holders are found by eventfd-id. The kernel itself may add to it too (io_uring, aio, KVM);
- * those contexts hold no descriptor and belong to a process that does.
+ * Its holders are found by eventfd-id. The kernel itself may add to it too, for io_uring
+ * (IORING_REGISTER_EVENTFD), aio (IOCB_FLAG_RESFD) and KVM (irqfd): nothing outside shows which
+ * eventfd they post to, so where the waiter has such a context the answer is not known.
  */
 #include "waits/wait.h"
+
+#include <string.h>
+
+/* What of the waiter's might post to an eventfd of its from inside the kernel, or NULL. */
+static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *p)
+{
+	const struct snapshot *s = wait_snapshot(c);
+	const struct maps *maps;
+
+	for (uint32_t i = 0; i < p->file_count; i++) {
+		const struct snap_file *f = &s->files.at[p->first_file + i];
+
+		if (f->kind == FILE_IO_URING)
+			return "io_uring";
+		if (f->kind == FILE_ANON && strstr(snapshot_str(s, f->path), "kvm"))
+			return "KVM";
+	}
+	/* fs/aio.c, aio_setup_ring(): its ring is a file mapping named "/[aio]" */
+	maps = wait_maps(c, p->tgid);
+	for (uint32_t i = 0; maps && i < maps->count; i++)
+		if (maps->areas[i].path &&
+		    strstr(strtab_get(maps->strings, maps->areas[i].path), "[aio]"))
+			return "aio";
+	return NULL;
+}
 
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
@@ -13,6 +39,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	uint32_t object = w->object;
 	bool reads = f->mode & MODE_READ || !(f->mode & MODE_WRITE);
 	bool known = f->file->details && !f->edge;
+	const char *poster = reads ? kernel_poster(c, f->process) : NULL;
 
 	w->input = reads;
 	w->completion = !reads;
@@ -26,6 +53,9 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		wait_now(c, f->wait, "its count is not at its maximum");
 	if (reads)
 		wait_term_holders(c, f->wait, object, MODE_WRITE, AS_HOLDER);
+	if (reads && poster)
+		wait_unknown(c, f->wait, "%s may post to this eventfd from inside the kernel",
+			     poster);
 	if (f->mode & MODE_WRITE)
 		wait_term_holders(c, f->wait, object, MODE_READ, AS_HOLDER);
 	return true;
