@@ -91,6 +91,8 @@ const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *
 		vec_release(&c->file_next);
 		index_files(c);
 	}
+	if (!c->file_next.at)
+		return NULL;
 	if (previous)
 		at = c->file_next.at[previous - c->snap->files.at];
 	else

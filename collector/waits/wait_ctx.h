@@ -26,6 +26,7 @@ struct wait_ctx {
 	VEC(uint32_t) traced;	  /* tasks that have a tracer; valid with children */
 	uint32_t items_left;	  /* how many items the current thread may still get */
 	bool items_cut;		  /* it wanted more */
+	uint32_t kcmp_used;	  /* how often the kernel was asked about epoll items */
 };
 
 /*

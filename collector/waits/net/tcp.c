@@ -84,7 +84,9 @@ static void decode_connect(struct wait_ctx *c, const struct wait_fd *f, const st
 	model_wait(wait_model(c), f->wait)->completion = true;
 	wait_describe(c, f->wait, WAIT_TCP_CONNECT, "connecting to %s (fd %d)", to.text, f->fd);
 	add_listeners(c, f->wait, listener);
-	/* A listener of another namespace has this address too, which proves no cable between them. */
+	/*
+	 * A listener of another namespace has this address too, which proves no cable between them.
+	 */
 	if (!listener && net_is_loopback(k->remote))
 		wait_new(c, f->wait, "somebody who listens on %s", to.text);
 	else if (!listener || listener->net_ns != k->net_ns)

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+/* A process may fill tables so that every item is compared with every descriptor. */
+enum { KCMP_MAX = 1 << 16 };
 enum { NESTS_MAX = 5 }; /* EP_MAX_NESTS of fs/eventpoll.c, and the outermost set */
 
 /*
@@ -53,22 +55,25 @@ static uint32_t offset_of(const struct wait_ctx *c, const struct snap_file *set,
 }
 
 /* Is descriptor `fd` the target of the item? 1 yes, 0 no, -1 the kernel does not tell (kcmp(2)). */
-static int kernel_says(const struct wait_ctx *c, const struct snap_file *set, uint32_t item,
-		       int32_t fd)
+static int kernel_says(struct wait_ctx *c, const struct snap_file *set, uint32_t item, int32_t fd)
 {
 	struct kcmp_epoll_slot slot = {
 		.efd = (uint32_t)set->fd,
 		.tfd = (uint32_t)c->snap->epitems.at[item].fd,
 		.toff = offset_of(c, set, item),
 	};
-	long rc = syscall(SYS_kcmp, (long)set->tgid, (long)set->tgid, KCMP_EPOLL_TFD, (long)fd,
-			  &slot);
+	long rc;
+
+	if (c->kcmp_used >= KCMP_MAX)
+		return -1;
+	c->kcmp_used++;
+	rc = syscall(SYS_kcmp, (long)set->tgid, (long)set->tgid, KCMP_EPOLL_TFD, (long)fd, &slot);
 
 	return rc < 0 ? -1 : rc == 0;
 }
 
 /* Anonymous files of which no identity is known have one inode number all together. */
-static bool is_target(const struct wait_ctx *c, const struct snap_file *set, uint32_t item,
+static bool is_target(struct wait_ctx *c, const struct snap_file *set, uint32_t item,
 		      const struct snap_file *f)
 {
 	const struct snap_epitem *e = &c->snap->epitems.at[item];
@@ -104,12 +109,12 @@ static const struct snap_file *search(struct wait_ctx *c, const struct snap_file
 	for (uint32_t i = 0; p && i < p->file_count; i++)
 		if (is_target(c, set, item, &c->snap->files.at[p->first_file + i]))
 			return &c->snap->files.at[p->first_file + i];
-	for (uint8_t kind = 1; kind < FILE_KIND_COUNT; kind++) {
+	for (unsigned int kind = 1; kind < FILE_KIND_COUNT; kind++) {
 		const struct snap_file *f;
 
 		if (known != FILE_UNKNOWN && known != kind)
 			continue;
-		t.kind = kind;
+		t.kind = (uint8_t)kind;
 		f = find_best(c, &t, set->tgid, mode);
 		if (f)
 			return f;
