@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a futex call to a wait with terms: owners here, elsewhere, gone and inherited, over the memory of this test.
+ * From a futex call to a wait with terms: owners here, elsewhere, gone and inherited, over the
+ * memory of this test.
  */
 #include "lib/unit_child.h"
 #include "lib/unit_scene.h"
@@ -24,8 +25,8 @@ static struct {
 } memory;
 
 /*
- * The process that waits: a child with this memory as it is when it is made. It has one thread only, and
- * the runner of the tests has some of its own.
+ * The process that waits: a child with this memory as it is when it is made. It has one thread
+ * only, and the runner of the tests has some of its own.
  */
 static int32_t pid;
 
@@ -127,7 +128,10 @@ Test(waits_futex, a_lock_copied_by_fork_is_never_released)
 	scene_free(x);
 }
 
-/* pthread_atfork() handlers lock in the parent and unlock in the child: the first thread is the heir. */
+/*
+ * pthread_atfork() handlers lock in the parent and unlock in the child: the first thread is the
+ * heir.
+ */
 Test(waits_futex, what_the_forking_thread_held_the_child_may_release)
 {
 	struct scene *x = copied(true, true);
@@ -226,7 +230,8 @@ Test(waits_futex, waking_is_not_waiting)
 	scene_free(x);
 }
 
-/* ---- barrier ---------------------------------------------------------------------------------- */
+/* ---- barrier ----------------------------------------------------------------------------------
+ */
 
 static const struct wait *barrier(struct scene **ret, uint32_t count, int others)
 {
@@ -262,7 +267,8 @@ Test(waits_futex, a_barrier_needs_as_many_as_are_missing)
 	scene_free(x);
 }
 
-/* ---- several words ---------------------------------------------------------------------------- */
+/* ---- several words ----------------------------------------------------------------------------
+ */
 
 struct waitv {
 	uint64_t val, uaddr;
@@ -293,7 +299,8 @@ Test(waits_futex, waitv_is_any_of_its_words)
 	scene_free(x);
 }
 
-/* ---- shared memory ---------------------------------------------------------------------------- */
+/* ---- shared memory ----------------------------------------------------------------------------
+ */
 
 Test(waits_futex, shared_memory_is_one_object_for_all_who_map_it)
 {

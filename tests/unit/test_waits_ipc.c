@@ -143,7 +143,8 @@ Test(waits_ipc, operations_that_cannot_be_read, .fini = remove_set)
 	scene_free(x);
 }
 
-/* The numbers of another IPC namespace, or of none that can be seen, must not be looked up in ours. */
+/* The numbers of another IPC namespace, or of none that can be seen, must not be looked up in ours.
+ */
 Test(waits_ipc, another_namespace)
 {
 	struct scene *x = scene_new();
@@ -161,7 +162,8 @@ Test(waits_ipc, another_namespace)
 	scene_free(x);
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------
+ */
 
 Test(waits_ipc, whoever_shares_the_namespace_may_send)
 {
@@ -181,7 +183,8 @@ Test(waits_ipc, whoever_shares_the_namespace_may_send)
 	scene_free(x);
 }
 
-/* ---- POSIX queues ----------------------------------------------------------------------------- */
+/* ---- POSIX queues -----------------------------------------------------------------------------
+ */
 
 static struct scene *queue(const char *path, int nr)
 {

@@ -35,7 +35,8 @@ static const struct wait *decoded(struct scene *x, int32_t tid)
 	return scene_wait(x, tid);
 }
 
-/* ---- stops ------------------------------------------------------------------------------------ */
+/* ---- stops ------------------------------------------------------------------------------------
+ */
 
 Test(waits_stop, a_signal_stop)
 {
@@ -94,7 +95,8 @@ Test(waits_stop, a_frozen_process_whatever_it_seems_to_do)
 	}
 }
 
-/* ---- served by somebody ----------------------------------------------------------------------- */
+/* ---- served by somebody -----------------------------------------------------------------------
+ */
 
 Test(waits_stop, a_kernel_lock_leads_to_its_owner)
 {
@@ -176,7 +178,8 @@ Test(waits_stop, a_server_at_rest_waits_for_new_requests)
 	scene_free(x);
 }
 
-/* ---- time and signals ------------------------------------------------------------------------- */
+/* ---- time and signals -------------------------------------------------------------------------
+ */
 
 Test(waits_stop, sleeps)
 {
@@ -236,7 +239,8 @@ Test(waits_stop, sigsuspend_may_end_by_a_child)
 	scene_free(x);
 }
 
-/* ---- file locks: true ones, for fdinfo and /proc/locks are the source -------------------------- */
+/* ---- file locks: true ones, for fdinfo and /proc/locks are the source --------------------------
+ */
 
 struct locked {
 	char path[64];

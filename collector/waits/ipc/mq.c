@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mq.c - POSIX message queues: an empty one that is read, a full one that is written, either of them polled.
+ * mq.c - POSIX message queues: an empty one that is read, a full one that is written, either of
+ * them polled.
  */
 #include "waits/wait.h"
 

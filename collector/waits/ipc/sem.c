@@ -2,8 +2,9 @@
 /*
  * sem.c - System V semaphores: semop(2) and semtimedop(2).
  *
- * All operations of a call happen at once, so each semaphore that stands in the way must change. Whoever took one
- * with SEM_UNDO owes it back (the kernel would give it back at his exit): only BPF sees those.
+ * All operations of a call happen at once, so each semaphore that stands in the way must change.
+ * Whoever took one with SEM_UNDO owes it back (the kernel would give it back at his exit): only BPF
+ * sees those.
  */
 #include "waits/ipc/space.h"
 
@@ -37,7 +38,8 @@ static bool in_the_way(const struct call *call, const struct sembuf *op)
 	return op->sem_op ? value + op->sem_op < 0 : value > 0;
 }
 
-/* Processes that took the semaphore with SEM_UNDO and have not given it back, but for the waiter. */
+/* Processes that took the semaphore with SEM_UNDO and have not given it back, but for the waiter.
+ */
 static uint32_t add_owners(struct wait_ctx *c, const struct wait_site *site, uint32_t object,
 			   const struct call *call, const struct sembuf *op)
 {
@@ -49,7 +51,8 @@ static uint32_t add_owners(struct wait_ctx *c, const struct wait_site *site, uin
 		const struct snap_sem_undo *u = &s->undo.at[i];
 		uint32_t actor;
 
-		/* To wait for zero is to wait for those who added, whose undo would take it away. */
+		/* To wait for zero is to wait for those who added, whose undo would take it away.
+		 */
 		if (u->semid != call->id || u->sem_num != op->sem_num ||
 		    u->tgid == site->process->tgid ||
 		    (op->sem_op ? u->adjust <= 0 : u->adjust >= 0))
@@ -77,8 +80,8 @@ static uint32_t semaphore(struct wait_ctx *c, const struct call *call, const str
 }
 
 /*
- * One semaphore: its owners, when this is used as a lock (both sides with SEM_UNDO), or else every process of the
- * tree that could change it; and new users, always. `item` is a wait of its own.
+ * One semaphore: its owners, when this is used as a lock (both sides with SEM_UNDO), or else every
+ * process of the tree that could change it; and new users, always. `item` is a wait of its own.
  */
 static void add_semaphore(struct wait_ctx *c, const struct wait_site *item, const struct call *call,
 			  const struct sembuf *op)

@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 
-/* struct pthread_barrier of glibc (sysdeps/nptl/internaltypes.h), from its futex word current_round on. */
+/*
+ * struct pthread_barrier of glibc (sysdeps/nptl/internaltypes.h), from its futex word current_round
+ * on.
+ */
 enum { IN = -4, ROUND = 0, COUNT = 4, SHARED = 8, OUT = 12, SIZE = 16 };
 enum { FUTEX_SHARED = 128, MAX_COUNT = 1 << 20 };
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 /*
- * struct __pthread_cond_s of glibc: two group words are waited on. Where they are moved when __g_refs
- * went away (glibc 2.41); the target's version is not asked, its numbers tell.
+ * struct __pthread_cond_s of glibc: two group words are waited on. Where they are moved when
+ * __g_refs went away (glibc 2.41); the target's version is not asked, its numbers tell.
  */
 struct layout {
 	int8_t refs; /* __g_refs, -1: not there */
@@ -31,7 +31,8 @@ static bool fits(const struct futex *f, const struct layout *l, int g, uint32_t 
 	*waiters = wrefs >> WREFS_SHIFT;
 	if (!*waiters || *waiters > MAX_WAITERS || f->private == !!(wrefs & SHARED))
 		return false;
-	/* Both count waiters above one flag bit; this one came after the start of the first group. */
+	/* Both count waiters above one flag bit; this one came after the start of the first group.
+	 */
 	if (wseq >> 1 <= start >> 1 || (wseq >> 1) - (start >> 1) > MAX_WAITERS)
 		return false;
 	if (futex_get32(f, at + l->orig_size, 0) >> 2 > MAX_WAITERS)

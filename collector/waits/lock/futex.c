@@ -9,7 +9,10 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-/* futex_wait(2) and futex_waitv(2) are newer than the headers we build with; the numbers never change. */
+/*
+ * futex_wait(2) and futex_waitv(2) are newer than the headers we build with; the numbers never
+ * change.
+ */
 enum { NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455, PAGE_BYTES = 4096, MAX_WAITV = 128 };
 /* Flags of futex(2) and futex2, include/uapi/linux/futex.h. */
 enum { PRIVATE_FLAG = 128, REALTIME_FLAG = 256, FUTEX2_PRIVATE = 128 };
@@ -17,7 +20,8 @@ enum { PRIVATE_FLAG = 128, REALTIME_FLAG = 256, FUTEX2_PRIVATE = 128 };
 static const int16_t numbers[] = { SYS_futex, NR_FUTEX_WAITV, NR_FUTEX_WAIT, SYS_restart_syscall,
 				   -1 };
 
-/* ---- the bytes around ------------------------------------------------------------------------- */
+/* ---- the bytes around -------------------------------------------------------------------------
+ */
 
 struct reader {
 	struct wait_ctx *c;
@@ -87,32 +91,34 @@ static int32_t cleared_for(const struct snapshot *s, const struct snap_process *
 	return 0;
 }
 
-/* ---- one futex -------------------------------------------------------------------------------- */
+/* ---- one futex --------------------------------------------------------------------------------
+ */
 
-/* The wait site->wait, for the futex of `f`, whose call is filled in already. */
-static void one_futex(struct wait_ctx *c, const struct wait_site *site, struct futex *f)
+/* The wait site->wait, for a futex of which only the call is known. */
+static void one_futex(struct wait_ctx *c, const struct wait_site *site, const struct futex *call)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	struct reader reader = { c, site };
 	const struct futex_world world = { world_read, world_has_thread, &reader };
+	struct futex f = *call;
 	struct futex_claim claim;
-	int rc = load(c, site, f);
+	const struct futex_kind *kind;
+	int rc = load(c, site, &f);
 
-	f->world = &world;
-	f->sp = site->task->sp;
-	f->static_data = is_static(c, site->process->tgid, f->uaddr);
-	f->cleared_for = cleared_for(s, site->process, f->uaddr, f->val);
-	f->pi_owner = site->task->pi_owner;
 	if (rc < 0) {
-		wait_describe(c, site->wait, WAIT_FUTEX, "waiting on futex 0x%" PRIx64, f->uaddr);
+		wait_describe(c, site->wait, WAIT_FUTEX, "waiting on futex 0x%" PRIx64, f.uaddr);
 		wait_unknown(c, site->wait,
 			     "the memory of process %d at 0x%" PRIx64 " could not be read: %s",
-			     site->process->tgid, f->uaddr, strerror(-rc));
+			     site->process->tgid, f.uaddr, strerror(-rc));
 		return;
 	}
-	log_debug("thread %d: futex 0x%" PRIx64 " is a %s", site->task->tid, f->uaddr,
-		  futex_recognise(f, &claim)->name);
-	futex_state(c, site, f, &claim);
+	f.world = &world;
+	f.sp = site->task->sp;
+	f.static_data = is_static(c, site->process->tgid, f.uaddr);
+	f.cleared_for = cleared_for(s, site->process, f.uaddr, f.val);
+	kind = futex_recognise(&f, &claim);
+	log_debug("thread %d: futex 0x%" PRIx64 " is a %s", site->task->tid, f.uaddr, kind->name);
+	futex_state(c, site, &f, &claim);
 }
 
 /* futex(2). LOCK_PI is of CLOCK_REALTIME whatever the flag; WAIT alone has a relative time-out. */
@@ -136,7 +142,8 @@ static bool decode_futex(struct wait_ctx *c, const struct wait_site *site)
 	f.realtime = a[1] & REALTIME_FLAG;
 	f.val = (uint32_t)a[2];
 	one_futex(c, site, &f);
-	/* Who wakes to ask for the GIL once more goes back to the same wait: that is no end of it. */
+	/* Who wakes to ask for the GIL once more goes back to the same wait: that is no end of it.
+	 */
 	if (model_wait(wait_model(c), site->wait)->kind != WAIT_GIL)
 		wait_timeout_at(c, site, a[3], f.cmd != CMD_WAIT, clock);
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * futexes.h - the interpretations of a futex word, one line each, the strictest first: the first one that
- * recognises the wait has it. X(name) is `const struct futex_kind futex_name`.
+ * futexes.h - the interpretations of a futex word, one line each, the strictest first: the first
+ * one that recognises the wait has it. X(name) is `const struct futex_kind futex_name`.
  */
 #pragma once
 

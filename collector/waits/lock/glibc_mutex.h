@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * glibc_mutex.h - pthread_mutex_t of glibc as bytes; the same in 2.36 and 2.43 (sysdeps/nptl/bits/struct_mutex.h).
+ * glibc_mutex.h - pthread_mutex_t of glibc as bytes; the same in 2.36 and 2.43
+ * (sysdeps/nptl/bits/struct_mutex.h).
  */
 #pragma once
 
@@ -24,8 +25,8 @@ struct glibc_mutex {
 };
 
 /*
- * A held mutex whose first word is the futex word: sizes, kind bits and the user count are those of a mutex
- * that some thread owns. False for anything else, also for the raw locks inside of libc.
+ * A held mutex whose first word is the futex word: sizes, kind bits and the user count are those of
+ * a mutex that some thread owns. False for anything else, also for the raw locks inside of libc.
  */
 bool glibc_mutex_held(const struct futex *f, struct glibc_mutex *m);
 

@@ -14,7 +14,8 @@
 /* What a look at every descriptor of the host may cost; behind it "unknown" is the answer. */
 enum { MAX_SCANNED = 20000 };
 
-/* ---- which locks conflict: fs/locks.c --------------------------------------------------------- */
+/* ---- which locks conflict: fs/locks.c ---------------------------------------------------------
+ */
 
 static bool is_record(uint8_t type)
 {
@@ -64,7 +65,8 @@ uint32_t lock_count(const struct file_locks *locks, const struct lock_request *r
 	return count;
 }
 
-/* ---- who has the descriptions ----------------------------------------------------------------- */
+/* ---- who has the descriptions -----------------------------------------------------------------
+ */
 
 /* A descriptor whose description has a conflicting lock. */
 struct held {
@@ -84,7 +86,10 @@ static void search_release(struct search *s)
 	vec_release(&s->found);
 }
 
-/* Does that descriptor hold a conflicting flock or OFD lock? The "lock:" lines are those of /proc/locks. */
+/*
+ * Does that descriptor hold a conflicting flock or OFD lock? The "lock:" lines are those of
+ * /proc/locks.
+ */
 static bool holds(const struct lock_request *r, int32_t tgid, int32_t fd)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -110,7 +115,10 @@ static bool holds(const struct lock_request *r, int32_t tgid, int32_t fd)
 	return false;
 }
 
-/* One open file description? When nobody can tell, one: that weakens what we claim, and is never false. */
+/*
+ * One open file description? When nobody can tell, one: that weakens what we claim, and is never
+ * false.
+ */
 static bool same_description(const struct search *s, const struct held *a, int32_t tgid, int32_t fd)
 {
 	const struct snap_file *x = snapshot_file(wait_snapshot(s->c), a->tgid, a->fd);
@@ -171,7 +179,10 @@ static void search_process(struct search *s, int32_t tgid)
 	}
 }
 
-/* The snapshot first, then whoever /proc/locks names, then everybody, until `want` descriptions are found. */
+/*
+ * The snapshot first, then whoever /proc/locks names, then everybody, until `want` descriptions are
+ * found.
+ */
 static void search(struct search *s, const struct file_locks *locks, uint32_t want)
 {
 	const struct snapshot *snap = wait_snapshot(s->c);
@@ -185,7 +196,8 @@ static void search(struct search *s, const struct file_locks *locks, uint32_t wa
 			search_process(s, snap->processes.at[i].tgid);
 }
 
-/* ---- terms ------------------------------------------------------------------------------------ */
+/* ---- terms ------------------------------------------------------------------------------------
+ */
 
 static void add_holder(struct search *s, uint32_t object, const struct held *h)
 {

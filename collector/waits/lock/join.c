@@ -2,8 +2,9 @@
 #include "waits/lock/futex.h"
 
 /*
- * pthread_join waits inside the struct pthread of the thread that shall exit: up to glibc 2.42 for the kernel
- * to clear its tid (offset 0x2d0), glibc 2.43 for its join state (0x628), musl for detach_state (56).
+ * pthread_join waits inside the struct pthread of the thread that shall exit: up to glibc 2.42 for
+ * the kernel to clear its tid (offset 0x2d0), glibc 2.43 for its join state (0x628), musl for
+ * detach_state (56).
  */
 enum { TID = 0x2d0, PTHREAD_SIZE = 0x940, TCB_ALIGN = 64, SELF = 0x10 };
 enum { MUSL_TID = 48, MUSL_DETACH_STATE = 56, MUSL_JOINABLE = 2 };
@@ -18,7 +19,10 @@ static void claim_thread(struct futex_claim *claim, uint64_t base, int32_t tid)
 	claim->completion = true;
 }
 
-/* The word that the kernel clears when a live thread exits, still with its tid: of glibc, or of whoever. */
+/*
+ * The word that the kernel clears when a live thread exits, still with its tid: of glibc, or of
+ * whoever.
+ */
 static bool by_tid(const struct futex *f, struct futex_claim *claim)
 {
 	int32_t tid;

@@ -2,8 +2,8 @@
 /*
  * lease.c - open(2) or truncate(2) of a file on which somebody has a lease, F_SETLEASE of fcntl(2).
  *
- * The kernel tells the holder to give it up and waits in __break_lease() (fs/locks.c) until that is done, or
- * lease-break-time is over.
+ * The kernel tells the holder to give it up and waits in __break_lease() (fs/locks.c) until that is
+ * done, or lease-break-time is over.
  */
 #include "read/procfs.h"
 #include "waits/lock/held.h"

@@ -75,7 +75,10 @@ static bool rwlock(const struct futex *f, struct futex_claim *claim)
 	return true;
 }
 
-/* A private condition variable: the word is in a node on the waiter's own stack, nothing leads to the object. */
+/*
+ * A private condition variable: the word is in a node on the waiter's own stack, nothing leads to
+ * the object.
+ */
 static bool condvar(const struct futex *f, struct futex_claim *claim)
 {
 	enum { STATE = -4, NEXT = -12, PREV = -20, BARRIER_SET = 2, NEAR = 4096 };

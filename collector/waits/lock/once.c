@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/lock/futex.h"
 
-/* pthread_once of glibc (nptl/pthread_once.c): fork generation << 2 | 1 while somebody runs the function. */
+/*
+ * pthread_once of glibc (nptl/pthread_once.c): fork generation << 2 | 1 while somebody runs the
+ * function.
+ */
 enum { IN_PROGRESS = 1, STATE = 3, MAX_GENERATION = 64 };
 
 /* One word tells little: it must lie in static data too, where a pthread_once_t belongs. */

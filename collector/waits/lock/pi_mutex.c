@@ -2,8 +2,8 @@
 #include "waits/lock/glibc_mutex.h"
 
 /*
- * FUTEX_LOCK_PI: the word is the owner's tid by the kernel's own protocol (Documentation/locking/pi-futex.rst),
- * whichever library asks, so nothing else needs to fit.
+ * FUTEX_LOCK_PI: the word is the owner's tid by the kernel's own protocol
+ * (Documentation/locking/pi-futex.rst), whichever library asks, so nothing else needs to fit.
  */
 static bool recognise(const struct futex *f, struct futex_claim *claim)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * record.c - fcntl(2) locks on ranges of a file: of a process (F_SETLKW) or of an open file description
- * (F_OFD_SETLKW). lockf(3) is the first of them.
+ * record.c - fcntl(2) locks on ranges of a file: of a process (F_SETLKW) or of an open file
+ * description (F_OFD_SETLKW). lockf(3) is the first of them.
  */
 #include "waits/lock/held.h"
 
@@ -24,7 +24,10 @@ static int read_request(struct wait_ctx *c, const struct wait_site *site, struct
 	if (rc < 0)
 		return rc;
 	r->write = l.l_type != F_RDLCK;
-	/* Relative to a position that we do not know: then the whole file, unless /proc/locks tells. */
+	/*
+	 * Relative to a position that we do not know: then the whole file, unless /proc/locks
+	 * tells.
+	 */
 	if (l.l_whence != SEEK_SET || l.l_start < 0)
 		return 0;
 	r->start = (uint64_t)l.l_start;

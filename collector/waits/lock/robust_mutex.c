@@ -6,8 +6,8 @@ enum { OWNER_DIED = 0x40000000 };
 static const uint32_t waiters = 0x80000000;
 
 /*
- * glibc waits on a robust mutex without the private flag always, also on one that no other process can see
- * (nptl/pthreadP.h, PTHREAD_ROBUST_MUTEX_PSHARED), and the word is the owner's tid.
+ * glibc waits on a robust mutex without the private flag always, also on one that no other process
+ * can see (nptl/pthreadP.h, PTHREAD_ROBUST_MUTEX_PSHARED), and the word is the owner's tid.
  */
 static bool recognise(const struct futex *f, struct futex_claim *claim)
 {

@@ -27,7 +27,10 @@ static bool fits(const struct futex *f, int64_t at, uint32_t *readers, uint32_t 
 	       futex_get32(f, at + WRITERS_FUTEX, UINT32_MAX) <= 3 && *writer <= 4194304;
 }
 
-/* A reader waits for the write phase to end (3), a primary writer for the read phase (2, `USED` alone). */
+/*
+ * A reader waits for the write phase to end (3), a primary writer for the read phase (2, `USED`
+ * alone).
+ */
 static bool on_phase(const struct futex *f, uint32_t *readers, uint32_t *writer)
 {
 	if (!fits(f, -WRPHASE_FUTEX, readers, writer))

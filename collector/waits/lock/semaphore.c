@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 /*
- * struct new_sem of glibc (sysdeps/nptl/internaltypes.h): value, nwaiters, private. `private` is 0 for a
- * private and 128 for a shared one, FUTEX_PRIVATE and FUTEX_SHARED of lowlevellock-futex.h.
+ * struct new_sem of glibc (sysdeps/nptl/internaltypes.h): value, nwaiters, private. `private` is 0
+ * for a private and 128 for a shared one, FUTEX_PRIVATE and FUTEX_SHARED of lowlevellock-futex.h.
  */
 enum { NWAITERS = 4, PRIVATE = 8, SIZE = 16, SHARED = 128, MAX_WAITERS = 1 << 22 };
 

@@ -10,7 +10,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* So many processes outside of the tree are asked for their maps; more would take longer than the answer is worth. */
+/*
+ * So many processes outside of the tree are asked for their maps; more would take longer than the
+ * answer is worth.
+ */
 enum { MAX_OUTSIDE = 512 };
 
 bool futex_same_memory(const struct snap_process *a, const struct snap_process *b)
@@ -41,7 +44,8 @@ struct futex_place futex_place(struct wait_ctx *c, const struct wait_site *site,
 	return place;
 }
 
-/* ---- who has the memory ----------------------------------------------------------------------- */
+/* ---- who has the memory -----------------------------------------------------------------------
+ */
 
 static bool maps_have(const struct maps *maps, const struct futex_place *place)
 {
@@ -135,7 +139,8 @@ uint32_t futex_object(struct wait_ctx *c, const struct wait_site *site,
 	return id;
 }
 
-/* ---- owner ------------------------------------------------------------------------------------ */
+/* ---- owner ------------------------------------------------------------------------------------
+ */
 
 static const struct snap_task *thread_in(const struct snapshot *s, const struct snap_process *p,
 					 int32_t ns_tid)
@@ -160,7 +165,8 @@ const struct snap_task *futex_own_thread(const struct snapshot *s, const struct 
 	return t;
 }
 
-/* Has the process a thread that came after the snapshot? Then a tid that we do not know may be its. */
+/* Has the process a thread that came after the snapshot? Then a tid that we do not know may be its.
+ */
 static bool has_new_threads(const struct snapshot *s, int32_t tgid)
 {
 	char path[64];
@@ -178,7 +184,10 @@ static bool has_new_threads(const struct snapshot *s, int32_t tgid)
 	return false;
 }
 
-/* The process of a live thread by its tid in our own namespace, also outside of the tree; 0: there is none. */
+/*
+ * The process of a live thread by its tid in our own namespace, also outside of the tree; 0: there
+ * is none.
+ */
 static int32_t process_of_tid(int32_t tid)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -192,9 +201,9 @@ static int32_t process_of_tid(int32_t tid)
 }
 
 /*
- * Was `ns_tid`, a thread of `tgid` (0: of nobody any more), the one that forked this process? It left its locks to
- * the child's first thread, which may well release them; whoever is gone counts as well when it is older than the
- * child. Only a thread besides the waiter could do so.
+ * Was `ns_tid`, a thread of `tgid` (0: of nobody any more), the one that forked this process? It
+ * left its locks to the child's first thread, which may well release them; whoever is gone counts
+ * as well when it is older than the child. Only a thread besides the waiter could do so.
  */
 static bool may_be_heir(const struct snap_process *p, int32_t ns_tid, int32_t tgid)
 {
@@ -222,7 +231,8 @@ static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_si
 		    s->processes.at[t->process].pid_ns == p->pid_ns)
 			owner.tgid = t->tgid;
 	}
-	/* Where the process counts pids as we do, /proc knows threads outside of the tree as well. */
+	/* Where the process counts pids as we do, /proc knows threads outside of the tree as well.
+	 */
 	if (!owner.tgid && p->ns_tgid == p->tgid)
 		owner.tgid = process_of_tid(ns_tid);
 	if (owner.tgid)
@@ -232,7 +242,8 @@ static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_si
 	return owner;
 }
 
-/* Does it number its threads as we do? Its status says so even when nothing else of it may be read. */
+/* Does it number its threads as we do? Its status says so even when nothing else of it may be read.
+ */
 static bool counts_as_we_do(const struct snap_process *p)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -252,8 +263,8 @@ static bool outside_has(const struct snap_process *p, int32_t ns_tid)
 }
 
 /*
- * Can the number be of no live thread at all? Of ours there is none, and whoever numbers its threads in another
- * way does not have the memory.
+ * Can the number be of no live thread at all? Of ours there is none, and whoever numbers its
+ * threads in another way does not have the memory.
  */
 static bool nobody_has(struct wait_ctx *c, const struct futex_place *place, int32_t ns_tid)
 {

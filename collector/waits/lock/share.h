@@ -17,14 +17,18 @@ struct futex_place {
 struct futex_place futex_place(struct wait_ctx *c, const struct wait_site *site, bool private_op,
 			       uint64_t base);
 
-/* Its object with all who have the memory as holders: "futex:[812:0x7f..]" or "futex:[0:5:77+0x40]". */
+/*
+ * Its object with all who have the memory as holders: "futex:[812:0x7f..]" or
+ * "futex:[0:5:77+0x40]".
+ */
 uint32_t futex_object(struct wait_ctx *c, const struct wait_site *site,
 		      const struct futex_place *place, const struct futex_claim *claim);
 
 enum owner_kind {
 	OWNER_THREAD,	 /* thread `task` of the tree */
 	OWNER_OUTSIDE,	 /* a thread of process `tgid`, outside of the tree */
-	OWNER_ELSEWHERE, /* a live thread of `tgid` that does not have this memory: copied by fork */
+	OWNER_ELSEWHERE, /* a live thread of `tgid` that does not have this memory: copied by fork
+			  */
 	OWNER_GONE,	 /* no such thread */
 	OWNER_HEIR,	 /* the thread that forked this process: the child may release the copy */
 	OWNER_UNKNOWN,	 /* cannot be told */
@@ -41,7 +45,10 @@ struct futex_owner futex_find_owner(struct wait_ctx *c, const struct wait_site *
 				    const struct futex_place *place, uint32_t object,
 				    int32_t ns_tid);
 
-/* A live thread of the process, or of one that shares its memory, with this tid in its own namespace. */
+/*
+ * A live thread of the process, or of one that shares its memory, with this tid in its own
+ * namespace.
+ */
 const struct snap_task *futex_own_thread(const struct snapshot *s, const struct snap_process *p,
 					 int32_t ns_tid);
 

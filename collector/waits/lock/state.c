@@ -46,9 +46,13 @@ static void anyone(struct wait_ctx *c, const struct wait_site *site, uint32_t ob
 	wait_term_holders(c, site->wait, object, 0, AS_SETTER);
 }
 
-/* ---- barrier ---------------------------------------------------------------------------------- */
+/* ---- barrier ----------------------------------------------------------------------------------
+ */
 
-/* All threads of the processes that have the memory, but for the waiter itself; 0 when not all are known. */
+/*
+ * All threads of the processes that have the memory, but for the waiter itself; 0 when not all are
+ * known.
+ */
 static uint32_t other_threads(struct wait_ctx *c, const struct wait_site *site, uint32_t object,
 			      bool add)
 {
@@ -75,8 +79,8 @@ static uint32_t other_threads(struct wait_ctx *c, const struct wait_site *site, 
 }
 
 /*
- * So many of the other threads must come. When fewer exist than are needed, someone has yet to create
- * them, and any thread that runs could.
+ * So many of the other threads must come. When fewer exist than are needed, someone has yet to
+ * create them, and any thread that runs could.
  */
 static void arrivals(struct wait_ctx *c, const struct wait_site *site, uint32_t object,
 		     uint32_t need)
@@ -91,9 +95,13 @@ static void arrivals(struct wait_ctx *c, const struct wait_site *site, uint32_t 
 	model_wait(wait_model(c), site->wait)->need = need;
 }
 
-/* ---- owner ------------------------------------------------------------------------------------ */
+/* ---- owner ------------------------------------------------------------------------------------
+ */
 
-/* Do the bytes still say what they said, now that the owner was not found? It may have let go meanwhile. */
+/*
+ * Do the bytes still say what they said, now that the owner was not found? It may have let go
+ * meanwhile.
+ */
 static bool still_so(struct wait_ctx *c, const struct wait_site *site, const struct futex *f)
 {
 	uint8_t now[32];
@@ -108,11 +116,10 @@ static void copied_by_fork(struct wait_ctx *c, const struct wait_site *site, uin
 {
 	struct wait_fact fact = { "lock-copied-by-fork", site->process->tgid, object, -1 };
 
-	wait_never(
-		c, site->wait,
-		"held by thread %d of process %d at the time of the fork; no thread of this process "
-		"can release it",
-		claim->owner, tgid);
+	wait_never(c, site->wait,
+		   "held by thread %d of process %d at the time of the fork; no thread of this "
+		   "process can release it",
+		   claim->owner, tgid);
 	wait_finding(
 		c, &fact,
 		"a %s that thread %d of process %d held was copied by fork: in process %d nobody "
@@ -125,7 +132,10 @@ static void owner_gone(struct wait_ctx *c, const struct wait_site *site, uint32_
 {
 	struct wait_fact fact = { "lock-owner-dead", site->process->tgid, object, -1 };
 
-	/* The kernel hands these on when an owner exits, so a wait behind a dead one is about to end. */
+	/*
+	 * The kernel hands these on when an owner exits, so a wait behind a dead one is about to
+	 * end.
+	 */
 	if (claim->dies_with_owner) {
 		anyone(c, site, object);
 		return;

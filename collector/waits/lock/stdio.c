@@ -3,10 +3,16 @@
 
 #include <stdio.h>
 
-/* _IO_lock_t of glibc (sysdeps/nptl/stdio-lock.h): int lock; int cnt; void *owner, the thread's struct pthread. */
+/*
+ * _IO_lock_t of glibc (sysdeps/nptl/stdio-lock.h): int lock; int cnt; void *owner, the thread's
+ * struct pthread.
+ */
 enum { COUNT = 4, OWNER = 8, CONTENDED = 2, MAX_DEPTH = 1 << 16 };
 
-/* The owner must be a true struct pthread of a live thread: a raw lock has nothing like it behind it. */
+/*
+ * The owner must be a true struct pthread of a live thread: a raw lock has nothing like it behind
+ * it.
+ */
 static bool recognise(const struct futex *f, struct futex_claim *claim)
 {
 	uint64_t owner;

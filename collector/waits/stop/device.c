@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * device.c - uninterruptible sleep for a block device, a remote file system, or a file system that is frozen.
+ * device.c - uninterruptible sleep for a block device, a remote file system, or a file system that
+ * is frozen.
  */
 #include "read/procfs.h"
 #include "waits/stop/wchan.h"
 
 #include <string.h>
 
-/* Kernel functions that sleep until a device or a server answers. Beginnings: the rest differs by kernel. */
+/*
+ * Kernel functions that sleep until a device or a server answers. Beginnings: the rest differs by
+ * kernel.
+ */
 static const char *const prefixes[] = {
 	"io_schedule",
 	"folio_wait_",

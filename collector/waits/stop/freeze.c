@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * freeze.c - a process in a frozen cgroup. Version 1 shows state D in __refrigerator, version 2 looks like any
- * sleep, so the question is asked before any other.
+ * freeze.c - a process in a frozen cgroup. Version 1 shows state D in __refrigerator, version 2
+ * looks like any sleep, so the question is asked before any other.
  */
 #include "waits/stop/wchan.h"
 
@@ -16,8 +16,8 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 }
 
 /*
- * The path in the line of /proc/P/cgroup that the freezer works on: version 1 where the process is in a cgroup of
- * its own there, else version 2. The whole text when there is neither.
+ * The path in the line of /proc/P/cgroup that the freezer works on: version 1 where the process is
+ * in a cgroup of its own there, else version 2. The whole text when there is neither.
  */
 static const char *cgroup_path(const char *text)
 {

@@ -2,9 +2,10 @@
 /*
  * fuse.c - a file system whose server is a process: a request that nobody answers yet.
  *
- * The client sleeps in request_wait_answer() (fs/fuse/dev.c) whatever system call or page fault brought it there.
- * The device number of the mount is the connection, and "fuse_connection:" in fdinfo of /dev/fuse says who
- * serves it. A look at the path itself would end up in the same sleep, so only mountinfo is asked.
+ * The client sleeps in request_wait_answer() (fs/fuse/dev.c) whatever system call or page fault
+ * brought it there. The device number of the mount is the connection, and "fuse_connection:" in
+ * fdinfo of /dev/fuse says who serves it. A look at the path itself would end up in the same sleep,
+ * so only mountinfo is asked.
  */
 #include "read/mounts.h"
 #include "waits/stop/outside.h"
@@ -22,46 +23,31 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 	return stop_sleeps_in(c, t, "request_wait_answer");
 }
 
-/* ---- which connection ------------------------------------------------------------------------- */
+/* ---- which connection -------------------------------------------------------------------------
+ */
 
-/* Which argument is a path: 1 + its number, 0 none. Behind a directory descriptor it is the second. */
+/* Which argument is a path: 1 + its number, 0 none. Behind a directory descriptor it is the second.
+ */
 static int path_argument(int32_t nr)
 {
-	switch (nr) {
-	case SYS_open:
-	case SYS_stat:
-	case SYS_lstat:
-	case SYS_access:
-	case SYS_execve:
-	case SYS_chdir:
-	case SYS_truncate:
-	case SYS_rename:
-	case SYS_mkdir:
-	case SYS_rmdir:
-	case SYS_creat:
-	case SYS_unlink:
-	case SYS_readlink:
-	case SYS_chmod:
-	case SYS_chown:
-	case SYS_lchown:
-	case SYS_statfs:
-	case SYS_getxattr:
-	case SYS_lgetxattr:
-		return 1;
-	case SYS_openat:
-	case SYS_openat2:
-	case SYS_mkdirat:
-	case SYS_newfstatat:
-	case SYS_unlinkat:
-	case SYS_statx:
-	case SYS_faccessat:
-	case SYS_faccessat2:
-	case SYS_readlinkat:
-	case SYS_execveat:
-		return 2;
-	default:
-		return 0;
-	}
+	static const int16_t first[] = {
+		SYS_open,   SYS_stat,	  SYS_lstat,	SYS_access,    SYS_execve,
+		SYS_chdir,  SYS_rename,	  SYS_mkdir,	SYS_rmdir,     SYS_creat,
+		SYS_unlink, SYS_readlink, SYS_chmod,	SYS_chown,     SYS_lchown,
+		SYS_statfs, SYS_truncate, SYS_getxattr, SYS_lgetxattr,
+	};
+	static const int16_t second[] = {
+		SYS_openat, SYS_openat2,   SYS_mkdirat,	   SYS_newfstatat, SYS_unlinkat,
+		SYS_statx,  SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_execveat,
+	};
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
+		if (first[i] == nr)
+			return 1;
+	for (size_t i = 0; i < sizeof(second) / sizeof(*second); i++)
+		if (second[i] == nr)
+			return 2;
+	return 0;
 }
 
 /* The path that the call is about, absolute; false when it has none or it cannot be told. */
@@ -91,7 +77,10 @@ static bool is_fuse(const struct mount *m)
 	return !strncmp(m->type, "fuse", 4);
 }
 
-/* The mount that a path lies on: the longest mount point in front of it, the last one mounted there. */
+/*
+ * The mount that a path lies on: the longest mount point in front of it, the last one mounted
+ * there.
+ */
 static const struct mount *mount_of(const struct mounts *m, const char *path)
 {
 	const struct mount *best = NULL;
@@ -128,7 +117,8 @@ static uint64_t find_device(struct wait_ctx *c, const struct snap_task *t, const
 	return f ? f->dev : 0;
 }
 
-/* ---- who serves it ---------------------------------------------------------------------------- */
+/* ---- who serves it ----------------------------------------------------------------------------
+ */
 
 static uint32_t connection(struct wait_ctx *c, uint64_t dev, const char *point)
 {

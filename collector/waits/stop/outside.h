@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * outside.h - special descriptors that processes outside of the tree have: a FUSE server, a page fault monitor.
+ * outside.h - special descriptors that processes outside of the tree have: a FUSE server, a page
+ * fault monitor.
  *
- * The readers list outside holders of what the tree has open. Who serves the tree through such a descriptor
- * shares no open file with it, so these few waits look for themselves.
+ * The readers list outside holders of what the tree has open. Who serves the tree through such a
+ * descriptor shares no open file with it, so these few waits look for themselves.
  */
 #pragma once
 
@@ -19,8 +20,8 @@ struct outside_query {
 };
 
 /*
- * Add every process that has such a descriptor as holder of `object`; *complete is false when some could not
- * be looked into.
+ * Add every process that has such a descriptor as holder of `object`; *complete is false when some
+ * could not be looked into.
  */
 void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
 			 bool *complete);

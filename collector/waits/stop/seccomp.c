@@ -2,8 +2,8 @@
 /*
  * seccomp.c - a system call that a seccomp filter hands to a supervisor (SECCOMP_RET_USER_NOTIF).
  *
- * The caller sleeps in seccomp_do_user_notification() (kernel/seccomp.c). Which filter a notification descriptor
- * serves is not shown, so any of them may be the one.
+ * The caller sleeps in seccomp_do_user_notification() (kernel/seccomp.c). Which filter a
+ * notification descriptor serves is not shown, so any of them may be the one.
  */
 #include "waits/stop/outside.h"
 #include "waits/stop/wchan.h"

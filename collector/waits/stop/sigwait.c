@@ -2,7 +2,8 @@
 /*
  * sigwait.c - waits for a signal: pause(2), rt_sigsuspend(2), rt_sigtimedwait(2).
  *
- * Anyone may send one, which is a new input. The exit of a child is more: the kernel itself will signal it.
+ * Anyone may send one, which is a new input. The exit of a child is more: the kernel itself will
+ * signal it.
  */
 #include "base/strbuf.h"
 #include "waits/find.h"
@@ -19,7 +20,10 @@ static uint64_t bit(int signal)
 	return 1ull << (signal - 1);
 }
 
-/* The set of signals that end the wait, as far as it is known: -errno when memory could not be read. */
+/*
+ * The set of signals that end the wait, as far as it is known: -errno when memory could not be
+ * read.
+ */
 static int awaited(struct wait_ctx *c, const struct wait_site *site, uint64_t *set)
 {
 	const struct snap_task *t = site->task;

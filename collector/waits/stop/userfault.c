@@ -2,8 +2,9 @@
 /*
  * userfault.c - a page that another thread or process shall fill in by userfaultfd(2).
  *
- * The fault sleeps in handle_userfault() (fs/userfaultfd.c), in user code or inside a system call that touches the
- * page. Which memory a userfaultfd watches is not shown; "total:" in its fdinfo counts the faults that wait.
+ * The fault sleeps in handle_userfault() (fs/userfaultfd.c), in user code or inside a system call
+ * that touches the page. Which memory a userfaultfd watches is not shown; "total:" in its fdinfo
+ * counts the faults that wait.
  */
 #include "waits/stop/outside.h"
 #include "waits/stop/wchan.h"

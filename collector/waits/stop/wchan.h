@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * wchan.h - the kernel function that a thread sleeps in, where nothing else tells what it waits for.
+ * wchan.h - the kernel function that a thread sleeps in, where nothing else tells what it waits
+ * for.
  *
- * A hint: names move between kernels, so what rests on it names the kernel file. Waits that a system call and its
- * descriptor explain never ask.
+ * A hint: names move between kernels, so what rests on it names the kernel file. Waits that a
+ * system call and its descriptor explain never ask.
  */
 #pragma once
 

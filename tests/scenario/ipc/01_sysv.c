@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System V message queues and semaphores. Nothing is opened, so anyone who knows the number may end the wait: snag
- * must say so, hint at who used it last, and name who owes a semaphore back where the kernel notes it (SEM_UNDO).
+ * System V message queues and semaphores. Nothing is opened, so anyone who knows the number may end
+ * the wait: snag must say so, hint at who used it last, and name who owes a semaphore back where
+ * the kernel notes it (SEM_UNDO).
  */
 #include "lib/scenario.h"
 
@@ -49,7 +50,8 @@ static int make_set(int first, int second)
 	return id;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------
+ */
 
 struct message {
 	long type;
@@ -124,7 +126,8 @@ SCENARIO(msg_receive_sleeper, .cleanup = remove_ids,
 	waitpid(child, NULL, 0);
 }
 
-/* ---- semaphores ------------------------------------------------------------------------------- */
+/* ---- semaphores -------------------------------------------------------------------------------
+ */
 
 static int change(int set, unsigned short number, short by)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * POSIX message queues. snag must find who else has the queue open, and that one with a name may be opened by
- * anyone.
+ * POSIX message queues. snag must find who else has the queue open, and that one with a name may be
+ * opened by anyone.
  */
 #include "lib/scenario.h"
 

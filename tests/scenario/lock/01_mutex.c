@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mutexes of glibc, of every type. snag must name the thread that holds the one a thread waits for; and where no
- * thread will ever release it, say that.
+ * Mutexes of glibc, of every type. snag must name the thread that holds the one a thread waits for;
+ * and where no thread will ever release it, say that.
  */
 #include "lib/scenario.h"
 
@@ -121,7 +121,8 @@ SCENARIO(mutex_self, .what = "a thread locks a normal mutex twice")
 	pthread_mutex_lock(&m);
 }
 
-/* ---- one holder ------------------------------------------------------------------------------- */
+/* ---- one holder -------------------------------------------------------------------------------
+ */
 
 static void lock_b_and_hang(void *arg)
 {
@@ -197,8 +198,9 @@ SCENARIO(mutex_pi, .what = "a priority-inheritance mutex whose holder can never 
 }
 
 /*
- * The kernel refuses the second of two crossed PI locks with EDEADLK, and glibc then parks that thread for ever on
- * a futex of its own stack (nptl/pthread_mutex_lock.c, "Delay the thread indefinitely").
+ * The kernel refuses the second of two crossed PI locks with EDEADLK, and glibc then parks that
+ * thread for ever on a futex of its own stack (nptl/pthread_mutex_lock.c, "Delay the thread
+ * indefinitely").
  */
 SCENARIO(mutex_abba_pi, .what = "two threads take two PI mutexes in opposite order")
 {
@@ -219,7 +221,8 @@ SCENARIO(mutex_abba_pi, .what = "two threads take two PI mutexes in opposite ord
 	pthread_mutex_lock(&p->b);
 }
 
-/* ---- nobody will ever release it -------------------------------------------------------------- */
+/* ---- nobody will ever release it --------------------------------------------------------------
+ */
 
 static void *lock_b_and_exit(void *arg)
 {
@@ -264,7 +267,8 @@ SCENARIO(mutex_copied_by_fork,
 	waitpid(child, NULL, 0);
 }
 
-/* ---- between processes ------------------------------------------------------------------------ */
+/* ---- between processes ------------------------------------------------------------------------
+ */
 
 /* snag's key of an address in shared memory: the file and the place in it. */
 static const char *shared_key(const void *address)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Condition variables, semaphores, rwlocks, barriers, once, stdio locks, joins, raw futexes. snag must call each by
- * its kind, name the owner where there is one, and every possible waker where there is none.
+ * Condition variables, semaphores, rwlocks, barriers, once, stdio locks, joins, raw futexes. snag
+ * must call each by its kind, name the owner where there is one, and every possible waker where
+ * there is none.
  */
 #include "lib/scenario.h"
 
@@ -38,7 +39,8 @@ static void *shared_memory(size_t size)
 	return p;
 }
 
-/* ---- condition variables and semaphores ------------------------------------------------------- */
+/* ---- condition variables and semaphores -------------------------------------------------------
+ */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -157,7 +159,8 @@ SCENARIO(semaphore_named, .what = "a named semaphore that only a dead child coul
 	sem_wait(s);
 }
 
-/* ---- rwlocks ---------------------------------------------------------------------------------- */
+/* ---- rwlocks ----------------------------------------------------------------------------------
+ */
 
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -215,7 +218,8 @@ SCENARIO(rwlock_writer_behind_reader, .what = "a writer behind a reader that can
 	pthread_rwlock_wrlock(&rwlock);
 }
 
-/* ---- barrier, once, stdio --------------------------------------------------------------------- */
+/* ---- barrier, once, stdio ---------------------------------------------------------------------
+ */
 
 static pthread_barrier_t barrier;
 
@@ -300,7 +304,8 @@ SCENARIO(stdio_lock, .what = "a FILE that another thread has locked and never un
 	fputs("x", f);
 }
 
-/* ---- joins ------------------------------------------------------------------------------------ */
+/* ---- joins ------------------------------------------------------------------------------------
+ */
 
 static pid_t joined;
 
@@ -364,7 +369,8 @@ SCENARIO(join_ring, .what = "three threads join each other in a ring")
 	pthread_join(ring[1], NULL);
 }
 
-/* ---- raw futexes ------------------------------------------------------------------------------ */
+/* ---- raw futexes ------------------------------------------------------------------------------
+ */
 
 static uint32_t words[2];
 

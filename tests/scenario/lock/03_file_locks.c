@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * flock, record locks, locks of open file descriptions, leases. snag must find who truly holds a lock: not the pid
- * that /proc/locks prints, which is that of the creator, but whoever has the open file description.
+ * flock, record locks, locks of open file descriptions, leases. snag must find who truly holds a
+ * lock: not the pid that /proc/locks prints, which is that of the creator, but whoever has the open
+ * file description.
  */
 #include "lib/scenario.h"
 
@@ -33,14 +34,16 @@ static const char *key_of(const char *kind, int fd)
 		    (unsigned long)st.st_ino);
 }
 
-/* ---- flock ------------------------------------------------------------------------------------ */
+/* ---- flock ------------------------------------------------------------------------------------
+ */
 
 SCENARIO(flock_parent, .what = "a child waits for a lock of its parent, which waits for the child")
 {
 	int fd = open_file();
 
 	must(flock(fd, LOCK_EX));
-	/* A copy of the description would hold the lock as well: the child is a program of its own. */
+	/* A copy of the description would hold the lock as well: the child is a program of its own.
+	 */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	pid_t child = spawn_program(
 		(char *[]){ (char *)"flock", (char *)lock_path(), (char *)"true", NULL });
@@ -117,7 +120,8 @@ SCENARIO(flock_sleeper, .what = "a lock of a process that sleeps: no deadlock")
 	flock(open_file(), LOCK_SH);
 }
 
-/* ---- record locks ----------------------------------------------------------------------------- */
+/* ---- record locks -----------------------------------------------------------------------------
+ */
 
 static int lock_range(int fd, int command, off_t start, off_t length)
 {
@@ -210,7 +214,8 @@ SCENARIO(ofd_heir, .what = "a description's record lock whose only holder inheri
 	lock_range(fd, F_OFD_SETLKW, 5, 1);
 }
 
-/* ---- lease ------------------------------------------------------------------------------------ */
+/* ---- lease ------------------------------------------------------------------------------------
+ */
 
 static void lease_and_hang(void *unused)
 {

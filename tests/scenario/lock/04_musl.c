@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The waits of musl, which lays its locks out in its own way. snag must call each by its kind, and name the owner
- * where musl notes one: in all but normal mutexes and rwlocks, and for joins.
+ * The waits of musl, which lays its locks out in its own way. snag must call each by its kind, and
+ * name the owner where musl notes one: in all but normal mutexes and rwlocks, and for joins.
  */
 #include "lib/scenario.h"
 
@@ -61,7 +61,10 @@ static void anyone(const char *what, const char *kind)
 	waitpid(p.pid, NULL, 0);
 }
 
-/* The second thread, and nobody else: what musl notes makes the difference between probable and proven. */
+/*
+ * The second thread, and nobody else: what musl notes makes the difference between probable and
+ * proven.
+ */
 static void owner(const char *what, const char *kind)
 {
 	struct patient p = start(what);

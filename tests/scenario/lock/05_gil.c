@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The global interpreter lock. A thread that wants it wakes 190 times a second and gets nowhere: snag must not take
- * that for progress, and must name the thread that holds it.
+ * The global interpreter lock. A thread that wants it wakes 190 times a second and gets nowhere:
+ * snag must not take that for progress, and must name the thread that holds it.
  */
 #include "lib/scenario.h"
 
@@ -35,10 +35,10 @@ static struct python start(const char *call)
 				     "libc = ctypes.PyDLL(None)\n"
 				     "r, w = os.pipe()\n"
 				     "buf = ctypes.create_string_buffer(1)\n";
-	char *argv[] = { (char *)"python3", (char *)"-c",
-			 (char *)text("%sthreading.Thread(target=lambda: %s).start()\n", before,
-				      call),
-			 NULL };
+	char *argv[] = {
+		(char *)"python3", (char *)"-c",
+		(char *)text("%sthreading.Thread(target=lambda: %s).start()\n", before, call), NULL
+	};
 	struct python p = { .pid = spawn_program(argv) };
 
 	wait_until(has_thread, &p, "the thread runs");

@@ -1,8 +1,8 @@
 /* build: musl-gcc -static */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One wait of musl, chosen by the first argument, that a thread which can never go on would have to end. The
- * scenario that starts it (lock/04_musl.c) knows the truth.
+ * One wait of musl, chosen by the first argument, that a thread which can never go on would have to
+ * end. The scenario that starts it (lock/04_musl.c) knows the truth.
  */
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Processes that somebody stopped: a signal, a debugger, a freezer. snag must say who could let them go on, and that
- * this is a stop and no deadlock.
+ * Processes that somebody stopped: a signal, a debugger, a freezer. snag must say who could let
+ * them go on, and that this is a stop and no deadlock.
  */
 #include "lib/scenario.h"
 
@@ -45,7 +45,8 @@ static bool has_state(void *arg)
 	return end && end[1] == ' ' && end[2] == want->state;
 }
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals ----------------------------------------------------------------------------------
+ */
 
 /* `producer | consumer` with the producer stopped, as by Ctrl-Z or a careless kill. */
 SCENARIO(sigstop_pipeline, .what = "a pipeline whose producer is stopped by SIGSTOP")
@@ -71,7 +72,8 @@ SCENARIO(sigstop_pipeline, .what = "a pipeline whose producer is stopped by SIGS
 	read_byte(p[0]);
 }
 
-/* ---- ptrace ----------------------------------------------------------------------------------- */
+/* ---- ptrace -----------------------------------------------------------------------------------
+ */
 
 /* The tracer waits for output of its tracee, which it has stopped itself. */
 SCENARIO(ptrace_stop, .what = "a tracer reads from the process that it keeps stopped")
@@ -118,7 +120,8 @@ SCENARIO(ptrace_sleeping_tracer, .needs = "root",
 	waitpid(tracee, NULL, 0);
 }
 
-/* ---- freezers --------------------------------------------------------------------------------- */
+/* ---- freezers ---------------------------------------------------------------------------------
+ */
 
 static void write_file(const char *path, const char *value)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waits inside the kernel for what another process shall do: a page, a file system request, the answer to a system
- * call, a lock that a thread in such a wait holds. snag must name that process.
+ * Waits inside the kernel for what another process shall do: a page, a file system request, the
+ * answer to a system call, a lock that a thread in such a wait holds. snag must name that process.
  */
 #include "lib/scenario.h"
 
@@ -28,7 +28,8 @@
 
 enum { PAGE = 4096 };
 
-/* ---- userfault -------------------------------------------------------------------------------- */
+/* ---- userfault --------------------------------------------------------------------------------
+ */
 
 /* A page that nobody fills in. Whoever has *uffd could. */
 static char *missing_page(int *uffd)
@@ -66,7 +67,8 @@ SCENARIO(userfault, .needs = "root,userfaultfd",
 	touch(page);
 }
 
-/* ---- kernel lock ------------------------------------------------------------------------------ */
+/* ---- kernel lock ------------------------------------------------------------------------------
+ */
 
 struct writer {
 	int fd;
@@ -101,7 +103,8 @@ SCENARIO(kernel_mutex, .needs = "root,userfaultfd,bpf", .reader = "bpf",
 		scenario_die("write: %m");
 }
 
-/* ---- FUSE ------------------------------------------------------------------------------------- */
+/* ---- FUSE -------------------------------------------------------------------------------------
+ */
 
 /* A server that answers the first request, as it must, and then never again. */
 static void serve_init(int fd)
@@ -188,7 +191,8 @@ SCENARIO(fuse_server_outside, .needs = "root,fuse",
 	hang(NULL);
 }
 
-/* ---- seccomp ---------------------------------------------------------------------------------- */
+/* ---- seccomp ----------------------------------------------------------------------------------
+ */
 
 static volatile int listener = -1;
 
