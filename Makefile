@@ -2,7 +2,8 @@
 # Wildcards find the files: adding one needs no edit here.
 #
 #   make          build/snag                    make check       install, build, run every test
-#   make demo     a hung tree, explained        make check-unit  or -scenario, -property, -rules
+#   make demo     a hung tree, explained        make check-unit  or -scenario, -property,
+#                                                           -disturb, -rules
 #   make deps     Debian packages, by name      make check-root  as check, with BPF required
 #   make lint     layers, style, analysers      make asan | fuzz | bench | format | install | clean
 #
@@ -116,11 +117,14 @@ $(BUILD)/snag: $(call objects,viewer/main.c) $(BUILD)/libviewer.a $(BUILD)/libsn
 	$(Q)$(LINK)
 
 # The BTF stays, the DWARF goes: it is ten times the size and nothing reads it.
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+define compile-bpf
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
 	$(Q)$(LLVM_STRIP) -g $@
+endef
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	$(compile-bpf)
 
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)
@@ -174,7 +178,7 @@ check-scenario: $(if $(SCENARIO),$(BUILD)/scenario) $(PATIENT_PROGRAMS) $(PROGRA
 check-property: $(if $(PROPERTY),$(BUILD)/property) $(PROGRAM)
 	$(call have,$(PROPERTY),$(Q)$(RUN) $(BUILD)/property $(ARGS))
 check-rules:
-	$(call have,$(wildcard tests/rules/test_*.py),python3 tests/rules/run.py)
+	$(call have,$(wildcard tests/rules/test_*.py),@python3 tests/rules/run.py)
 
 SUB = $(MAKE) --no-print-directory
 # A second make after deps: what is installed decides variables that are expanded here already.
@@ -182,7 +186,8 @@ SUB = $(MAKE) --no-print-directory
 check:
 	+@$(SUB) deps
 	+@$(SUB) tests
-	+@rc=0; for t in unit scenario property rules; do $(SUB) check-$$t || rc=1; done; exit $$rc
+	+@rc=0; for t in unit scenario property disturb rules; do $(SUB) check-$$t || rc=1; \
+		done; exit $$rc
 tests: all $(PATIENT_PROGRAMS) $(if $(UNIT),$(BUILD)/unit) $(if $(SCENARIO),$(BUILD)/scenario) \
 	$(if $(PROPERTY),$(BUILD)/property)
 check-root:
@@ -196,18 +201,6 @@ asan:
 	+@ASAN_OPTIONS=log_path=$(REPORT) $(SUB) SAN=1 BUILD=$(BUILD)-san check-unit
 	@! cat $(REPORT).* 2>/dev/null
 
-fuzz:
-	+@$(SUB) SAN=fuzz CC=$(CLANG) BUILD=$(BUILD)/fuzz CFLAGS="-O1 -g" fuzz-build
-	+@rc=0; for name in $(FUZZ); do \
-		BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/lib/fuzz.sh $$name || rc=1; \
-		done; exit $$rc
-FUZZ_PROGRAMS := $(patsubst %,$(BUILD)/%,$(FUZZ))
-fuzz-build: $(FUZZ_PROGRAMS)
-$(FUZZ_PROGRAMS): $(BUILD)/libviewer.a $(BUILD)/libsnag.a
-$(FUZZ_PROGRAMS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o
-	$(call say,LINK,$@)
-	$(Q)$(LINK) -fsanitize=fuzzer
-
 bench: $(PROGRAM) $(BENCH_PROGRAMS)
 	$(Q)$(RUN) tests/bench/run.sh $(ARGS)
 
@@ -218,9 +211,9 @@ demo:
 	+@$(SUB) all
 	@$(RUN) tests/demo.sh
 
-# ---- lint: see tests/rules/ ---------------------------------------------------------------------
+# ---- what has its own folder --------------------------------------------------------------------
 
-include $(wildcard tests/rules/lint.mk)
+include $(wildcard tests/disturb/disturb.mk tests/fuzz/fuzz.mk tests/rules/lint.mk)
 
 # ---- the rest -----------------------------------------------------------------------------------
 
@@ -244,7 +237,7 @@ clean:
 
 FORCE:
 .PHONY: all deps demo check tests check-unit check-scenario check-property check-rules check-root \
-	asan fuzz fuzz-build bench format install clean FORCE
+	asan bench format install clean FORCE
 
 -include $(patsubst %.o,%.d,$(call objects,$(COLLECTOR) $(VIEWER) viewer/main.c $(UNIT) \
 	$(SCENARIO) $(PROPERTY) $(BENCH) $(FUZZ:%=tests/fuzz/fuzz_%.c)) \
