@@ -47,8 +47,8 @@ def generated(known, name):
     """What the build makes `name` of: the source of a bpf skeleton, or SQL as a string."""
     base = posixpath.basename(name)
     if base.endswith(".skel.h"):
-        source = "bpf/" + base[: -len(".skel.h")] + ".bpf.c"
-        return source if source in known else None
+        wanted = base[: -len(".skel.h")] + ".bpf.c"
+        return next((p for p in known if posixpath.basename(p) == wanted), None)
     if base.endswith(".sql.h"):
         wanted = base[: -len(".h")]
         return next((p for p in known if posixpath.basename(p) == wanted), None)

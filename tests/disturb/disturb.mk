@@ -1,0 +1,20 @@
+# make check-disturb: nothing happens to the targets of snag, counted with BPF.
+
+DISTURB := $(sort $(filter-out %.bpf.c,$(wildcard tests/disturb/*.c))) \
+	$(patsubst %,tests/lib/scenario_%.c,exec needs proc)
+
+# Its BPF program is no part of snag, so it is not in bpf/.
+$(BUILD)/bpf/%.bpf.o: tests/disturb/%.bpf.c Makefile
+	$(compile-bpf)
+
+$(call objects,tests/disturb/main.c): | $(BUILD)/gen/disturb.skel.h
+$(BUILD)/disturb: $(call objects,$(DISTURB)) $(BUILD)/libsnag.a
+	$(call say,LINK,$@)
+	$(Q)$(LINK)
+
+tests: $(BUILD)/disturb
+check-disturb: $(BUILD)/disturb $(PROGRAM)
+	$(Q)$(RUN) $(BUILD)/disturb $(ARGS)
+
+.PHONY: check-disturb
+-include $(patsubst %.o,%.d,$(call objects,$(DISTURB)) $(BUILD)/bpf/disturb.bpf.o)
