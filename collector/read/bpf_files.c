@@ -493,6 +493,18 @@ static void count_files(struct snapshot *s)
 			s->processes.at[i].fd_total = s->processes.at[i].file_count;
 }
 
+/* A socket that is only under way itself has a queue that was not looked into. */
+static bool has_hidden_queue(const struct bpf_pass *x)
+{
+	for (uint32_t i = 0; i < x->s->inflight.count; i++) {
+		const struct snap_inflight *q = &x->s->inflight.at[i];
+
+		if (q->kind == FILE_SOCKET && !map_find(&x->socks, q->ino, NULL))
+			return true;
+	}
+	return false;
+}
+
 static void tell_abilities(struct bpf_pass *x)
 {
 	struct snapshot *s = x->s;
@@ -500,7 +512,7 @@ static void tell_abilities(struct bpf_pass *x)
 
 	s->all_holders = true;
 	s->has_pipe_counts = s->has_undo = s->has_descriptions = s->socks_loaded = true;
-	s->has_inflight = !x->cut_queues && !x->embryo_fds;
+	s->has_inflight = !x->cut_queues && !x->embryo_fds && !has_hidden_queue(x);
 	s->has_uring = !x->cut_rings;
 	if (x->cut_queues)
 		snapshot_missing(s,

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What a file may be wanted for: its inode, its description, the terminal behind it. */
@@ -29,6 +31,8 @@ static bool is_wanted(const struct bpf_pass *x, enum reason why, uint8_t kind, u
 {
 	return number && map_find(&x->wanted, key(why, kind, number), NULL);
 }
+
+enum { MAX_QUEUES = 8 }; /* sockets in queues of sockets in queues */
 
 /* Inodes that are one object each; all anonymous files share one inode. */
 static bool has_inode(uint8_t kind)
@@ -90,17 +94,56 @@ static void want_sockets(struct bpf_pass *x)
 		if (s->files.at[i].kind == FILE_SOCKET)
 			want_ends(x, s->files.at[i].ino);
 	/*
-	 * Whoever sends to a socket of the tree names it, not the other way round. A socket with
-	 * descriptors in its queue may hand any of them to its holder. Anybody may connect to a
-	 * listener.
+	 * Whoever sends to a socket of the tree names it, not the other way round. A thread that
+	 * connects or sends to an address has no other end yet.
 	 */
 	for (uint32_t i = 0; i < s->socks.count; i++) {
 		const struct snap_sock *k = &s->socks.at[i];
+		bool reachable = k->state == SOCK_LISTENING || k->type == SOCK_DGRAM;
 
 		if ((k->peer_ino && is_wanted(x, BY_INODE, FILE_SOCKET, k->peer_ino)) ||
-		    (k->in_flight_fds && k->in_flight_fds != UINT32_MAX) ||
-		    k->state == SOCK_LISTENING)
+		    (x->connects && reachable && (k->path || k->vfs_ino || k->local_port)))
 			want(x, BY_INODE, FILE_SOCKET, k->ino);
+	}
+}
+
+/* The sockets in which descriptors of the tree's objects travel, and those that these travel in. */
+static void want_queues(struct bpf_pass *x)
+{
+	struct snapshot *s = x->s;
+	bool more = true;
+
+	for (int depth = 0; more && depth < MAX_QUEUES; depth++) {
+		more = false;
+		for (uint32_t i = 0; i < s->inflight.count; i++) {
+			const struct snap_inflight *q = &s->inflight.at[i];
+
+			if (is_wanted(x, BY_INODE, FILE_SOCKET, q->sock_ino) ||
+			    (!is_wanted(x, BY_DESCRIPTION, 0, q->description) &&
+			     !is_wanted(x, BY_ID, q->kind, q->id) &&
+			     !(has_inode(q->kind) && is_wanted(x, BY_INODE, q->kind, q->ino))))
+				continue;
+			want(x, BY_INODE, FILE_SOCKET, q->sock_ino);
+			more = true;
+		}
+	}
+}
+
+/* What threads of the tree are about to reach without a descriptor. */
+static void look_at_calls(struct bpf_pass *x)
+{
+	const struct snapshot *s = x->s;
+
+	for (uint32_t i = 0; i < s->tasks.count; i++) {
+		const struct snap_task *t = &s->tasks.at[i];
+
+		if (!t->has_syscall || !s->processes.at[t->process].in_tree)
+			continue;
+		x->opens |= t->compat || t->nr == SYS_open || t->nr == SYS_openat ||
+			    t->nr == SYS_openat2 || t->nr == SYS_creat;
+		x->connects |= t->compat || t->nr == SYS_connect || t->nr == SYS_sendto ||
+			       t->nr == SYS_sendmsg || t->nr == SYS_sendmmsg ||
+			       t->nr == SYS_io_uring_enter;
 	}
 }
 
@@ -124,6 +167,7 @@ static void want_all(struct bpf_pass *x)
 		want(x, BY_TTY, 0, e->tty.link_ref);
 	}
 	want_sockets(x);
+	want_queues(x);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
@@ -137,7 +181,7 @@ static bool matters(const struct bpf_pass *x, const struct ev_file *e, const str
 	case FILE_FUSE_DEV:
 		return true; /* these serve waits that show no file of the waiter */
 	case FILE_PIPE:
-		if (f->named)
+		if (f->named && x->opens)
 			return true; /* a thread that opens it has no descriptor yet */
 		break;
 	case FILE_TTY:
@@ -157,6 +201,7 @@ void bpf_outside(struct bpf_pass *x)
 {
 	int32_t self = getpid();
 
+	look_at_calls(x);
 	want_all(x);
 	for (uint32_t i = 0; i < x->files.count; i++) {
 		const struct ev_file *e = &x->files.at[i];

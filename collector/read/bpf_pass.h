@@ -39,7 +39,8 @@ struct bpf_pass {
 	/* of the file whose records are coming */
 	uint32_t first_item, first_request, first_inflight;
 	uint32_t cut_queues, cut_rings;
-	bool embryo_fds; /* descriptors travel to a socket that is not accepted yet */
+	bool opens, connects; /* a thread of the tree opens a path, reaches for an address */
+	bool embryo_fds;      /* descriptors travel to a socket that is not accepted yet */
 };
 
 /* The snapshot's form of `e`. */
