@@ -230,8 +230,8 @@ install: $(BUILD)/snag
 	install -D -m 755 $(BUILD)/snag $(DESTDIR)$(PREFIX)/bin/snag
 	$(if $(MAN),install -D -m 644 -t $(SHARE)/man/man1 $(MAN))
 	install -d $(addprefix $(SHARE)/,$(dir $(COMPLETIONS)))
-	$(foreach c,$(COMPLETIONS),$(BUILD)/snag --completion $(firstword $(subst /, ,$(subst -, ,$(c)))) \
-		>$(SHARE)/$(c) &&) true
+	$(foreach c,$(COMPLETIONS),$(BUILD)/snag --completion \
+		$(firstword $(subst /, ,$(subst -, ,$(c)))) >$(SHARE)/$(c) &&) true
 clean:
 	rm -rf $(BUILD) $(BUILD)-san
 
