@@ -125,19 +125,19 @@ SCENARIO(xargs_stopped_job, .needs = "xargs", .what = "xargs waits for a job tha
 
 SCENARIO(git_editor, .needs = "git", .what = "git commit waits for an editor that sleeps")
 {
-	pid_t sh = run_shell(text("cd %s && git init -q . && GIT_EDITOR='sleep 3600 #' "
+	char *init[] = { "git", "init", "-q", (char *)scenario_dir(), NULL };
+	int status = 0;
+
+	/* Done before the shell starts, whose one git is then the one with the editor. */
+	if (waitpid(spawn_program(init), &status, 0) < 0 || status != 0)
+		scenario_die("git init failed");
+	pid_t sh = run_shell(text("cd %s && GIT_EDITOR='sleep 3600 #' "
 				  "git -c user.name=a -c user.email=a@b commit --allow-empty; :",
 				  scenario_dir()));
-	pid_t git = wait_child(sh, "git"), editor;
+	pid_t git = wait_child(sh, "git");
+	pid_t editor = wait_child(git, NULL);
 
-	/* "git init" comes and goes first; the one that stays has a child */
-	editor = 0;
-	while (!editor) {
-		git = wait_child(sh, "git");
-		wait_blocked(sh, 0);
-		if (access(text("/proc/%d/task/%d/children", (int)git, (int)git), R_OK) == 0)
-			editor = wait_child(git, NULL);
-	}
+	wait_blocked(git, 0);
 	truth_verdict("waiting-with-timeout", NULL);
 	truth_wait(git, 0, "child-exit", NULL, editor);
 	truth_blocked(git, 0);
