@@ -18,7 +18,8 @@ enum {
 static const char SEPARATOR = '\x1f';
 
 /*
- * A command line, read by a worker: it is memory of the process, and a page of it may never come.
+ * A command line, read by a worker: the arguments are memory of the process, and looking at it
+ * takes its mmap_lock, which a thread that is stuck in the kernel may hold for writing.
  */
 struct argv_item {
 	int32_t tgid;

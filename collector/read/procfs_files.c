@@ -520,10 +520,10 @@ int procfs_files(struct snapshot *s, struct snag_error *err)
 	 */
 	s->all_holders = !pass.denied && !pass.cut && snapshot_process(s, 1);
 	if (pass.denied)
-		snapshot_missing(s,
-				 "the files of %u processes of other users could not be read: "
-				 "holders may be missing",
-				 pass.denied);
+		snapshot_missing(s, "the files of %u %s could not be read: holders may be missing",
+				 pass.denied,
+				 pass.denied == 1 ? "process of another user" :
+						    "processes of other users");
 	else if (!s->all_holders && !pass.cut)
 		snapshot_missing(s, "processes of other users are hidden: holders may be missing");
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_sock_diag.c - answers of the kernel to a dump of sockets, and the lookups over what they say.
+ * fuzz_sock_diag.c - answers of the kernel to a dump of sockets, and the lookups over them.
  */
 #include "read/sock_diag.h"
 

@@ -2,10 +2,16 @@
 #include "read/details.h"
 
 #include "lib/unit_child.h"
+#include "read/procfs.h"
+#include "read/procstat.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -117,4 +123,56 @@ Test(details, a_process_that_is_gone)
 	cr_assert_eq(s->processes.at[0].argv, 0);
 	cr_assert_eq(s->processes.at[0].cgroup, 0);
 	cr_assert_not(s->processes.at[0].frozen);
+}
+
+/*
+ * Takes the page of its arguments away, and whoever wants it waits for a userfaultfd that nobody
+ * serves.
+ */
+static void lose_arguments(void *arg)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct procstat st;
+	char text[2048];
+
+	if (procfs_slurp(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) < 0 ||
+	    !procstat_parse(text, &st))
+		return;
+	reg.range.start = st.arg_start & ~4095ull;
+	reg.range.len = 4096;
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &reg) < 0 ||
+	    madvise((void *)(uintptr_t)reg.range.start, 4096, MADV_DONTNEED) < 0)
+		return;
+	(void)arg;
+	syscall(SYS_pause);
+}
+
+static void lose_nothing(void *arg)
+{
+	(void)arg;
+	syscall(SYS_pause);
+}
+
+Test(details, arguments_that_never_come)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	int probe = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	int32_t bad, good;
+
+	if (probe < 0)
+		cr_skip_test("userfaultfd: %s", strerror(errno));
+	close(probe);
+	bad = child_start(lose_arguments, NULL);
+	child_wait_syscall(bad, bad, SYS_pause);
+	good = child_start(lose_nothing, NULL);
+	child_wait_syscall(good, good, SYS_pause);
+	add(s, bad);
+	add(s, good);
+	details_load(s);
+	cr_assert_eq(snapshot_process(s, bad)->argv, 0);
+	cr_assert_neq(snapshot_process(s, good)->argv, 0, "the others are not held up");
+	child_end(bad);
+	child_end(good);
 }
