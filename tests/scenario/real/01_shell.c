@@ -89,6 +89,10 @@ SCENARIO(fifo_one_side, .what = "cat opens a FIFO that nobody writes to")
 SCENARIO(stopped_in_pipeline, .what = "a pipeline whose middle process is stopped")
 {
 	pid_t sh = run_shell("yes | sh -c 'echo x; kill -STOP $$; cat' | cat >/dev/null");
+
+	/* each is called sh until its exec: the others first, then only the middle one is */
+	wait_child(sh, "yes");
+	wait_child(sh, "cat");
 	pid_t middle = wait_child(sh, "sh");
 
 	truth_verdict("stopped", NULL);
