@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "read/details.h"
+#include "read/socks.h"
 #include "read/tree.h"
 
 #include <errno.h>
@@ -135,21 +136,57 @@ static bool is_waitable(const struct snap_file *f)
 	       f->kind != FILE_DEVICE;
 }
 
+/*
+ * What anybody on the host may open without any effect on a wait that has begun: listeners, and the
+ * files that serve waits of whoever names them. A snag beside us opens some to learn what they are.
+ */
+static bool is_public(const struct snapshot *s, const struct snapshot *other,
+		      const struct snap_file *f)
+{
+	const struct snap_sock *k = f->kind == FILE_SOCKET ? socks_find(s, f->ino) : NULL;
+
+	if (f->kind == FILE_SOCKET && !k)
+		k = socks_find(other, f->ino); /* procfs reads sockets on demand only */
+	return (f->kind == FILE_PIPE && f->named) || f->kind == FILE_FANOTIFY ||
+	       f->kind == FILE_USERFAULTFD || f->kind == FILE_SECCOMP_NOTIFY ||
+	       f->kind == FILE_FUSE_DEV || (k && k->state == SOCK_LISTENING);
+}
+
+static uint64_t object_key(const struct snap_file *f)
+{
+	return f->ino ^ f->id << 20 ^ (uint64_t)f->kind << 56;
+}
+
+/* The objects that the tree itself holds. Keys may collide: then more is compared. */
+static void held_inside(const struct snapshot *s, struct map *objects)
+{
+	for (uint32_t i = 0; i < s->files.count; i++) {
+		const struct snap_process *p = snapshot_process(s, s->files.at[i].tgid);
+
+		if (p && p->in_tree)
+			map_put(objects, object_key(&s->files.at[i]), 1);
+	}
+}
+
 static int compare_holders(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct holder));
 }
 
-/* The holders in `s`, sorted. Yours: free(). */
-static struct holder *holders_of(const struct snapshot *s, uint32_t *count)
+/* The holders in `s`, sorted; `other` is the look before or after. Yours: free(). */
+static struct holder *holders_of(const struct snapshot *s, const struct snapshot *other,
+				 uint32_t *count)
 {
 	struct holder *h = xcalloc(s->files.count + 1, sizeof(*h));
+	_cleanup_map_ struct map inside = MAP_INIT;
 	uint32_t n = 0;
 
+	held_inside(s, &inside);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		const struct snap_file *f = &s->files.at[i];
 
-		if (!is_waitable(f))
+		if (!is_waitable(f) ||
+		    (is_public(s, other, f) && !map_find(&inside, object_key(f), NULL)))
 			continue;
 		h[n].kind = f->kind;
 		h[n].dev = f->dev;
@@ -210,8 +247,8 @@ int reader_same_holders(struct reader *r, const struct snapshot *s, bool *same,
 	if (rc < 0)
 		return error_at(err, rc, "reading the files again");
 	snapshot_index(again);
-	before = holders_of(s, &count_before);
-	after = holders_of(again, &count_after);
+	before = holders_of(s, again, &count_before);
+	after = holders_of(again, s, &count_after);
 	*same = count_before == count_after &&
 		!memcmp(before, after, count_before * sizeof(*before));
 	return 0;

@@ -5,9 +5,15 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void wait_for_ever(void *arg)
@@ -147,4 +153,44 @@ Test(reader, holders_that_change)
 	child_end(in);
 	cr_assert_eq(reader_same_holders(r, s, &same, NULL), 0);
 	cr_assert_not(same, "the tree is gone");
+}
+
+/*
+ * A listener, a FIFO and a userfaultfd of its own: what any process of the host may have, for one
+ * snag itself while it learns the kinds of files.
+ */
+static void hold_public_files(void *arg)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd;
+
+	syscall(SYS_close_range, 0, ~0u, 0); /* an heir of the runner's files would be none */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&name, sizeof(sa_family_t)) < 0 || listen(fd, 1) < 0 ||
+	    open(arg, O_RDWR) < 0)
+		_exit(1);
+	syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	pause();
+}
+
+Test(reader, strangers_change_nothing)
+{
+	_cleanup_reader_ struct reader *r = NULL;
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+	char fifo[] = "/tmp/snag-test-reader-XXXXXX";
+	int32_t in = sleeper(), stranger;
+	bool same = false;
+
+	cr_assert(mkdtemp(fifo));
+	cr_assert_eq(rmdir(fifo), 0);
+	cr_assert_eq(mkfifo(fifo, 0600), 0);
+	cr_assert_eq(reader_open("auto", &r, NULL), 0);
+	s = begin(r, in);
+	stranger = child_start(hold_public_files, fifo);
+	child_wait_syscall(stranger, stranger, SYS_pause);
+	cr_assert_eq(reader_same_holders(r, s, &same, NULL), 0);
+	cr_assert(same);
+	child_end(stranger);
+	child_end(in);
+	unlink(fifo);
 }
