@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What a look at every descriptor of the host may cost. */
@@ -32,16 +34,33 @@ static bool fits(const struct outside_query *q, int32_t tgid, int32_t fd)
 	return q->at_least ? value >= q->value : value == q->value;
 }
 
-static void add(struct wait_ctx *c, uint32_t object, int32_t tgid, int32_t fd)
+bool outside_is_shared(struct wait_ctx *c, const struct snap_file *a, int32_t tgid, int32_t fd)
 {
-	uint32_t actor = wait_actor(c, tgid);
+	const struct snap_file *b = snapshot_file(wait_snapshot(c), tgid, fd);
 
-	if (actor)
-		model_add_holder(wait_model(c), object, actor, fd, MODE_READ | MODE_WRITE);
+	if (b && a->description && b->description)
+		return a->description == b->description;
+	return syscall(SYS_kcmp, a->tgid, tgid, KCMP_FILE, (unsigned long)a->fd,
+		       (unsigned long)fd) <= 0;
 }
 
-static void in_process(struct wait_ctx *c, const struct outside_query *q, int32_t tgid,
-		       uint32_t object, uint32_t *scanned)
+/* What is looked for, where it goes, and how much it has cost so far. */
+struct search {
+	struct wait_ctx *c;
+	const struct outside_query *q;
+	uint32_t object, scanned;
+	const struct snap_file *own; /* of q->maker, NULL none */
+};
+
+static void add(struct search *s, int32_t tgid, int32_t fd)
+{
+	uint32_t actor = wait_actor(s->c, tgid);
+
+	if (actor && (!s->own || outside_is_shared(s->c, s->own, tgid, fd)))
+		model_add_holder(wait_model(s->c), s->object, actor, fd, MODE_READ | MODE_WRITE);
+}
+
+static void in_process(struct search *s, int32_t tgid)
 {
 	char path[64];
 
@@ -49,44 +68,55 @@ static void in_process(struct wait_ctx *c, const struct outside_query *q, int32_
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	if (!dir) {
 		/* Not ours to read, or gone, which needs no answer. */
-		*scanned += errno == EACCES ? MAX_SCANNED : 0;
+		s->scanned += errno == EACCES ? MAX_SCANNED : 0;
 		return;
 	}
 	for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+		int32_t fd = (int32_t)strtol(e->d_name, NULL, 10);
 		char link[64];
 		ssize_t n;
 
-		if (*e->d_name == '.' || (*scanned)++ > MAX_SCANNED)
+		if (*e->d_name == '.' || s->scanned++ > MAX_SCANNED)
 			continue;
 		n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
 		if (n < 0)
 			continue;
 		link[n] = '\0';
-		if (strcmp(link, q->link) || !fits(q, tgid, atoi(e->d_name)))
-			continue;
-		add(c, object, tgid, atoi(e->d_name));
+		if (!strcmp(link, s->q->link) && fits(s->q, tgid, fd))
+			add(s, tgid, fd);
 	}
+}
+
+static const struct snap_file *of_maker(const struct snapshot *snap, const struct outside_query *q)
+{
+	for (uint32_t i = 0; q->maker && i < snap->files.count; i++) {
+		const struct snap_file *f = &snap->files.at[i];
+
+		if (f->tgid == q->maker && f->kind == q->kind && fits(q, f->tgid, f->fd))
+			return f;
+	}
+	return NULL;
 }
 
 void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
 			 bool *complete)
 {
-	const struct snapshot *s = wait_snapshot(c);
-	uint32_t scanned = 0;
+	const struct snapshot *snap = wait_snapshot(c);
+	struct search s = { .c = c, .q = q, .object = object, .own = of_maker(snap, q) };
 
-	for (uint32_t i = 0; i < s->files.count; i++) {
-		const struct snap_file *f = &s->files.at[i];
+	for (uint32_t i = 0; i < snap->files.count; i++) {
+		const struct snap_file *f = &snap->files.at[i];
 
 		if (f->kind == q->kind && fits(q, f->tgid, f->fd))
-			add(c, object, f->tgid, f->fd);
+			add(&s, f->tgid, f->fd);
 	}
-	for (uint32_t i = 0; i < s->processes.count; i++) {
-		const struct snap_process *p = &s->processes.at[i];
+	for (uint32_t i = 0; i < snap->processes.count; i++) {
+		const struct snap_process *p = &snap->processes.at[i];
 
 		if (!p->in_tree && !p->kernel && !p->exited)
-			in_process(c, q, p->tgid, object, &scanned);
+			in_process(&s, p->tgid);
 	}
-	*complete = scanned < MAX_SCANNED;
+	*complete = s.scanned < MAX_SCANNED;
 }
 
 bool outside_has_holder(const struct model *m, uint32_t object)

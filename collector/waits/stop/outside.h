@@ -17,6 +17,7 @@ struct outside_query {
 	const char *fdinfo; /* a line of fdinfo begins with this, or NULL */
 	uint64_t value;	    /* and has this number behind it, or at least this one: */
 	bool at_least;
+	int32_t maker; /* when this process has one itself, no other open file counts; 0: all do */
 };
 
 /*
@@ -25,6 +26,9 @@ struct outside_query {
  */
 void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
 			 bool *complete);
+
+/* Are both one open file description? True as well when nobody can tell. */
+bool outside_is_shared(struct wait_ctx *c, const struct snap_file *a, int32_t tgid, int32_t fd);
 
 /* Has the object any holder? Also before model_index(). */
 bool outside_has_holder(const struct model *m, uint32_t object);

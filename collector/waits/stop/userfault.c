@@ -3,8 +3,8 @@
  * userfault.c - a page that another thread or process shall fill in by userfaultfd(2).
  *
  * The fault sleeps in handle_userfault() (fs/userfaultfd.c), in user code or inside a system call
- * that touches the page. Which memory a userfaultfd watches is not shown; "total:" in its fdinfo
- * counts the faults that wait.
+ * that touches the page. Which memory a userfaultfd watches is not shown, but it is that of the
+ * process that made it; "total:" in its fdinfo counts the faults that wait.
  */
 #include "waits/stop/outside.h"
 #include "waits/stop/wchan.h"
@@ -27,6 +27,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 		.fdinfo = "total:\t",
 		.value = 1,
 		.at_least = true,
+		.maker = site->process->tgid,
 	};
 	bool complete;
 	char key[32];
