@@ -101,6 +101,7 @@ struct dentry {
 };
 
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 

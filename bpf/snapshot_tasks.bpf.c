@@ -399,6 +399,7 @@ static __always_inline void process_cgroup(struct task_struct *leader)
 	struct css_set *set = peek(leader, cgroups);
 	struct cgroup_subsys_state *css = NULL;
 
+	proc.cgroups_ref = (__u64)set;
 	proc.cgroup_id = BPF_CORE_READ(set, dfl_cgrp, kn, id);
 	proc.freezer = 0;
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, freezer_cgrp_id) ||
@@ -438,17 +439,20 @@ static __always_inline void process_namespaces(struct task_struct *leader)
 static __always_inline void process_memory(struct mm_struct *mm)
 {
 	struct inode *inode;
+	struct file *exe;
 
 	proc.start_stack = proc.arg_start = proc.start_code = 0;
-	proc.exe_ino = proc.exe_dev = 0;
+	proc.exe_ino = proc.exe_dev = proc.exe_ref = 0;
 	if (!mm)
 		return;
 	proc.start_stack = peek(mm, start_stack);
 	proc.arg_start = peek(mm, arg_start);
 	proc.start_code = peek(mm, start_code);
-	inode = peek(mm, exe_file, f_inode);
-	if (!inode)
+	exe = peek(mm, exe_file);
+	if (!exe)
 		return;
+	inode = peek(exe, f_inode);
+	proc.exe_ref = (__u64)peek(exe, f_path.dentry) + ((__u64)peek(exe, f_path.mnt) << 1);
 	proc.exe_ino = peek(inode, i_ino);
 	proc.exe_dev = peek(inode, i_sb, s_dev);
 }

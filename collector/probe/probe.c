@@ -25,6 +25,7 @@ enum {
 	/* The kernel hands out at most 8 pages at a time, this is never too small for a record. */
 	CHUNK_BYTES = 256 << 10,
 	MAX_RETRIES = 1000,
+	TOLD_MAX = 16384, /* as many as the map takes */
 };
 
 static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
@@ -35,6 +36,8 @@ struct probe {
 	struct snapshot_files_bpf *files; /* NULL until it is needed */
 	char *chunk;
 	uint32_t hz;
+	int32_t *told; /* the processes of which all files are told now */
+	uint32_t told_count;
 	struct strbuf unlearned;
 	struct probe_costs costs;
 };
@@ -204,6 +207,7 @@ void probe_free(struct probe *p)
 	kernel_types_free(p->types);
 	strbuf_release(&p->unlearned);
 	free(p->chunk);
+	free(p->told);
 	free(p);
 }
 
@@ -400,27 +404,36 @@ int probe_learn(struct probe *p, struct snag_error *err)
 	return rc;
 }
 
+/* Empty the map of processes of which all is told. */
+static int forget_told(struct probe *p, int map, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < p->told_count; i++)
+		if (bpf_map_delete_elem(map, &p->told[i]) < 0 && errno != ENOENT)
+			return error_set(err, -errno, "forgetting process %d: %m", p->told[i]);
+	p->told_count = 0;
+	return 0;
+}
+
 int probe_tell_all(struct probe *p, const int32_t *tgids, uint32_t count, struct snag_error *err)
 {
+	_cleanup_free_ uint8_t *yes = NULL;
 	int rc = probe_learn(p, err), map;
-	int32_t key;
 
 	if (rc < 0)
 		return rc;
+	count = count < TOLD_MAX ? count : TOLD_MAX;
+	if (count == p->told_count && (!count || !memcmp(tgids, p->told, count * sizeof(*tgids))))
+		return 0; /* the second look at the same tree */
 	map = bpf_map__fd(p->files->maps.told);
-	while (bpf_map_get_next_key(map, NULL, &key) == 0)
-		if (bpf_map_delete_elem(map, &key) < 0)
-			return error_set(err, -errno, "forgetting process %d: %m", key);
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t yes = 1;
-
-		rc = bpf_map_update_elem(map, &tgids[i], &yes, BPF_ANY);
-		if (rc == -E2BIG)
-			break;
-		if (rc < 0)
-			return error_set(err, rc, "naming process %d: %m", tgids[i]);
-	}
-	return 0;
+	rc = forget_told(p, map, err);
+	if (rc < 0 || !count)
+		return rc;
+	p->told = xreallocarray(p->told, count, sizeof(*tgids));
+	memcpy(p->told, tgids, count * sizeof(*tgids));
+	yes = xcalloc(count, sizeof(*yes));
+	p->told_count = count;
+	rc = bpf_map_update_batch(map, tgids, yes, &count, NULL);
+	return rc < 0 ? error_set(err, rc, "naming the processes of the tree: %m") : 0;
 }
 
 int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *sink,

@@ -119,6 +119,7 @@ static int bpf_threads(void *priv, struct snapshot *s, struct snag_error *err)
 	(void)err;
 	bpf_tasks_finish(s);
 	bpf_tasks_wchans(&r->tasks);
+	bpf_tasks_details(&r->tasks);
 	if (r->tasks.cut)
 		snapshot_missing(s, "%u threads have more SEM_UNDO entries than were read",
 				 r->tasks.cut);

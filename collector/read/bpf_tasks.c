@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "read/bpf_tasks.h"
 
+#include "read/details.h"
 #include "read/procfs.h"
 #include "read/procstat.h"
 
@@ -170,6 +171,7 @@ void bpf_tasks_release(struct bpf_tasks *x)
 	map_release(&x->spaces);
 	map_release(&x->leaders);
 	vec_release(&x->stacks);
+	vec_release(&x->common);
 }
 
 /* Kernel addresses end here: 1, 2, 3.. by first appearance. */
@@ -301,6 +303,8 @@ static void add_process(struct bpf_tasks *x, const struct ev_task *t)
 	if (x->process.tgid != t->tgid)
 		return;
 	fill_shared(x, p, &x->process);
+	*vec_push(&x->common) =
+		(struct bpf_common){ t->tgid, x->process.cgroups_ref, x->process.exe_ref };
 	if (k->state == 'Z' || k->state == 'X')
 		p->exit_code = x->process.exit_code;
 }
@@ -434,5 +438,31 @@ void bpf_tasks_wchans(struct bpf_tasks *x)
 			if (t->wchan)
 				map_put(&known, x->stacks.at[i].hash, t->wchan);
 		}
+	}
+}
+
+/* ---- what many processes have in common ------------------------------------------------------ */
+
+void bpf_tasks_details(struct bpf_tasks *x)
+{
+	_cleanup_map_ struct map cgroups = MAP_INIT;
+	_cleanup_map_ struct map programs = MAP_INIT;
+
+	for (uint32_t i = 0; i < x->common.count; i++) {
+		const struct bpf_common *c = &x->common.at[i];
+		struct snap_process *p = snapshot_process(x->s, c->tgid);
+
+		if (!p || !p->in_tree)
+			continue;
+		if (!p->cgroup && !map_find(&cgroups, c->cgroups_ref, &p->cgroup)) {
+			details_cgroup(x->s, p);
+			if (p->cgroup)
+				map_put(&cgroups, c->cgroups_ref, p->cgroup);
+		}
+		if (!c->exe_ref || p->exe || map_find(&programs, c->exe_ref, &p->exe))
+			continue;
+		details_exe(x->s, p);
+		if (p->exe)
+			map_put(&programs, c->exe_ref, p->exe);
 	}
 }

@@ -28,6 +28,12 @@ struct bpf_stack {
 	uint64_t hash;
 };
 
+/* What processes have in common, so that /proc is asked once for all of them. */
+struct bpf_common {
+	int32_t tgid;
+	uint64_t cgroups_ref, exe_ref;
+};
+
 /* A pass over tasks on its way into a snapshot. */
 struct bpf_tasks {
 	struct snapshot *s;
@@ -37,6 +43,7 @@ struct bpf_tasks {
 	struct map spaces;  /* mm_ref -> number */
 	struct map leaders; /* tgid -> 1 + process, while processes are added */
 	VEC(struct bpf_stack) stacks;
+	VEC(struct bpf_common) common;
 	struct ev_process process; /* comes before its leader */
 	uint32_t cut;		   /* processes whose SEM_UNDO entries are not all told */
 };
@@ -60,6 +67,9 @@ void bpf_tasks_finish(struct snapshot *s);
  * kernel stack.
  */
 void bpf_tasks_wchans(struct bpf_tasks *x);
+
+/* Cgroups and programs of the tree, each text read once. */
+void bpf_tasks_details(struct bpf_tasks *x);
 
 /* The state letter of stat(5). */
 char bpf_state_letter(uint32_t state, uint32_t exit_state);

@@ -163,7 +163,7 @@ bool details_is_top_cgroup(const char *text)
 	return true;
 }
 
-static void load_exe(struct snapshot *s, struct snap_process *p)
+void details_exe(struct snapshot *s, struct snap_process *p)
 {
 	char path[64], link[LINK_MAX_SIZE];
 	ssize_t n;
@@ -187,7 +187,7 @@ void details_load(struct snapshot *s)
 
 		if (!p->in_tree)
 			continue;
-		load_exe(s, p);
+		details_exe(s, p);
 		details_cgroup(s, p);
 		if (!p->frozen)
 			p->frozen = freezer_is_frozen(freezer, snapshot_str(s, p->cgroup));

@@ -8,6 +8,9 @@
 
 #include "read/snapshot.h"
 
+/* The program of a process into p->exe. */
+void details_exe(struct snapshot *s, struct snap_process *p);
+
 /* The text of /proc/P/cgroup into p->cgroup. */
 void details_cgroup(struct snapshot *s, struct snap_process *p);
 

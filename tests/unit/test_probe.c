@@ -391,6 +391,9 @@ Test(probe, tells_connections_that_nobody_accepted)
 
 enum { MANY = 3000 };
 
+/* Of this test alone: others run at the same time. */
+static const uint64_t MARK = 0x736e616700000000;
+
 struct rest_count {
 	uint64_t seen[MANY / 64 + 1];
 	uint32_t items, cut;
@@ -407,10 +410,10 @@ static void count_items(const struct ev_head *head, void *arg)
 		c->cut = head->flags & EV_FILE_CUT;
 		c->ref = file->it.file_ref;
 	}
-	if (head->kind != EV_EPITEM || e->data >= MANY || e->target.class != EV_CLASS_EVENTFD)
+	if (head->kind != EV_EPITEM || e->data - MARK >= MANY)
 		return;
 	c->items++;
-	c->seen[e->data / 64] |= 1ull << e->data % 64;
+	c->seen[(e->data - MARK) / 64] |= 1ull << (e->data - MARK) % 64;
 }
 
 Test(probe, tells_long_epoll_sets_piece_by_piece)
@@ -420,7 +423,7 @@ Test(probe, tells_long_epoll_sets_piece_by_piece)
 	int epoll = epoll_create1(0), event = eventfd(0, 0);
 
 	for (uint32_t i = 0; i < MANY; i++) {
-		struct epoll_event want = { .events = EPOLLIN, .data.u64 = i };
+		struct epoll_event want = { .events = EPOLLIN, .data.u64 = MARK + i };
 		int twin = fcntl(event, F_DUPFD, 10 + (int)(i * 7919 % MANY));
 
 		if (twin < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, twin, &want) < 0)
