@@ -81,6 +81,8 @@ static void say_timeout(struct strbuf *b, const struct model *m, const struct ho
 	if (w && w->timeout_ms >= 0) {
 		strbuf_adds(b, " within ");
 		say_ms(b, w->timeout_ms);
+	} else if (last->seed_text) {
+		strbuf_addf(b, ", by %s", model_str(m, last->seed_text));
 	}
 }
 
