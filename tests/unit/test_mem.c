@@ -2,11 +2,14 @@
 #include "read/mem.h"
 
 #include "lib/unit_child.h"
+#include "lib/unit_fuse.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -135,4 +138,52 @@ Test(mem, keeps_the_page_until_it_is_freed)
 	cr_assert_eq(mem_read(m, (uintptr_t)word, &seen, sizeof(seen)), 0);
 	cr_assert_eq(seen, 2);
 	mem_free(m);
+}
+
+/* Maps the file "f" of the folder and says where. */
+static int told[2];
+
+static void map_file(void *arg)
+{
+	char path[64];
+	void *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/f", (const char *)arg);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (fd < 0 || at == MAP_FAILED || write(told[1], &at, sizeof(at)) != sizeof(at))
+		return;
+	pause();
+}
+
+/*
+ * A fault on it could not even be killed: snag would never be gone. So the page is not asked for,
+ * and there is no worker that waits for it: FUSE's server would have been asked to read.
+ */
+Test(mem, a_page_of_a_file_system_that_hangs)
+{
+	char dir[] = "/tmp/snag-fuse-XXXXXX", buf[16];
+	struct timespec a, b;
+	int32_t server, tgid;
+	void *at;
+
+	cr_assert_not_null(mkdtemp(dir));
+	if (!fuse_mount(dir, &server)) {
+		rmdir(dir);
+		cr_skip_test("FUSE: %s", strerror(errno));
+	}
+	cr_assert_eq(pipe(told), 0);
+	tgid = child_start(map_file, dir);
+	cr_assert_eq(read(told[0], &at, sizeof(at)), (ssize_t)sizeof(at));
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (int suspicious = 0; suspicious < 2; suspicious++)
+		cr_assert_eq(read_child(tgid, suspicious, at, buf, sizeof(buf)), -ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	cr_assert_lt((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000, 1000);
+	child_wait_syscall(server, server, SYS_read);
+	child_end(server);
+	child_end(tgid);
+	rmdir(dir);
 }

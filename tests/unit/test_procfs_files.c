@@ -2,10 +2,12 @@
 #include "read/procfs_files.h"
 
 #include "lib/unit_child.h"
+#include "lib/unit_fuse.h"
 #include "read/reader.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,4 +228,34 @@ Test(procfs_files, without_init_in_sight_holders_may_be_hidden)
 	cr_assert_not(s->all_holders, "the list of processes has no init");
 	cr_assert_eq(s->missing.count, 1);
 	child_end(tgid);
+}
+
+/*
+ * The attributes are known; if they were asked for anew, a server that is stopped could not tell
+ * them.
+ */
+Test(procfs_files, an_open_file_of_a_file_system_that_hangs)
+{
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+	char dir[] = "/tmp/snag-fuse-XXXXXX", path[64];
+	int32_t server, in;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	if (!fuse_mount(dir, &server)) {
+		rmdir(dir);
+		cr_skip_test("no FUSE here");
+	}
+	snprintf(path, sizeof(path), "%s/f", dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	in = holder(fd, -1);
+	kill(server, SIGSTOP);
+	child_wait_state(server, server, 'T');
+	s = look_at(in);
+	cr_assert_eq(snapshot_file(s, in, fd)->kind, FILE_REGULAR);
+	cr_assert_eq(snapshot_file(s, in, fd)->ino, 2);
+	child_end(server); /* which ends what waits for it */
+	child_end(in);
+	rmdir(dir);
 }
