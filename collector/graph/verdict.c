@@ -305,18 +305,31 @@ static void mark_relevant(struct model *m)
 		model_object(m, m->verdict.culprit.object)->relevant = true;
 }
 
-static void say_exited(struct model *m)
+/*
+ * No thread to ask about: the root is a zombie, or it is one that this reader is not shown (a
+ * sandbox may hide it).
+ */
+static void say_without_focus(struct model *m)
 {
 	struct verdict *v = &m->verdict;
+	const struct actor *root = m->root ? model_actor(m, m->root) : NULL;
+	bool exited = !root || root->exited || root->state == 'Z' || root->state == 'X';
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
-	v->kind = VERDICT_EXITED;
-	v->confidence = CONFIDENCE_PROVEN;
+	v->kind = exited ? VERDICT_EXITED : VERDICT_UNDETERMINED;
+	v->confidence = exited ? CONFIDENCE_PROVEN : CONFIDENCE_PROBABLE;
 	v->since_ms = UINT64_MAX;
-	if (m->root)
+	if (root)
 		say_actor(&b, m, m->root);
-	strbuf_adds(&b, m->root ? " has exited and was not reaped by its parent" : "it has exited");
+	if (!root)
+		strbuf_adds(&b, "it has exited");
+	else if (exited)
+		strbuf_adds(&b, " has exited and was not reaped by its parent");
+	else
+		strbuf_adds(&b, " exists, but none of its threads can be seen from here");
 	v->summary = strtab_add(m->strings, strbuf_str(&b));
+	if (!exited)
+		*vec_push(&v->missing) = v->summary;
 }
 
 static void judge_release(struct judge *j)
@@ -382,7 +395,7 @@ void verdict_give(struct model *m)
 		judge_thread(&j, focus);
 		sides_give(&j);
 	} else {
-		say_exited(m);
+		say_without_focus(m);
 	}
 	mark_relevant(m);
 	judge_release(&j);
