@@ -49,7 +49,8 @@ struct kernel_types *kernel_types_new(void)
 {
 	struct kernel_types *k = xcalloc(1, sizeof(*k));
 
-	k->fd = -1;
+	k->fd = memfd_create("snag-btf", MFD_CLOEXEC);
+	snprintf(k->path, sizeof(k->path), "/proc/self/fd/%d", k->fd);
 	return k;
 }
 
@@ -399,12 +400,10 @@ static int write_out(struct kernel_types *k, struct snag_error *err)
 	put(&all, &h, sizeof(h));
 	put(&all, strbuf_str(&k->out_types), k->out_types.len);
 	put(&all, strbuf_str(&k->out_strings), k->out_strings.len);
-	k->fd = memfd_create("snag-btf", MFD_CLOEXEC);
 	if (k->fd < 0)
-		return error_set(err, -errno, "memfd_create: %m");
+		return error_set(err, -EMFILE, "no descriptor for the kernel's types");
 	if (write(k->fd, all.s, all.len) != (ssize_t)all.len)
 		return error_set(err, -EIO, "writing %zu bytes of types to memory failed", all.len);
-	snprintf(k->path, sizeof(k->path), "/proc/self/fd/%d", k->fd);
 	return 0;
 }
 

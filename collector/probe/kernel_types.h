@@ -8,9 +8,10 @@
  * iterators' hooks, for which libbpf would read the whole BTF again.
  *
  *	_cleanup_kernel_types_ struct kernel_types *k = kernel_types_new();
+ *	opts.btf_custom_path = kernel_types_path(k);
+ *	object = bpf_object__open_mem(bytes, size, &opts);
  *	kernel_types_want(k, bpf_object__btf(object));
  *	rc = kernel_types_read(k, "/sys/kernel/btf/vmlinux", err);
- *	opts.btf_custom_path = kernel_types_path(k);
  */
 #pragma once
 
@@ -37,7 +38,10 @@ void kernel_types_want(struct kernel_types *k, const struct btf *local);
 SNAG_MUST_CHECK
 int kernel_types_read(struct kernel_types *k, const char *file, struct snag_error *err);
 
-/* A path at which libbpf finds the cut-out. Borrowed until kernel_types_free(). */
+/*
+ * The path at which libbpf will find the cut-out, once it is read. Borrowed until
+ * kernel_types_free().
+ */
 const char *kernel_types_path(const struct kernel_types *k);
 
 /*

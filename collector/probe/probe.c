@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
 struct probe {
 	struct kernel_types *types;
 	struct snapshot_tasks_bpf *tasks;
-	struct snapshot_files_bpf *files; /* NULL until it is needed */
+	struct snapshot_files_bpf *files;
+	bool learned; /* the kinds of files */
 	char *chunk;
 	uint32_t hz;
 	int32_t *told; /* the processes of which all files are told now */
@@ -126,57 +128,57 @@ static int load(const struct probe *p, struct bpf_object_skeleton *skeleton, str
 }
 
 /*
- * The types of both objects are read at once, though one may never be loaded: reading is what takes
- * time.
+ * Open both objects and read the types that they name: reading is what takes time, once is enough.
  */
-static int read_types(struct probe *p, struct snag_error *err)
+static int open_objects(struct probe *p, struct snag_error *err)
 {
-	struct snapshot_tasks_bpf *tasks = snapshot_tasks_bpf__open();
-	struct snapshot_files_bpf *files = snapshot_files_bpf__open();
 	uint64_t start = now_ns();
 	int rc;
 
 	p->types = kernel_types_new();
-	if (tasks && files) {
-		kernel_types_want(p->types, bpf_object__btf(tasks->obj));
-		kernel_types_want(p->types, bpf_object__btf(files->obj));
-		rc = kernel_types_read(p->types, kernel_btf, err);
-	} else {
-		rc = error_set(err, -errno, "opening our own BPF objects: %m");
-	}
-	snapshot_tasks_bpf__destroy(tasks);
-	snapshot_files_bpf__destroy(files);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
+	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
+	p->files = p->tasks ? snapshot_files_bpf__open_opts(&opts) : NULL;
+	if (!p->files)
+		return error_set(err, -errno, "opening our own BPF objects: %m");
+	kernel_types_want(p->types, bpf_object__btf(p->tasks->obj));
+	kernel_types_want(p->types, bpf_object__btf(p->files->obj));
+	rc = kernel_types_read(p->types, kernel_btf, err);
 	p->costs.types_ns = now_ns() - start;
 	return rc;
 }
 
-static int load_tasks(struct probe *p, struct snag_error *err)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
-	uint64_t start = now_ns();
+struct load_job {
+	const struct probe *p;
+	struct bpf_object_skeleton *skeleton;
+	struct snag_error err;
 	int rc;
+};
 
-	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
-	if (p->tasks)
-		rc = load(p, p->tasks->skeleton, err);
-	else
-		rc = error_set(err, -errno, "opening snapshot_tasks: %m");
-	p->costs.load_ns += now_ns() - start;
-	return rc;
+static void *load_worker(void *arg)
+{
+	struct load_job *job = arg;
+
+	job->rc = load(job->p, job->skeleton, &job->err);
+	return NULL;
 }
 
-static int load_files(struct probe *p, struct snag_error *err)
+/* The kernel verifies one program after the other, but two threads' programs side by side. */
+static int load_objects(struct probe *p, struct snag_error *err)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
+	struct load_job other = { .p = p, .skeleton = p->files->skeleton };
 	uint64_t start = now_ns();
-	int rc;
+	pthread_t thread;
+	bool alone = pthread_create(&thread, NULL, load_worker, &other) != 0;
+	int rc = load(p, p->tasks->skeleton, err);
 
-	p->files = snapshot_files_bpf__open_opts(&opts);
-	if (p->files)
-		rc = load(p, p->files->skeleton, err);
+	if (alone)
+		load_worker(&other);
 	else
-		rc = error_set(err, -errno, "opening snapshot_files: %m");
-	p->costs.load_ns += now_ns() - start;
+		pthread_join(thread, NULL);
+	p->costs.load_ns = now_ns() - start;
+	if (rc == 0 && other.rc < 0)
+		rc = error_set(err, other.rc, "%s", other.err.text);
 	return rc;
 }
 
@@ -188,10 +190,9 @@ int probe_open(struct probe **ret, struct snag_error *err)
 	pthread_once(&hooks_once, register_hooks);
 	libbpf_set_print(log_libbpf);
 	p->chunk = xcalloc(1, CHUNK_BYTES);
-	rc = read_types(p, err);
-	if (rc < 0)
-		return rc;
-	rc = load_tasks(p, err);
+	rc = open_objects(p, err);
+	if (rc == 0)
+		rc = load_objects(p, err);
 	if (rc < 0)
 		return rc;
 	*ret = steal(p);
@@ -390,17 +391,9 @@ static int learn(struct probe *p, struct snag_error *err)
 
 int probe_learn(struct probe *p, struct snag_error *err)
 {
-	int rc;
+	int rc = p->learned ? 0 : learn(p, err);
 
-	if (p->files)
-		return 0;
-	rc = load_files(p, err);
-	if (rc == 0)
-		rc = learn(p, err);
-	if (rc < 0) {
-		snapshot_files_bpf__destroy(p->files);
-		p->files = NULL;
-	}
+	p->learned |= rc == 0;
 	return rc;
 }
 

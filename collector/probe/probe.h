@@ -52,8 +52,8 @@ struct probe_costs {
 };
 
 /*
- * Load the programs for tasks. -EPERM: not allowed; -ENOENT: a kernel without BTF; -EOPNOTSUPP: a
- * kernel without the iterators. Programs for files are loaded by the first pass over files.
+ * Load the programs. -EPERM: not allowed; -ENOENT: a kernel without BTF; -EOPNOTSUPP: a kernel
+ * without the iterators.
  */
 SNAG_MUST_CHECK
 int probe_open(struct probe **ret, struct snag_error *err);
@@ -63,10 +63,7 @@ void probe_free(struct probe *p);
 DEFINE_GUARD(probe)
 #define _cleanup_probe_ _cleanup_(probe_free_guard)
 
-/*
- * Load the programs for files and learn the kinds, if that was not done yet; passes over files do
- * it too.
- */
+/* Learn the kinds of files from our own, if that was not done yet; passes over files do it too. */
 SNAG_MUST_CHECK
 int probe_learn(struct probe *p, struct snag_error *err);
 
