@@ -182,6 +182,7 @@ struct snap_file bpf_snap_file(struct bpf_pass *x, const struct ev_file *e)
 		f.first_item = x->sets.at[set - 1].first;
 		f.item_count = x->sets.at[set - 1].count;
 		f.items_cut = x->sets.at[set - 1].cut;
+		f.details = !f.items_cut; /* else fdinfo tells the items, when they are asked for */
 	}
 	return f;
 }
@@ -226,6 +227,7 @@ static void add_sock(struct bpf_pass *x, const struct ev_sock *e)
 	k->timer_ms = e->timer ? jiffies_to_ms(x, e->timer_left) : 0;
 	k->rcvtimeo_ms = timeout_ms(x, e->rcvtimeo);
 	k->sndtimeo_ms = timeout_ms(x, e->sndtimeo);
+	k->timeouts_known = true;
 	k->in_flight_fds = e->family == AF_UNIX ? e->fds : UINT32_MAX;
 }
 

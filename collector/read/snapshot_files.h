@@ -125,7 +125,8 @@ struct snap_sock {
 	uint32_t timer_ms;
 	uint32_t in_flight_fds; /* unix: in its receive queue; UINT32_MAX unknown */
 	uint32_t next_listener; /* 1 + index of one more at its address (SO_REUSEPORT); 0 none */
-	uint32_t rcvtimeo_ms, sndtimeo_ms; /* SO_RCVTIMEO, SO_SNDTIMEO: 0 none or not known */
+	uint32_t rcvtimeo_ms, sndtimeo_ms; /* SO_RCVTIMEO, SO_SNDTIMEO: 0 none */
+	bool timeouts_known;		   /* else see sockopt.h */
 };
 
 /* A pending io_uring request (bpf only). */

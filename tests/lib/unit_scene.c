@@ -112,6 +112,7 @@ struct snap_sock *scene_socket(struct scene *x, int32_t tgid, int32_t fd, uint64
 {
 	struct snap_sock *k = vec_push(&x->snap->socks);
 
+	k->timeouts_known = true;
 	if (tgid)
 		scene_file(x, tgid, fd, FILE_SOCKET, MODE_READ | MODE_WRITE)->ino = ino;
 	k->ino = ino;

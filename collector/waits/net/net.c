@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/net/net.h"
 
+#include "read/sockopt.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -108,8 +110,17 @@ bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap
 
 void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
 {
-	uint32_t ms = f->mode & MODE_READ ? k->rcvtimeo_ms : k->sndtimeo_ms;
+	struct sock_timeouts t = { .receive_ms = k->rcvtimeo_ms, .send_ms = k->sndtimeo_ms };
+	int rc = 0;
 
-	if (!f->in_set && ms)
-		wait_timeout(c, f->task, f->wait, ms);
+	/* poll(2) and its kin do not look at a socket's own time-outs */
+	if (f->in_set)
+		return;
+	if (!k->timeouts_known)
+		rc = sock_timeouts_read(f->task->tgid, f->fd, &t);
+	if (rc < 0)
+		wait_unknown(c, f->wait, "whether the socket has a time-out could not be read: %s",
+			     strerror(-rc));
+	else if (f->mode & MODE_READ ? t.receive_ms : t.send_ms)
+		wait_timeout(c, f->task, f->wait, f->mode & MODE_READ ? t.receive_ms : t.send_ms);
 }

@@ -36,7 +36,14 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 	else
 		wait_unknown(c, site->wait, "the listener of unix socket %s was not found",
 			     name.text);
-	wait_timeout(c, t, site->wait, k->sndtimeo_ms ? (int64_t)k->sndtimeo_ms : -1);
+	net_add_timeout(c,
+			&(struct wait_fd){ .task = t,
+					   .process = site->process,
+					   .file = f,
+					   .fd = f->fd,
+					   .mode = MODE_WRITE,
+					   .wait = site->wait },
+			k);
 	return true;
 }
 
