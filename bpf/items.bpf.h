@@ -81,7 +81,7 @@ static __always_inline void epoll_items(struct file *file, struct seq_file *seq)
 	skipped = 0;
 	ascending = 0;
 	node = peek(ep, rbr.rb_root.rb_node);
-	walk(MAX_STEPS, epoll_step, &seq);
+	walk(MAX_STEPS, 16, epoll_step, &seq);
 	if (node)
 		cut = EV_FILE_CUT;
 }
@@ -90,6 +90,7 @@ static __always_inline void epoll_items(struct file *file, struct seq_file *seq)
 
 static struct io_hash_bucket *buckets;
 static struct hlist_node *pending;
+static __u32 buckets_done;
 
 static int request_step(__u32 i __attribute__((unused)), void *state)
 {
@@ -118,9 +119,12 @@ static int bucket_step(__u32 i, void *state)
 {
 	struct io_hash_bucket *b = (void *)buckets + i * bpf_core_type_size(struct io_hash_bucket);
 
+	buckets_done = i + 1;
 	pending = peek(b, list.first);
 	if (pending)
-		walk(MAX_REQUESTS, request_step, state);
+		walk(MAX_REQUESTS, 4, request_step, state);
+	if (pending)
+		cut = EV_FILE_CUT;
 	return cut != 0;
 }
 
@@ -147,5 +151,8 @@ static __always_inline void uring_requests(struct file *file, struct seq_file *s
 		bits = 12;
 		cut = EV_FILE_CUT;
 	}
-	walk(1U << bits, bucket_step, &seq);
+	buckets_done = 0;
+	walk(1U << bits, 16, bucket_step, &seq);
+	if (buckets_done < 1U << bits)
+		cut = EV_FILE_CUT;
 }

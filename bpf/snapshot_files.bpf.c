@@ -87,7 +87,7 @@ static __always_inline void pipe_fill(void)
 	} else if (rec.pipe.used) {
 		buffers = of_pipe(bufs);
 		buffer_mask = of_pipe(ring_size) - 1;
-		walk(MAX_BUFFERS, buffer_step, NULL);
+		walk(MAX_BUFFERS, 16, buffer_step, NULL);
 	}
 }
 

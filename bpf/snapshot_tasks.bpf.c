@@ -306,7 +306,7 @@ static __always_inline void task_undo(struct task_struct *task, struct seq_file 
 	undo.tgid = rec.tgid;
 	chain_head = (void *)list + bpf_core_field_offset(struct sem_undo_list, list_proc);
 	chain_at = list_next(chain_head);
-	walk(MAX_UNDO, undo_step, &seq);
+	walk(MAX_UNDO, 16, undo_step, &seq);
 	if (chain_at && chain_at != chain_head)
 		rec.head.flags |= EV_TASK_UNDO_CUT;
 }
@@ -349,7 +349,7 @@ static __always_inline void process_actions(struct sighand_struct *sighand)
 	    !bpf_probe_read_kernel(actions, sizeof(actions),
 				   (void *)sighand +
 					   bpf_core_field_offset(struct sighand_struct, action)))
-		walk(64, action_step, NULL);
+		walk(64, 64, action_step, NULL);
 }
 
 /*
@@ -390,7 +390,7 @@ static __always_inline void process_timers(struct signal_struct *signal)
 		return;
 	chain_head = (void *)signal + bpf_core_field_offset(signal->posix_timers);
 	chain_at = list_next(chain_head);
-	walk(MAX_TIMERS, timer_step, NULL);
+	walk(MAX_TIMERS, 16, timer_step, NULL);
 }
 
 static __always_inline void process_cgroup(struct task_struct *leader)
@@ -485,7 +485,7 @@ static __always_inline void process_fds(struct files_struct *files)
 	if (fd_words > MAX_FD_WORDS)
 		proc.fds = ~0U;
 	else
-		walk(MAX_FD_WORDS, fd_step, NULL);
+		walk(MAX_FD_WORDS, 64, fd_step, NULL);
 }
 
 static __always_inline void process_write(struct task_struct *leader, struct seq_file *seq)

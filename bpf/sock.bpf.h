@@ -34,6 +34,7 @@ static struct ev_inflight flying;
 static struct sk_buff *skb;
 static void *queue_head;
 static struct scm_fp_list *passed;
+static __u32 passed_done;
 static struct request_sock *request_at;
 
 static __noinline __u64 sock_ino(struct sock *sk)

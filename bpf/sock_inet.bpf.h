@@ -58,7 +58,7 @@ static __always_inline void tcp_fill(struct sock *sk, struct seq_file *seq)
 		sk_rec.wqueue = of_sock(sk, sk_max_ack_backlog);
 		request_at =
 			peek((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
-		walk(MAX_QUEUE, accept_step, &seq);
+		walk(MAX_QUEUE, 16, accept_step, &seq);
 		if (request_at)
 			cut = EV_FILE_CUT;
 		return;

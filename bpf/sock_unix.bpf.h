@@ -18,6 +18,7 @@ static int passed_step(__u32 i, void *seq)
 			      (void *)passed + bpf_core_field_offset(struct scm_fp_list, fp) +
 				      i * sizeof(file));
 	target_look(&flying.target, file);
+	passed_done = i + 1;
 	bpf_seq_write(*(struct seq_file **)seq, &flying, sizeof(flying));
 	return 0;
 }
@@ -35,8 +36,12 @@ static int packet_step(__u32 i __attribute__((unused)), void *seq)
 	parms = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
 	sk_rec.rqueue += peek(skb, len) - (sk_rec.type == SOCK_STREAM ? peek(parms, consumed) : 0);
 	passed = peek(parms, fp);
-	if (passed && sk_rec.fds)
-		walk(MAX_FDS, passed_step, seq);
+	if (passed && sk_rec.fds) {
+		passed_done = 0;
+		walk(MAX_FDS, 4, passed_step, seq);
+		if (passed_done < (__u32)peek(passed, count))
+			cut = EV_FILE_CUT;
+	}
 	skb = peek(skb, next);
 	return 0;
 }
@@ -104,9 +109,9 @@ static __always_inline void unix_fill(struct sock *sk, struct seq_file *seq)
 		queue_head = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
 		skb = of_sock(sk, sk_receive_queue.next);
 		if (sk_rec.state == STATE_LISTEN)
-			walk(MAX_QUEUE, embryo_step, &seq);
+			walk(MAX_QUEUE, 16, embryo_step, &seq);
 		else
-			walk(MAX_QUEUE, packet_step, &seq);
+			walk(MAX_QUEUE, 16, packet_step, &seq);
 		if (skb && (void *)skb != queue_head)
 			cut = EV_FILE_CUT;
 	}

@@ -10,16 +10,17 @@
 enum bpf_func_id___walk { BPF_FUNC_loop___walk = 181 };
 
 /*
- * Call step(i, state) for i < n until it returns 1. Before 5.17 there is no bpf_loop: at most 64
- * steps.
+ * Call step(i, state) for i < n until it returns 1. Before Linux 5.17 there is no bpf_loop: then at
+ * most `old` steps, because the verifier looks at each of them, and has little patience with walks
+ * in walks.
  */
-#define walk(n, step, state)                                                                       \
+#define walk(n, old, step, state)                                                                  \
 	do {                                                                                       \
 		if (bpf_core_enum_value_exists(enum bpf_func_id___walk, BPF_FUNC_loop___walk)) {   \
 			bpf_loop(n, step, state, 0);                                               \
 			break;                                                                     \
 		}                                                                                  \
-		for (__u32 _i = 0; _i < 64 && _i < (__u32)(n); _i++)                               \
+		for (__u32 _i = 0; _i < (old) && _i < (__u32)(n); _i++)                            \
 			if (step(_i, state))                                                       \
 				break;                                                             \
 	} while (0)

@@ -313,7 +313,7 @@ const struct feature features[] = {
 	{ "bpf-registers", "system calls and their arguments from BPF", "no BPF at all", ALLOWED,
 	  features_pt_regs },
 	{ "bpf-loops", "long epoll sets, queues and rings, whole",
-	  "what lies beyond the first 64 items of one object is unknown",
+	  "what lies beyond the first few items of one object is unknown",
 	  "a kernel from 5.17 on, and the right to load BPF programs", features_loop },
 	{ "bpf-kinds", "details of every kind of file",
 	  "details of the kinds that could not be learned are read from /proc or unknown",
