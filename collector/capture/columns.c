@@ -76,7 +76,7 @@ static const struct column actor_columns[] = {
 	WORDS(kind, ACTOR), PLAIN(INT, pid), PLAIN(UINT, start), REF(parent, ACTORS),
 	PLAIN(INT, ppid), PLAIN(TEXT, name), PLAIN(TEXT, exe), PLAIN(TEXT, argv),
 	PLAIN(CHAR, state), PLAIN(BOOL, in_tree), PLAIN(BOOL, exited), PLAIN(BOOL, denied),
-	PLAIN(BOOL, frozen), PLAIN(BOOL, timers_known), PLAIN(UINT, timer_ns), PLAIN(TEXT, joined),
+	PLAIN(BOOL, frozen), PLAIN(BOOL, timer_possible), PLAIN(BOOL, timers_known), PLAIN(UINT, timer_ns), PLAIN(TEXT, joined),
 	PLAIN(INT, pgrp), PLAIN(INT, session), PLAIN(INT, tracer), PLAIN(UINT, uid),
 	PLAIN(UINT, pid_ns), PLAIN(UINT, net_ns), PLAIN(UINT, mnt_ns), PLAIN(TEXT, cgroup),
 	PLAIN(UINT, fd_total), PLAIN(INT, exit_code), WORDS(spawn_method, SPAWN),

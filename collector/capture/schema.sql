@@ -22,7 +22,7 @@ CREATE TABLE actors (
 	argv TEXT,                   -- arguments separated by char(31)
 	state TEXT,
 	in_tree INTEGER NOT NULL, exited INTEGER NOT NULL, denied INTEGER NOT NULL,
-	frozen INTEGER NOT NULL, timers_known INTEGER NOT NULL,
+	frozen INTEGER NOT NULL, timer_possible INTEGER NOT NULL, timers_known INTEGER NOT NULL,
 	timer_ns INTEGER NOT NULL,
 	joined TEXT,
 	pgrp INTEGER NOT NULL, session INTEGER NOT NULL, tracer INTEGER NOT NULL,

@@ -251,6 +251,12 @@ static void add_ambient(struct graph *g, uint32_t id)
 			 strtab_addf(g->m->strings, "a timer of %s[%d]", model_str(g->m, a->name),
 				     a->pid));
 	}
+	if (a->timer_possible) {
+		g->ambient[id - 1] = true;
+		add_seed(g, graph_find(g, NODE_AMBIENT, id), PASS_UNKNOWN, 0,
+			 strtab_addf(g->m->strings, "whether a timer of %s[%d] is armed",
+				     model_str(g->m, a->name), a->pid));
+	}
 	/* the exit of one that has exited already has sent its signal */
 	if (a->parent && !a->exited && model_actor(g->m, a->parent)->catches_sigchld) {
 		g->ambient[a->parent - 1] = true;

@@ -24,7 +24,7 @@ void busy_mark(struct model *m, struct snapshot *const *looks, uint32_t count);
 bool busy_progress(struct snapshot *const *looks, uint32_t count);
 
 /*
- * Set `polls` for the threads of the tree in `now` that wait in the same place as at an earlier look,
- * with nothing to show for having run since: a poller that its own time-out wakes.
+ * Set `polls` for the threads of the tree in `now` that wait in the same place as at an earlier
+ * look, with nothing to show for having run since: a poller that its own time-out wakes.
  */
 void busy_mark_pollers(const struct snapshot *before, struct snapshot *now);

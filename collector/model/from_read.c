@@ -29,6 +29,17 @@ static void carry_missing(struct model *m, const struct snapshot *s)
 
 /* ---- actors ---------------------------------------------------------------------------------- */
 
+/*
+ * A reader that cannot see interval timers, nor whether a POSIX timer is armed: does the process
+ * have what it takes? alarm(2) without a handler ends it, which few programs want.
+ */
+static bool timer_possible(const struct snap_process *p)
+{
+	bool catches = p->has_signals && p->sig_caught & 1ull << (SIGALRM - 1);
+
+	return !p->itimer_known && (catches || (p->posix_timers && p->posix_timers != UINT32_MAX));
+}
+
 /* Time left of the next timer of its own that could end a wait; 0: none that we know of. */
 static uint64_t next_timer(const struct snapshot *s, const struct snap_process *p)
 {
@@ -95,6 +106,7 @@ static uint32_t add_process(struct model *m, const struct snapshot *s, const str
 
 	a->parent = parent;
 	fill_identity(m, s, a, p);
+	a->timer_possible = timer_possible(p);
 	a->timers_known = p->itimer_known && p->posix_timers != UINT32_MAX;
 	a->timer_ns = next_timer(s, p);
 	if (p->has_signals)
@@ -106,15 +118,17 @@ static uint32_t add_process(struct model *m, const struct snapshot *s, const str
 
 /*
  * A signal whose handler could run in it would end a wait in state S; unknown masks: it could. An
- * armed timer needs no handler: what SIGALRM does by default is to end the process.
+ * armed interval timer needs no handler: what SIGALRM does by default is to end the process. A POSIX
+ * timer may send any signal.
  */
 static bool is_interruptible(const struct snap_process *p, const struct snap_task *t)
 {
-	uint64_t timer = p->itimer_ns || p->posix_timer_ns ? 1ull << (SIGALRM - 1) : 0;
+	uint64_t timer = p->itimer_ns ? 1ull << (SIGALRM - 1) : 0;
+	bool any = p->posix_timer_ns || (!p->itimer_known && p->posix_timers);
 
 	if (t->state != 'S')
 		return false;
-	return !p->has_signals || !t->has_signals ||
+	return any || !p->has_signals || !t->has_signals ||
 	       ((p->sig_caught | timer) & ~p->sig_ignored & ~t->sig_blocked);
 }
 

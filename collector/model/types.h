@@ -23,6 +23,8 @@ struct actor {
 	bool exited;  /* a zombie without live threads */
 	bool denied;  /* could not be looked into */
 	bool frozen;
+	/* not known, and something speaks for one: SIGALRM is caught, a timer exists */
+	bool timer_possible;
 	bool timers_known; /* interval timers could be seen */
 	uint64_t timer_ns; /* time left of the next armed interval or POSIX timer; 0 none */
 	uint32_t joined;   /* string: why it is in the tree though not a descendant, or 0 */
@@ -49,7 +51,7 @@ struct thread {
 	char state;
 	bool moved; /* ran while we looked: level 0 */
 	bool gone;
-	bool polls;	     /* ran, but only from its time-out back into the same wait */
+	bool polls;	    /* ran, but only from its time-out back into the same wait */
 	bool busy;	    /* ran at every look, but moved no bytes and had no events */
 	bool interruptible; /* a handled signal could end its wait (state S) */
 	uint32_t wait;	    /* wait id, 0: none (running, or gone) */

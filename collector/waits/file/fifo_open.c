@@ -47,6 +47,8 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 		model_object(wait_model(c), object)->relevant = true;
 		model_wait(wait_model(c), site->wait)->object = object;
 	}
+	/* whoever opens a FIFO counts on a partner: not a server at rest */
+	model_wait(wait_model(c), site->wait)->completion = true;
 	wait_describe(c, site->wait, WAIT_FIFO_OPEN, "opening FIFO %s to %s", call->path,
 		      writes ? "write, nobody has it open to read" :
 			       "read, nobody has it open to write");

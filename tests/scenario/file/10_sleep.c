@@ -80,22 +80,29 @@ SCENARIO(sleep_program, .what = "a parent waits for sleep(1)")
 	waitpid(sleeper, NULL, 0);
 }
 
-/* The read itself has no time-out, but SIGALRM will come. Only BPF sees an interval timer: procfs
- * must not swear. */
+static void ignore_alarm(int signo)
+{
+	(void)signo;
+}
+
+/*
+ * The read itself has no time-out, but SIGALRM will come. Only BPF sees an interval timer: procfs
+ * sees the handler and must not speak of a deadlock.
+ */
 SCENARIO(interval_timer, .what = "a read that an interval timer will interrupt")
 {
 	struct itimerval in_a_day = { .it_value.tv_sec = A_DAY };
 
+	signal(SIGALRM, ignore_alarm);
 	must(setitimer(ITIMER_REAL, &in_a_day, NULL));
 	truth_verdict("waiting-with-timeout", NULL);
-	truth_verdict_procfs("deadlock", "probable");
 	truth_verdict_procfs("undetermined", NULL);
 	truth_hop(getpid(), 0, "pipe-read", NULL, ANYBODY);
 	truth_ready();
 	hang_dead(NULL);
 }
 
-/* /proc/P/timers lists a timer whether it is armed or not: procfs must not swear. */
+/* /proc/P/timers lists a timer whether it is armed or not: procfs must not speak of a deadlock. */
 SCENARIO(posix_timer, .what = "a read that a POSIX timer will interrupt")
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
@@ -105,7 +112,6 @@ SCENARIO(posix_timer, .what = "a read that a POSIX timer will interrupt")
 	must(timer_create(CLOCK_MONOTONIC, &event, &timer));
 	must(timer_settime(timer, 0, &in_a_day, NULL));
 	truth_verdict("waiting-with-timeout", NULL);
-	truth_verdict_procfs("deadlock", "probable");
 	truth_verdict_procfs("undetermined", NULL);
 	truth_hop(getpid(), 0, "pipe-read", NULL, ANYBODY);
 	truth_ready();

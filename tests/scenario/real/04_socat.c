@@ -112,7 +112,6 @@ SCENARIO(chroot_fifo, .needs = "root",
 
 	must(mkfifo(text("%s/fifo", dir), 0600));
 	child = spawn_child(open_in_chroot, (void *)dir);
-	truth_verdict("idle", NULL);
 	truth_verdict("undetermined", NULL);
 	truth_hop(getpid(), 0, "child-exit", NULL, child);
 	truth_hop(child, 0, "fifo-open", NULL, ANYBODY);
