@@ -12,12 +12,18 @@
 struct search {
 	const struct graph *g;
 	enum pass from;
+	const bool *skip; /* nodes that are not there, NULL: none */
 	uint32_t *comp;
 	uint32_t *number, *low, *next; /* by node; next: the child to look at */
 	uint32_t *stack, depth;	       /* the path from the root of the search */
 	uint32_t *open, open_count;    /* visited and not yet in a component */
 	uint32_t visited, components;
 };
+
+static bool is_out(const struct search *s, uint32_t node)
+{
+	return graph_node(s->g, node)->pass < s->from || (s->skip && s->skip[node]);
+}
 
 static void enter(struct search *s, uint32_t node)
 {
@@ -58,7 +64,7 @@ static void step(struct search *s)
 		return;
 	}
 	child = children[s->next[node]++];
-	if (graph_node(s->g, child)->pass < s->from)
+	if (is_out(s, child))
 		return;
 	if (!s->number[child])
 		enter(s, child);
@@ -68,11 +74,18 @@ static void step(struct search *s)
 
 uint32_t graph_components(const struct graph *g, enum pass from, uint32_t *comp)
 {
+	return graph_components_without(g, from, NULL, comp);
+}
+
+uint32_t graph_components_without(const struct graph *g, enum pass from, const bool *skip,
+				  uint32_t *comp)
+{
 	uint32_t n = graph_count(g);
 	_cleanup_free_ uint32_t *memory = xcalloc(5 * (size_t)n, sizeof(*memory));
 	struct search s = {
 		.g = g,
 		.from = from,
+		.skip = skip,
 		.comp = comp,
 		.number = memory,
 		.low = memory + n,
@@ -84,7 +97,7 @@ uint32_t graph_components(const struct graph *g, enum pass from, uint32_t *comp)
 	for (uint32_t i = 0; i < n; i++)
 		comp[i] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		if (s.number[i] || graph_node(g, i)->pass < from)
+		if (s.number[i] || is_out(&s, i))
 			continue;
 		enter(&s, i);
 		while (s.depth)

@@ -88,3 +88,7 @@ const uint32_t *graph_children(const struct graph *g, uint32_t node, uint32_t *c
  * Iterative (Tarjan 1972).
  */
 uint32_t graph_components(const struct graph *g, enum pass from, uint32_t *comp);
+
+/* The same as if the nodes with skip[node] were not there. NULL: all are. */
+uint32_t graph_components_without(const struct graph *g, enum pass from, const bool *skip,
+				  uint32_t *comp);

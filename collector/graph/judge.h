@@ -61,5 +61,16 @@ void culprit_give(struct judge *j, const struct hops *h);
 /* Deadlocks besides that of the focus and verdicts under a condition, into m->sides. */
 void sides_give(struct judge *j);
 
+/* What the circles within reach of the focus are made of. */
+struct circles {
+	bool strong;	 /* a lock, a full pipe: something is owed in a circle */
+	bool exits;	 /* an exit that is waited for, in a circle */
+	bool debt;	 /* something other than an exit is owed, outside of such a circle */
+	uint32_t target; /* component of the strong circle */
+};
+
+/* Look at every wait within reach. */
+struct circles circles_find(const struct judge *j);
+
 /* Is this wait one of those that end when another process exits? */
 bool is_exit_wait(const struct wait *w);

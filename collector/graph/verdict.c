@@ -65,52 +65,6 @@ static uint32_t nearest_root(const struct judge *j)
 	return best;
 }
 
-/* What the circles within reach are made of. */
-struct circles {
-	bool strong;	 /* a lock, a full pipe, a join: something is owed in a circle */
-	bool exits;	 /* an exit that is waited for, in a circle */
-	bool debt;	 /* something other than an exit is owed, outside any circle */
-	uint32_t target; /* component of the strong circle */
-};
-
-static bool stays(const struct judge *j, uint32_t node)
-{
-	uint32_t count;
-	const uint32_t *children = graph_children(j->g, node, &count);
-
-	for (uint32_t i = 0; i < count; i++)
-		if (j->comp[children[i]] == j->comp[node])
-			return true;
-	return false;
-}
-
-static struct circles find_circles(const struct judge *j)
-{
-	struct circles c = { .strong = false };
-
-	for (uint32_t i = 0; i < graph_count(j->g); i++) {
-		const struct graph_node *n = graph_node(j->g, i);
-		const struct wait *w;
-		bool circle;
-
-		if (!j->reach[i] || n->type != NODE_WAIT)
-			continue;
-		w = model_wait(j->m, n->id);
-		circle = stays(j, i);
-		if (!w->completion)
-			continue;
-		if (is_exit_wait(w)) {
-			c.exits |= circle;
-		} else if (circle) {
-			c.strong = true;
-			c.target = j->comp[i];
-		} else {
-			c.debt = true;
-		}
-	}
-	return c;
-}
-
 /*
  * The focus could only be woken by new input. A server at rest looks so, and a hang whose members
  * also listen: something that is owed in a circle makes the difference; where only an exit is owed,
@@ -118,7 +72,7 @@ static struct circles find_circles(const struct judge *j)
  */
 static void judge_new(struct judge *j)
 {
-	struct circles c = find_circles(j);
+	struct circles c = circles_find(j);
 	struct verdict *v = &j->m->verdict;
 
 	if (c.strong) {

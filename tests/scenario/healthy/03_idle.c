@@ -10,11 +10,13 @@
 #include <glob.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -107,6 +109,79 @@ SCENARIO(pool_waits_for_jobs,
 	truth_blocked(getpid(), 0);
 	truth_ready();
 	serve(&fd);
+}
+
+/* As most servers with threads are built: main joins whoever works. */
+struct pool {
+	int listener;
+	bool jobs;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+};
+
+static void *pool_accepts(void *arg)
+{
+	struct pool *pool = arg;
+
+	while (accept(pool->listener, NULL, NULL) >= 0) {
+		pthread_mutex_lock(&pool->lock);
+		pool->jobs = true;
+		pthread_cond_signal(&pool->more);
+		pthread_mutex_unlock(&pool->lock);
+	}
+	return NULL;
+}
+
+static void *pool_works(void *arg)
+{
+	struct pool *pool = arg;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->jobs)
+		pthread_cond_wait(&pool->more, &pool->lock);
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+SCENARIO(joined_pool, .what = "main joins workers that wait for jobs from a thread in accept")
+{
+	struct pool pool = { .listener = unix_listener(),
+			     .lock = PTHREAD_MUTEX_INITIALIZER,
+			     .more = PTHREAD_COND_INITIALIZER };
+	pthread_t accepts, works[3];
+
+	for (int i = 0; i < 3; i++)
+		must(-pthread_create(&works[i], NULL, pool_works, &pool));
+	must(-pthread_create(&accepts, NULL, pool_accepts, &pool));
+	truth_verdict("idle", NULL);
+	truth_verdict("undetermined", NULL); /* were they asked to end? */
+	truth_blocked(getpid(), 0);
+	truth_ready();
+	for (int i = 0; i < 3; i++)
+		pthread_join(works[i], NULL);
+}
+
+static void *loops(void *listener)
+{
+	int ep = (int)must(epoll_create1(0)), wake = (int)must(eventfd(0, 0));
+	struct epoll_event e = { .events = EPOLLIN };
+
+	must(epoll_ctl(ep, EPOLL_CTL_ADD, wake, &e));
+	must(epoll_ctl(ep, EPOLL_CTL_ADD, *(int *)listener, &e));
+	epoll_wait(ep, &e, 1, -1);
+	return NULL;
+}
+
+SCENARIO(joined_loop, .what = "main joins an event loop that listens and has a wake-up of its own")
+{
+	int fd = unix_listener();
+	pthread_t loop;
+
+	must(-pthread_create(&loop, NULL, loops, &fd));
+	truth_verdict("idle", NULL);
+	truth_blocked(getpid(), 0);
+	truth_ready();
+	pthread_join(loop, NULL);
 }
 
 /* The output of a server, for conditions; it is not a pipe, for nobody would read it. */

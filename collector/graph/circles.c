@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * circles.c - what is owed in a circle, where new input could still end the wait.
+ *
+ * A server at rest has circles too: its main thread joins workers, which wait for a condition that
+ * any thread, main as well, could signal; workers share an accept lock whose holder polls listeners
+ * and a pipe of their own. Who joins waits for an exit, as who waits for a child does; and a thread
+ * that polls for new input and is owed nothing is where a server rests, so no circle leads through
+ * it.
+ */
+#include "graph/judge.h"
+
+static bool has_child_in(const struct judge *j, uint32_t node, const uint32_t *comp)
+{
+	uint32_t count;
+	const uint32_t *children = graph_children(j->g, node, &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (comp[node] && comp[children[i]] == comp[node])
+			return true;
+	return false;
+}
+
+/* A poll set with something new to wait for, none of whose items is owed by anybody. */
+static bool is_at_rest(const struct judge *j, uint32_t node)
+{
+	uint32_t count;
+	const uint32_t *children = graph_children(j->g, node, &count);
+	bool rests = false;
+
+	if (graph_node(j->g, node)->pass != PASS_NEW || graph_node(j->g, node)->need > 1)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct graph_node *n = graph_node(j->g, children[i]), *by;
+
+		if (n->type != NODE_WAIT)
+			continue;
+		if (model_wait(j->m, n->id)->completion)
+			return false;
+		by = n->via == UINT32_MAX ? n : graph_node(j->g, n->via);
+		rests |= n->pass == PASS_NEW && by->type == NODE_SEED;
+	}
+	return rests;
+}
+
+struct circles circles_find(const struct judge *j)
+{
+	struct circles c = { .strong = false };
+	uint32_t n = graph_count(j->g);
+	_cleanup_free_ uint32_t *comp = xcalloc(n, sizeof(*comp));
+	_cleanup_free_ bool *rests = xcalloc(n, sizeof(*rests));
+
+	for (uint32_t i = 0; i < n; i++)
+		rests[i] = graph_node(j->g, i)->type == NODE_WAIT && is_at_rest(j, i);
+	graph_components_without(j->g, j->residue, rests, comp);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct graph_node *node = graph_node(j->g, i);
+		const struct wait *w;
+
+		if (!j->reach[i] || node->type != NODE_WAIT)
+			continue;
+		w = model_wait(j->m, node->id);
+		if (!w->completion)
+			continue;
+		if (is_exit_wait(w)) {
+			c.exits |= has_child_in(j, i, j->comp);
+		} else if (w->kind == WAIT_THREAD_JOIN) {
+			c.exits |= has_child_in(j, i, comp);
+		} else if (has_child_in(j, i, comp)) {
+			c.strong = true;
+			c.target = j->comp[i];
+		} else {
+			c.debt = true;
+		}
+	}
+	return c;
+}
