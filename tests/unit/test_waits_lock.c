@@ -2,7 +2,7 @@
 /*
  * The interpretations of a futex word, over plain bytes, and which file locks stand in whose way.
  */
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 #include "waits/lock/held.h"
 
 #include <criterion/criterion.h>

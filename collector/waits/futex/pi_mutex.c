@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/glibc_mutex.h"
+#include "waits/futex/glibc_mutex.h"
 
 /*
  * FUTEX_LOCK_PI: the word is the owner's tid by the kernel's own protocol

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/glibc_mutex.h"
+#include "waits/futex/glibc_mutex.h"
 
 /* A word that is locked with waiters: lll_lock_wait() of glibc's nptl/lowlevellock.c sets 2. */
 enum { CONTENDED = 2, CEILING_SHIFT = 19 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
 /*
  * pthread_join waits inside the struct pthread of the thread that shall exit: up to glibc 2.42 for

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/glibc_mutex.h"
+#include "waits/futex/glibc_mutex.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
 /* Where a futex lies: in one address space, or at an offset of a file that several may map. */
 struct futex_place {

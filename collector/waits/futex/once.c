@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
 /*
  * pthread_once of glibc (nptl/pthread_once.c): fork generation << 2 | 1 while somebody runs the

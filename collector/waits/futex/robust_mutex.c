@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/glibc_mutex.h"
+#include "waits/futex/glibc_mutex.h"
 
 /* FUTEX_WAITERS and FUTEX_OWNER_DIED of include/uapi/linux/futex.h */
 enum { OWNER_DIED = 0x40000000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
-#include "waits/lock/futexes.h"
+#include "waits/futex/futexes.h"
 
 #include <string.h>
 

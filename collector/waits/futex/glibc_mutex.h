@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
 enum {
 	MUTEX_TYPE = 3, /* 0 normal, 1 recursive, 2 error-checking, 3 adaptive */

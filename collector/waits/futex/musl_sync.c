@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/futex.h"
+#include "waits/futex/futex.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "waits/lock/share.h"
+#include "waits/futex/share.h"
 
 #include <inttypes.h>
 #include <stdio.h>
