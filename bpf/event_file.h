@@ -89,7 +89,8 @@ struct ev_file {
 		struct ev_tty tty;
 		struct {
 			__u64 count;
-			__u64 flags;
+			__u32 flags;
+			__u32 refs; /* beyond the first: io_uring, aio, KVM, cgroups that post */
 		} eventfd;
 		__u64 sigmask;
 		struct {

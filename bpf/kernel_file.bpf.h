@@ -32,6 +32,13 @@ struct pipe_inode_info {
 };
 
 struct eventfd_ctx {
+	struct {
+		struct {
+			struct {
+				int counter;
+			} refs;
+		} refcount;
+	} kref;
 	__u64 count;
 	unsigned int flags;
 	int id;

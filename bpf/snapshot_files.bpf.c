@@ -191,6 +191,14 @@ static __always_inline void uffd_fill(struct userfaultfd_ctx *u)
 		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx, fault_wqh));
 }
 
+/* fs/eventfd.c: the file has one reference, whoever posts from inside of the kernel one each. */
+static __always_inline void eventfd_fill(struct eventfd_ctx *e)
+{
+	rec.eventfd.count = peek(e, count);
+	rec.eventfd.flags = peek(e, flags);
+	rec.eventfd.refs = peek(e, kref.refcount.refs.counter);
+}
+
 /* Anonymous inodes; may write records of their own. */
 static __always_inline void anon_fill(struct file *file, struct seq_file *seq)
 {
@@ -198,8 +206,7 @@ static __always_inline void anon_fill(struct file *file, struct seq_file *seq)
 
 	switch (rec.it.class) {
 	case EV_CLASS_EVENTFD:
-		rec.eventfd.count = peek((struct eventfd_ctx *)private, count);
-		rec.eventfd.flags = peek((struct eventfd_ctx *)private, flags);
+		eventfd_fill(private);
 		break;
 	case EV_CLASS_TIMERFD:
 		timerfd_fill(private);

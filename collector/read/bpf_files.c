@@ -115,6 +115,7 @@ static void fill_kind(struct bpf_pass *x, struct snap_file *f, const struct ev_f
 		break;
 	case EV_CLASS_EVENTFD:
 		f->value = e->eventfd.count;
+		f->refs = e->eventfd.refs;
 		break;
 	case EV_CLASS_TIMERFD:
 		f->expires_ns = e->timerfd.armed ? positive(e->timerfd.left_ns) : 0;

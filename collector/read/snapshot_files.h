@@ -67,6 +67,7 @@ struct snap_file {
 	 * (SNAP_UNKNOWN_U64 unknown or none); st_rdev of a device; enum uring_waits of an io_uring
 	 */
 	uint64_t value;
+	uint32_t refs;	      /* eventfd: 1 is the file, others post in the kernel; 0 unknown */
 	uint64_t sigmask;     /* signalfd */
 	uint64_t expires_ns;  /* timerfd: time left, 0 disarmed */
 	uint64_t interval_ns; /* timerfd */

@@ -3,19 +3,23 @@
  * eventfd.c - reading an eventfd that is 0, writing one that is full.
  *
  * Its holders are found by eventfd-id. The kernel itself may add to it too, for io_uring
- * (IORING_REGISTER_EVENTFD), aio (IOCB_FLAG_RESFD) and KVM (irqfd): nothing outside shows which
- * eventfd they post to, so where the waiter has such a context the answer is not known.
+ * (IORING_REGISTER_EVENTFD), aio (IOCB_FLAG_RESFD), KVM (irqfd) and cgroups (cgroup.event_control):
+ * each has a reference to the eventfd, which BPF counts. Nothing outside shows that, so without BPF
+ * the answer is not known where the waiter has such a context.
  */
 #include "waits/wait.h"
 
 #include <string.h>
 
 /* What of the waiter's might post to an eventfd of its from inside the kernel, or NULL. */
-static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *p)
+static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *p,
+				 const struct snap_file *eventfd)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	const struct maps *maps;
 
+	if (eventfd->refs)
+		return eventfd->refs > 1 ? "io_uring, aio, KVM or a cgroup" : NULL;
 	for (uint32_t i = 0; i < p->file_count; i++) {
 		const struct snap_file *f = &s->files.at[p->first_file + i];
 
@@ -39,7 +43,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	uint32_t object = w->object;
 	bool reads = f->mode & MODE_READ || !(f->mode & MODE_WRITE);
 	bool known = f->file->details && !f->edge;
-	const char *poster = reads ? kernel_poster(c, f->process) : NULL;
+	const char *poster = reads ? kernel_poster(c, f->process, f->file) : NULL;
 
 	w->input = reads;
 	w->completion = !reads;
