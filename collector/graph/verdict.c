@@ -127,11 +127,40 @@ static void caveat(struct judge *j, bool *proven, const char *text)
 	*vec_push(&v->caveats) = id;
 }
 
+/*
+ * Who has the waiter's own descriptor can end some waits as well: shutdown(2) of a socket wakes
+ * whoever reads it, and epoll_ctl(2) adds what is ready to the set that another thread waits for.
+ */
+static bool has_lively_sharer(const struct judge *j, uint32_t wait)
+{
+	uint32_t object = model_wait(j->m, wait)->object, count;
+	const uint32_t *holders;
+	const char *kind;
+
+	if (!object)
+		return false;
+	kind = model_str(j->m, model_object(j->m, object)->kind);
+	if (strcmp(kind, "socket") != 0 && strcmp(kind, "epoll") != 0)
+		return false;
+	holders = model_holders(j->m, object, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t actor = j->m->holders.at[holders[i]].actor;
+
+		if (graph_node(j->g, graph_find(j->g, NODE_ACTOR, actor))->pass != PASS_NONE)
+			return true;
+	}
+	return false;
+}
+
 /* What keeps a deadlock from being proven, node by node of the dead set. */
 static void check_node(struct judge *j, const struct graph_node *n, bool *proven)
 {
 	const struct actor *a;
 
+	if (n->type == NODE_WAIT && has_lively_sharer(j, n->id))
+		caveat(j, proven,
+		       "a thread that can go on shares a member's socket or epoll set: it may "
+		       "shut that down or add to it");
 	if (n->type == NODE_OBJECT && model_object(j->m, n->id)->holders_seen != HOLDERS_COMPLETE)
 		caveat(j, proven, "there may be holders that cannot be seen from here");
 	if (n->type != NODE_THREAD)
