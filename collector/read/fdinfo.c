@@ -18,10 +18,7 @@
 /* A set of more items than this is cut: items_cut says so. */
 enum { MAX_EPOLL_ITEMS = 1 << 20 };
 
-/*
- * ---- kinds
- * --------------------------------------------------------------------------------------
- */
+/* ---- kinds ---------------------------------------------------------------------------------- */
 
 /* "name:[123]" */
 static bool numbered(const char *link, const char *name, uint64_t *ino)
@@ -119,10 +116,7 @@ void fdinfo_classify(struct snapshot *s, struct snap_file *f, const char *link, 
 	}
 }
 
-/*
- * ---- fdinfo
- * -------------------------------------------------------------------------------------
- */
+/* ---- fdinfo --------------------------------------------------------------------------------- */
 
 /*
  * st_dev of a device number as the kernel keeps it: 12 bits of major above 20 of minor
@@ -265,10 +259,7 @@ void fdinfo_parse(struct snapshot *s, struct snap_file *f, const char *text)
 	f->details = true;
 }
 
-/*
- * ---- targets of epoll items
- * ---------------------------------------------------------------------
- */
+/* ---- targets of epoll items ----------------------------------------------------------------- */
 
 static bool is_anonymous(const struct snap_file *f)
 {

@@ -3,6 +3,7 @@
 
 #include "read/deadline.h"
 #include "read/fdinfo.h"
+#include "read/locks.h"
 #include "read/procfs.h"
 #include "read/socks.h"
 
@@ -32,9 +33,11 @@ struct pass {
 	struct snapshot *s;
 	struct specimens specimens;
 	struct map wanted; /* object_key() of what the tree waits on or may wait on */
+	struct map locked; /* lock_key() of files with locks -> 1, 2: somebody waits for one */
+	struct map queued; /* lock_key() of those of the tree that somebody waits for */
 	struct map ptys;   /* pty_key() of the terminals and masters of the tree */
-	bool has_eventfd, has_tty,
-		has_named; /* kinds in the tree that cost a second look outside */
+	/* kinds in the tree that cost a second look outside */
+	bool has_eventfd, has_tty, has_named;
 	uint32_t denied, cut;
 };
 
@@ -42,6 +45,8 @@ static void pass_release(struct pass *p)
 {
 	map_release(&p->wanted);
 	map_release(&p->ptys);
+	map_release(&p->locked);
+	map_release(&p->queued);
 }
 DEFINE_PLACE_GUARD(pass)
 
@@ -66,10 +71,7 @@ static void learn_specimens(struct specimens *sp)
 	}
 }
 
-/*
- * ---- one process
- * --------------------------------------------------------------------------------
- */
+/* ---- one process ---------------------------------------------------------------------------- */
 
 /* The folder of descriptors of a process. A descriptor or -errno. */
 static int open_fd_dir(const struct snapshot *s, int32_t tgid)
@@ -128,10 +130,7 @@ static void init_file(struct snap_file *f, int32_t tgid, int32_t fd)
 	};
 }
 
-/*
- * ---- what the link does not tell
- * ----------------------------------------------------------------
- */
+/* ---- what the link does not tell ------------------------------------------------------------ */
 
 /*
  * A look through the link, by a worker: the file system may belong to a daemon that is what
@@ -222,10 +221,7 @@ static void stat_files(struct pass *pass, struct snap_file *files, uint32_t coun
 				 lost);
 }
 
-/*
- * ---- the tree
- * -----------------------------------------------------------------------------------
- */
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 static int list_files(struct pass *pass, struct snap_process *p)
 {
@@ -286,10 +282,7 @@ static void read_tree_files(struct pass *pass)
 				 pass->cut, MAX_FILES);
 }
 
-/*
- * ---- who else holds them
- * ------------------------------------------------------------------------
- */
+/* ---- who else holds them -------------------------------------------------------------------- */
 
 /*
  * What is the same object; 0: nothing that can be told from others, or nothing that is waited on.
@@ -307,6 +300,43 @@ static uint64_t object_key(const struct snap_file *f)
 	default:
 		return 0;
 	}
+}
+
+static uint64_t lock_key(uint64_t dev, uint64_t ino)
+{
+	return ino ^ dev << 40;
+}
+
+static void read_locks(struct pass *pass)
+{
+	_cleanup_file_locks_ struct file_locks *locks = NULL;
+
+	if (file_locks_read(&locks, NULL) < 0) {
+		snapshot_missing(pass->s, "/proc/locks could not be read: holders of file locks "
+					  "may be missing");
+		return;
+	}
+	for (uint32_t i = 0; i < locks->count; i++) {
+		uint64_t key = lock_key(locks->at[i].dev, locks->at[i].ino);
+
+		if (locks->at[i].waiter || !map_find(&pass->locked, key, NULL))
+			map_put(&pass->locked, key, locks->at[i].waiter ? 2 : 1);
+	}
+}
+
+/*
+ * A file that can be locked, and is. Where somebody waits for it, all who have it open count:
+ * flock(2) names who made the lock, and its heirs have it.
+ */
+static void mark_locked(struct pass *pass, struct snap_file *f)
+{
+	uint32_t state = 0;
+
+	if ((f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY) && f->ino)
+		state = map_get(&pass->locked, lock_key(f->dev, f->ino), 0);
+	f->lockable = state != 0;
+	if (state == 2)
+		map_put(&pass->queued, lock_key(f->dev, f->ino), 1);
 }
 
 /* One side of a pty by its number. Several devpts may have the number: then these are too many. */
@@ -360,6 +390,7 @@ static void want_objects(struct pass *pass)
 			if (fdinfo_load(s, i, NULL) < 0)
 				continue; /* closed since */
 		pass->has_eventfd |= f->kind == FILE_EVENTFD;
+		mark_locked(pass, f);
 		pass->has_named |= f->named || f->kind == FILE_MQUEUE;
 		if (f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER) {
 			pass->has_tty = true;
@@ -374,7 +405,7 @@ static void want_objects(struct pass *pass)
 /* Is a path of a process outside the tree worth a look through it? */
 static bool is_candidate_path(const struct pass *pass, const char *link)
 {
-	return pass->has_named || !strcmp(link, "/dev/fuse") ||
+	return pass->has_named || pass->queued.count || !strcmp(link, "/dev/fuse") ||
 	       (pass->has_tty && (!strncmp(link, "/dev/", 5) || strstr(link, "ptmx")));
 }
 
@@ -436,7 +467,7 @@ static int list_candidates(struct pass *pass, struct snap_process *p)
 
 static bool is_holder(struct pass *pass, uint32_t file)
 {
-	const struct snap_file *f = &pass->s->files.at[file];
+	struct snap_file *f = &pass->s->files.at[file];
 
 	switch (f->kind) {
 	case FILE_FANOTIFY:
@@ -455,6 +486,10 @@ static bool is_holder(struct pass *pass, uint32_t file)
 		if (pty_key(f) && map_find(&pass->ptys, pty_key(f), NULL))
 			return true;
 		break;
+	case FILE_REGULAR:
+	case FILE_DIRECTORY:
+		f->lockable = map_find(&pass->queued, lock_key(f->dev, f->ino), NULL);
+		return f->lockable;
 	default:
 		break;
 	}
@@ -512,6 +547,7 @@ int procfs_files(struct snapshot *s, struct snag_error *err)
 			return rc;
 		want_peers(&pass);
 	}
+	read_locks(&pass);
 	want_objects(&pass);
 	read_outside(&pass);
 	/*

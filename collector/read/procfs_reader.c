@@ -43,10 +43,7 @@ static void procfs_reader_close(void *priv)
 	(void)priv;
 }
 
-/*
- * ---- all processes
- * ------------------------------------------------------------------------------
- */
+/* ---- all processes -------------------------------------------------------------------------- */
 
 static void add_process(struct snapshot *s, int proc_fd, const char *name)
 {
@@ -100,10 +97,7 @@ static int read_processes(void *priv, struct snapshot *s, struct snag_error *err
 	return 0;
 }
 
-/*
- * ---- processes of the tree
- * ----------------------------------------------------------------------
- */
+/* ---- processes of the tree ------------------------------------------------------------------ */
 
 static uint64_t namespace_of(int proc_fd, const char *name)
 {
@@ -197,10 +191,7 @@ static bool is_compat(const struct snap_process *p)
 	return class != 2;
 }
 
-/*
- * ---- threads
- * ------------------------------------------------------------------------------------
- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 static int slurp_task(int task_fd, int32_t tid, const char *name, char *buf, size_t size)
 {
@@ -354,10 +345,7 @@ static int read_tasks(struct snapshot *s, struct snap_process *p)
 	return 0;
 }
 
-/*
- * ---- what follows from the threads
- * --------------------------------------------------------------
- */
+/* ---- what follows from the threads ---------------------------------------------------------- */
 
 static bool same_mm(int32_t a, int32_t b)
 {
@@ -438,10 +426,7 @@ static int read_threads(void *priv, struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/*
- * ---- second stamps
- * ------------------------------------------------------------------------------
- */
+/* ---- second stamps -------------------------------------------------------------------------- */
 
 /* Look at the thread `t` again; its process is `p`. */
 static void restamp_task(int task_fd, struct snap_task *t)

@@ -119,10 +119,7 @@ int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/*
- * ---- the same holders?
- * --------------------------------------------------------------------------
- */
+/* ---- the same holders? ---------------------------------------------------------------------- */
 
 /* What a wait can be on, and who holds it. Numbers only, so that equal ones compare equal. */
 struct holder {
@@ -132,8 +129,8 @@ struct holder {
 
 static bool is_waitable(const struct snap_file *f)
 {
-	return f->kind != FILE_UNKNOWN && f->kind != FILE_REGULAR && f->kind != FILE_DIRECTORY &&
-	       f->kind != FILE_DEVICE;
+	return f->lockable || (f->kind != FILE_UNKNOWN && f->kind != FILE_REGULAR &&
+			       f->kind != FILE_DIRECTORY && f->kind != FILE_DEVICE);
 }
 
 /*

@@ -56,7 +56,7 @@ struct snap_process {
 	bool kernel; /* a kernel thread */
 	bool in_tree;
 	bool joined;		/* in the tree though not a descendant: joined_why */
-	const char *joined_why; /* static string: "session", "cgroup", "--also" or NULL */
+	const char *joined_why; /* "session", "process group", "cgroup", "--also" or NULL */
 	bool denied;		/* we may not read its files or memory */
 	bool vanished;		/* ended while we read it */
 	bool exited;		/* a zombie without live threads */

@@ -25,10 +25,7 @@ enum {
 	ANSWER_SECONDS = 2,
 };
 
-/*
- * ---- parsing
- * ------------------------------------------------------------------------------------
- */
+/* ---- parsing -------------------------------------------------------------------------------- */
 
 /* The attributes behind a message, by type; pointers into it. */
 struct attributes {
@@ -256,10 +253,7 @@ int sock_diag_parse(struct sock_diag *d, const void *data, size_t len, uint8_t p
 	return 0;
 }
 
-/*
- * ---- asking
- * -------------------------------------------------------------------------------------
- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 /* One family: the request, and all its answers. */
 static int dump_family(struct sock_diag *d, int fd, const void *request, size_t size,

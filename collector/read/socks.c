@@ -15,10 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/*
- * ---- loading
- * ------------------------------------------------------------------------------------
- */
+/* ---- loading -------------------------------------------------------------------------------- */
 
 /*
  * The dump of one namespace, by a thread of its own: setns(2) is for a thread, and there is no
@@ -127,10 +124,7 @@ int socks_load(struct snapshot *s, struct snag_error *err)
 	return 0;
 }
 
-/*
- * ---- finding
- * ------------------------------------------------------------------------------------
- */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 /* One end of a connection as a key: namespace, protocol, both addresses. */
 struct address {

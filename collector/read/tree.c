@@ -243,10 +243,7 @@ static int add_roots(struct selection *sel, const struct read_scope *scope, stru
 	return error_set(err, -ESRCH, "no process was named");
 }
 
-/*
- * ---- what was reparented away
- * -------------------------------------------------------------------
- */
+/* ---- what was reparented away --------------------------------------------------------------- */
 
 static bool in_tree(const struct snapshot *s, int32_t tgid)
 {

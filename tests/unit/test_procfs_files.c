@@ -231,6 +231,43 @@ Test(procfs_files, without_init_in_sight_holders_may_be_hidden)
 	child_end(tgid);
 }
 
+static void wait_flock(void *arg)
+{
+	int fd = open(arg, O_RDONLY | O_CLOEXEC);
+
+	flock(fd, LOCK_EX);
+}
+
+Test(procfs_files, the_heirs_of_a_file_lock)
+{
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+	char path[] = "/tmp/snag-files-XXXXXX";
+	int fd = mkstemp(path), other = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	int32_t in, heir;
+	uint32_t locked = 0;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(flock(fd, LOCK_EX), 0);
+	heir = holder(fd, other);
+	s = look_at(heir);
+	cr_assert(snapshot_file(s, heir, fd)->lockable);
+	cr_assert_not(snapshot_file(s, heir, other)->lockable);
+	snapshot_free(s);
+	close(fd); /* who made the lock has it no more */
+	in = child_start(wait_flock, path);
+	child_wait_syscall(in, in, SYS_flock);
+	s = look_at(in);
+	unlink(path);
+	for (uint32_t i = 0; i < s->files.count; i++)
+		locked += s->files.at[i].tgid == in && s->files.at[i].lockable;
+	cr_assert_eq(locked, 1);
+	cr_assert_not_null(snapshot_file(s, heir, fd));
+	cr_assert(snapshot_file(s, heir, fd)->lockable);
+	cr_assert_null(snapshot_file(s, heir, other));
+	child_end(in);
+	child_end(heir);
+}
+
 /*
  * The attributes are known; if they were asked for anew, a server that is stopped could not tell
  * them.
