@@ -53,9 +53,7 @@ lint-cppcheck: $(BUILD)/flags
 	$(Q)$(CPPCHECK) -q -j2 --cppcheck-build-dir=$(LINT)/cppcheck --std=c11 --library=gnu,posix \
 		--enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppressions-list=tests/rules/cppcheck.txt -D_GNU_SOURCE -DSNAG_VERSION='"0"' \
-		'-DLIBBPF_OPTS(type, name, ...)=struct type name = { __VA_ARGS__ }' \
-		'-Djson_array_foreach(array, i, value)=for (i = 0; json_next(array, value); i++)' \
-		'-Djson_object_foreach(object, key, value)=while (json_next(object, key, value))' \
+		--include=tests/rules/cppcheck.h \
 		-Icollector -I. -I$(BUILD)/gen $(LINT_C)
 
 # base/ is what these facts are about.
