@@ -81,9 +81,10 @@ SCENARIO(flock_held, .needs = "flock",
 	 .what = "a second flock(1) waits for the sleeping command of the first")
 {
 	const char *lock = text("%s/lock", scenario_dir());
-	pid_t sh = run_shell(text("flock %s sleep 3600 & while flock -n %s true; do :; done; "
-				  "flock %s true; :",
-				  lock, lock, lock));
+	/* One flock(1) at a time until the lock is held, or the wrong one may be found below. */
+	pid_t sh = run_shell(text("flock %s sh -c ': >%s.held; exec sleep 3600' & "
+				  "while [ ! -e %s.held ]; do :; done; flock %s true; :",
+				  lock, lock, lock, lock));
 	pid_t first = wait_child(sh, "flock"), sleeper = wait_child(first, "sleep");
 
 	wait_blocked(sh, 0);
