@@ -10,7 +10,7 @@ build="gcc make pkg-config libc6-dev linux-libc-dev
 	clang-14 clang llvm-14 llvm bpftool libcriterion-dev"
 tests="libclang-rt-14-dev python3 musl-tools
 	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev
-	util-linux findutils procps iproute2 lsof elfutils gdb"
+	util-linux mount e2fsprogs findutils procps iproute2 lsof elfutils gdb"
 lint="clang-format clang-tidy cppcheck universal-ctags"
 
 all="$build $tests $lint"
