@@ -69,7 +69,8 @@ struct ev_tty {
 	__u64 tty_ref, link_ref; /* the two sides of a pty point at each other */
 	__u32 index, major;
 	__s32 pgrp, session; /* foreground group, session */
-	__u32 stopped;	     /* by flow control (^S) */
+	__u16 stopped;	     /* by flow control (^S) */
+	__u16 vtime;	     /* tenths of a second after which a read returns without a byte; 0 none */
 	__u32 minor;
 };
 

@@ -132,8 +132,14 @@ struct tty_driver {
 	int major, minor_start;
 };
 
+struct ktermios {
+	__u32 c_lflag;
+	unsigned char c_cc[19];
+};
+
 struct tty_struct {
 	struct tty_driver *driver;
+	struct ktermios termios;
 	int index;
 	struct {
 		bool stopped;

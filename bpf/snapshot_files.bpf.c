@@ -127,6 +127,9 @@ static __always_inline void pidfd_fill(struct file *file)
 	rec.pidfd.tgid = pid && peek(pid, tasks[0].first) ? pid_nr(pid) : -1;
 }
 
+/* termios(3): without ICANON and with VMIN 0, VTIME is the time-out of a read. */
+enum { TTY_ICANON = 2, TTY_VTIME = 5, TTY_VMIN = 6 };
+
 static __always_inline void tty_fill(struct file *file)
 {
 	struct tty_file_private *private = of_file(file, private_data);
@@ -140,6 +143,9 @@ static __always_inline void tty_fill(struct file *file)
 	rec.tty.pgrp = pid_nr(peek(tty, ctrl.pgrp));
 	rec.tty.session = pid_nr(peek(tty, ctrl.session));
 	rec.tty.stopped = peek(tty, flow.stopped);
+	rec.tty.vtime = 0;
+	if (!(peek(tty, termios.c_lflag) & TTY_ICANON) && !peek(tty, termios.c_cc[TTY_VMIN]))
+		rec.tty.vtime = peek(tty, termios.c_cc[TTY_VTIME]);
 	if ((rec.tty.major >= PTY_MASTER_MAJOR && rec.tty.major < PTY_SLAVE_MAJOR) ||
 	    rec.tty.major == BSD_PTY_MASTER_MAJOR)
 		rec.head.flags |= EV_FILE_MASTER;

@@ -18,6 +18,7 @@
 enum {
 	MAX_RESTS = 1000, /* passes for one set: some 400 items each */
 	KERNEL_MINOR_BITS = 20,
+	NS_PER_TENTH = 100000000, /* of a second, the unit of VTIME */
 };
 
 static void bpf_pass_release(struct bpf_pass *x)
@@ -130,6 +131,8 @@ static void fill_kind(struct bpf_pass *x, struct snap_file *f, const struct ev_f
 	case EV_CLASS_TTY:
 		if (e->head.flags & EV_FILE_MASTER)
 			f->kind = FILE_PTY_MASTER;
+		else
+			f->interval_ns = (uint64_t)e->tty.vtime * NS_PER_TENTH;
 		f->value = e->tty.major >= 128 && e->tty.major < 144 ? e->tty.index :
 								       SNAP_UNKNOWN_U64;
 		break;

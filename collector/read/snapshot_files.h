@@ -70,7 +70,7 @@ struct snap_file {
 	uint32_t refs;	      /* eventfd: 1 is the file, others post in the kernel; 0 unknown */
 	uint64_t sigmask;     /* signalfd */
 	uint64_t expires_ns;  /* timerfd: time left, 0 disarmed */
-	uint64_t interval_ns; /* timerfd */
+	uint64_t interval_ns; /* timerfd; tty: time-out of a read by its VTIME (bpf), 0 none */
 	uint32_t sock;	      /* 1 + index into snapshot.socks, 0 not looked up or none */
 	uint32_t first_item, item_count; /* epoll: into snapshot.epitems */
 	bool items_cut;			 /* the list of items is not complete */

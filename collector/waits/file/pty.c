@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "waits/wait.h"
 
-enum { NAMED_MAX = 3 };
+enum { NAMED_MAX = 3, NS_PER_MS = 1000000 };
 
 /*
  * Holders of `object`: how many, how many of them in the tree; their names outside go into `names`.
@@ -73,6 +73,8 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	wait_describe(c, f->wait, peer || f->file->kind == FILE_PTY_MASTER ? WAIT_PTY : WAIT_TTY,
 		      "%s %s (fd %d)", writes ? "writing to" : "reading from", name, f->fd);
 	add_terms(c, f, name, peer);
+	if (f->file->kind == FILE_TTY && f->file->interval_ns && !f->in_set && !writes)
+		wait_timeout(c, f->task, f->wait, (int64_t)(f->file->interval_ns / NS_PER_MS));
 	return true;
 }
 
