@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -214,6 +216,17 @@ static bool may_be_heir(const struct snap_process *p, int32_t ns_tid, int32_t tg
 	return tgid ? !p->forker && tgid == p->ppid : ns_tid < (p->ns_tgid ? p->ns_tgid : p->tgid);
 }
 
+/*
+ * A vfork child of somebody outside of the tree has his memory, and so the very lock, no copy of
+ * it.
+ */
+static bool lends_memory(const struct snapshot *s, int32_t tgid, int32_t to)
+{
+	const struct snap_process *p = snapshot_process(s, tgid);
+
+	return p && !p->in_tree && syscall(SYS_kcmp, tgid, to, KCMP_VM, 0, 0) == 0;
+}
+
 /* A private lock whose owner is none of our threads: who is it then? */
 static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_site *site,
 					int32_t ns_tid)
@@ -239,6 +252,8 @@ static struct futex_owner foreign_owner(struct wait_ctx *c, const struct wait_si
 		owner.kind = OWNER_ELSEWHERE;
 	if (may_be_heir(p, ns_tid, owner.tgid))
 		owner.kind = OWNER_HEIR;
+	if (owner.tgid && lends_memory(s, owner.tgid, p->tgid))
+		owner.kind = OWNER_OUTSIDE;
 	return owner;
 }
 
