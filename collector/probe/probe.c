@@ -140,7 +140,8 @@ static int open_objects(struct probe *p, struct snag_error *err)
 	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
 	p->files = p->tasks ? snapshot_files_bpf__open_opts(&opts) : NULL;
 	if (!p->files)
-		return error_set(err, -errno, "opening our own BPF objects: %m");
+		return error_set(err, errno > 0 ? -errno : -EINVAL,
+				 "opening our own BPF objects: %m");
 	kernel_types_want(p->types, bpf_object__btf(p->tasks->obj));
 	kernel_types_want(p->types, bpf_object__btf(p->files->obj));
 	rc = kernel_types_read(p->types, kernel_btf, err);
