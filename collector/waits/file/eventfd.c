@@ -5,21 +5,19 @@
  * Its holders are found by eventfd-id. The kernel itself may add to it too, for io_uring
  * (IORING_REGISTER_EVENTFD), aio (IOCB_FLAG_RESFD), KVM (irqfd) and cgroups (cgroup.event_control):
  * each has a reference to the eventfd, which BPF counts. Nothing outside shows that, so without BPF
- * the answer is not known where the waiter has such a context.
+ * the answer is not known where the waiter, or another holder, has such a context.
  */
+#include "waits/find.h"
 #include "waits/wait.h"
 
 #include <string.h>
 
-/* What of the waiter's might post to an eventfd of its from inside the kernel, or NULL. */
-static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *p,
-				 const struct snap_file *eventfd)
+/* What of this process might post to an eventfd of its from inside the kernel, or NULL. */
+static const char *poster_of(struct wait_ctx *c, const struct snap_process *p)
 {
 	const struct snapshot *s = wait_snapshot(c);
 	const struct maps *maps;
 
-	if (eventfd->refs)
-		return eventfd->refs > 1 ? "io_uring, aio, KVM or a cgroup" : NULL;
 	for (uint32_t i = 0; i < p->file_count; i++) {
 		const struct snap_file *f = &s->files.at[p->first_file + i];
 
@@ -35,6 +33,23 @@ static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *
 		    strstr(strtab_get(maps->strings, maps->areas[i].path), "[aio]"))
 			return "aio";
 	return NULL;
+}
+
+static const char *kernel_poster(struct wait_ctx *c, const struct snap_process *waiter,
+				 const struct snap_file *eventfd)
+{
+	struct find_target t = find_of_file(eventfd);
+	const char *poster = NULL;
+
+	if (eventfd->refs)
+		return eventfd->refs > 1 ? "io_uring, aio, KVM or a cgroup" : NULL;
+	poster = poster_of(c, waiter);
+	for (const struct snap_file *f = NULL; !poster && (f = find_next(c, &t, f));) {
+		const struct snap_process *p = snapshot_process(wait_snapshot(c), f->tgid);
+
+		poster = p && p != waiter ? poster_of(c, p) : NULL;
+	}
+	return poster;
 }
 
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)

@@ -42,6 +42,31 @@ static void read_byte(int fd)
 		scenario_die("read: %m");
 }
 
+SCENARIO(pty_slave_vtime, .needs = "bpf",
+	 .what = "a child's read of its terminal ends by its VTIME")
+{
+	struct pty p = pty_open();
+	struct termios t;
+	pid_t child;
+
+	must(tcgetattr(p.slave, &t));
+	t.c_cc[VMIN] = 0;
+	t.c_cc[VTIME] = 255;
+	must(tcsetattr(p.slave, TCSANOW, &t));
+	child = (pid_t)must(fork());
+	if (child == 0) {
+		close(p.master);
+		read_byte(p.slave);
+	}
+	close(p.slave);
+	truth_verdict("waiting-with-timeout", "proven");
+	truth_verdict_procfs("deadlock", "probable"); /* /proc does not show how a terminal is set */
+	truth_blocked(getpid(), 0);
+	truth_hop(getpid(), 0, "child-exit", NULL, child);
+	truth_ready();
+	waitpid(child, NULL, 0);
+}
+
 SCENARIO(pty_slave_read, .what = "a child reads its terminal, whose master waits for the child")
 {
 	struct pty p = pty_open();

@@ -8,11 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,6 +56,37 @@ SCENARIO(eventfd_read, .what = "a read of an empty eventfd whose other holder ca
 	pid_t child = spawn_child(hang_dead, NULL);
 
 	truth_eventfd(child, decoy);
+	read_eight(fd);
+}
+
+/* Polls a timer by aio, which posts to the eventfd when it has expired. */
+static void post_by_aio(void *eventfd)
+{
+	struct itimerspec far = { .it_value.tv_sec = 100000 };
+	int timer = (int)must(timerfd_create(CLOCK_MONOTONIC, 0));
+	struct iocb poll = { .aio_lio_opcode = IOCB_CMD_POLL,
+			     .aio_fildes = (uint32_t)timer,
+			     .aio_buf = POLLIN,
+			     .aio_flags = IOCB_FLAG_RESFD,
+			     .aio_resfd = *(uint32_t *)eventfd };
+	struct iocb *list[] = { &poll };
+	aio_context_t context = 0;
+
+	must(timerfd_settime(timer, 0, &far, NULL));
+	must(syscall(SYS_io_setup, 8, &context));
+	must(syscall(SYS_io_submit, context, 1, list));
+	hang_dead(NULL);
+}
+
+SCENARIO(eventfd_aio, .what = "a read of an eventfd that a dead child has given to aio")
+{
+	int fd = (int)must(eventfd(0, 0));
+	pid_t child = spawn_child(post_by_aio, &fd);
+
+	truth_verdict("undetermined", NULL);
+	truth_blocked(getpid(), 0);
+	truth_blocked(child, 0);
+	truth_ready();
 	read_eight(fd);
 }
 
