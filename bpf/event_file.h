@@ -70,7 +70,8 @@ struct ev_tty {
 	__u32 index, major;
 	__s32 pgrp, session; /* foreground group, session */
 	__u16 stopped;	     /* by flow control (^S) */
-	__u16 vtime;	     /* tenths of a second after which a read returns without a byte; 0 none */
+	/* tenths of a second after which a read returns without a byte; 0 none */
+	__u16 vtime;
 	__u32 minor;
 };
 

@@ -139,9 +139,12 @@ static int open_objects(struct probe *p, struct snag_error *err)
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
 	p->tasks = snapshot_tasks_bpf__open_opts(&opts);
 	p->files = p->tasks ? snapshot_files_bpf__open_opts(&opts) : NULL;
-	if (!p->files)
-		return error_set(err, errno > 0 ? -errno : -EINVAL,
-				 "opening our own BPF objects: %m");
+	if (!p->files) {
+		rc = -errno;
+		rc = rc < 0 ? rc : -EINVAL;
+		error_set(err, rc, "opening our own BPF objects: %m");
+		return rc;
+	}
 	kernel_types_want(p->types, bpf_object__btf(p->tasks->obj));
 	kernel_types_want(p->types, bpf_object__btf(p->files->obj));
 	rc = kernel_types_read(p->types, kernel_btf, err);
