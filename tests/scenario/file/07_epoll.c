@@ -67,6 +67,33 @@ SCENARIO(epoll_pipe, .what = "epoll on a pipe whose only writer can never go on"
 	epoll_block(ep, -1);
 }
 
+/* A thread that sleeps may well add what is ready, and then the other one goes on. */
+static void adds_later(void *unused)
+{
+	(void)unused;
+	for (;;)
+		sleep(100000);
+}
+
+SCENARIO(epoll_sibling, .what = "the same epoll, but another thread of the process lives on")
+{
+	int p[2];
+	pid_t child;
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = (int)must(epoll_create1(EPOLL_CLOEXEC));
+
+	must(pipe(p));
+	child = spawn_child(hang_dead, NULL);
+	close(p[1]);
+	must(epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &e));
+	spawn_thread(adds_later, NULL);
+	truth_verdict("deadlock", "probable"); /* no proof: that thread can change the set */
+	truth_blocked(getpid(), 0);
+	truth_blocked(child, 0);
+	truth_ready();
+	epoll_wait(ep, &e, 1, -1);
+}
+
 SCENARIO(epoll_timeout, .what = "the same epoll with a time-out")
 {
 	pid_t writer;
