@@ -116,6 +116,7 @@ struct inet_connection_sock {
 	struct timer_list icsk_retransmit_timer;
 	unsigned long icsk_timeout; /* gone in 6.18 */
 	__u8 icsk_pending;
+	__u32 icsk_user_timeout;
 };
 
 struct tcp_sock {

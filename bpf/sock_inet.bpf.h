@@ -39,6 +39,7 @@ static __always_inline void tcp_timer(struct sock *sk)
 		sk_rec.timer = 4;
 	else if (of_sock(sk, sk_timer.entry.pprev))
 		sk_rec.timer = 2;
+	sk_rec.user_timeout_ms = peek(ic, icsk_user_timeout);
 	if (sk_rec.timer == 2)
 		expires = of_sock(sk, sk_timer.expires);
 	else if (bpf_core_field_exists(ic->icsk_timeout))

@@ -228,6 +228,7 @@ static void add_sock(struct bpf_pass *x, const struct ev_sock *e)
 	k->local_port = e->local_port;
 	k->remote_port = e->remote_port;
 	k->timer = (uint8_t)e->timer;
+	k->user_timeout_ms = e->user_timeout_ms;
 	k->timer_ms = e->timer ? jiffies_to_ms(x, e->timer_left) : 0;
 	k->rcvtimeo_ms = timeout_ms(x, e->rcvtimeo);
 	k->sndtimeo_ms = timeout_ms(x, e->sndtimeo);

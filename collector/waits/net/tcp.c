@@ -119,6 +119,11 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 		wait_now(c, f->wait, "the socket is not connected");
 	else
 		add_far_end(c, f, k);
+	/* tcp_probe_timer(): also where the other end answers each probe that it has no room. */
+	if (k->timer == TIMER_PROBE && k->user_timeout_ms)
+		wait_term(c, f->wait, (struct term){ .kind = TERM_TIME },
+			  "TCP gives up %u ms after the window was closed (TCP_USER_TIMEOUT)",
+			  k->user_timeout_ms);
 	net_add_timeout(c, f, k);
 	return true;
 }
