@@ -87,6 +87,8 @@ static void describe_many(struct wait_ctx *c, const struct wait_site *site, cons
 		wait_describe(c, site->wait, WAIT_CHILD_EXIT,
 			      "waiting for its only %schild %s to exit",
 			      w->own_thread ? "own " : "", wait_name_of(c, only->tgid).text);
+	else if (!count)
+		wait_describe(c, site->wait, WAIT_CHILD_EXIT, "waiting for a child to exit");
 	else if (w->type == P_PGID)
 		wait_describe(c, site->wait, WAIT_CHILD_EXIT,
 			      "waiting for any of %u children in process group %d to exit", count,
