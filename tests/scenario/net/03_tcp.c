@@ -8,6 +8,7 @@
 #include "net_host.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 static void read_byte(int fd)
@@ -115,6 +116,23 @@ SCENARIO(tcp4_send, .what = "a write to an IPv4 connection whose peer reads noth
 SCENARIO(tcp6_send, .what = "a write to an IPv6 connection whose peer reads nothing")
 {
 	write_to_dead(AF_INET6);
+}
+
+/* The kernel of the far end answers every probe, and gives up nevertheless. */
+SCENARIO(tcp_user_timeout, .needs = "bpf",
+	 .what = "the same, but TCP_USER_TIMEOUT ends it")
+{
+	unsigned int ms = 600000;
+	pid_t child;
+	int fd = connection_with_dead(AF_INET, &child);
+
+	must(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms)));
+	truth_verdict("waiting-with-timeout", "proven");
+	truth_verdict_procfs("deadlock", "probable"); /* sock_diag does not tell it */
+	truth_blocked(getpid(), 0);
+	truth_blocked(child, 0);
+	truth_ready();
+	write_until_full(fd);
 }
 
 SCENARIO(tcp_keepalive_read, .what = "keepalive probes of a living host end nothing")
