@@ -5,6 +5,13 @@
 
 #include <stdlib.h>
 
+/* One cache line holds four: a look-up touches one. */
+struct map_entry {
+	uint64_t key;
+	uint32_t value;
+	uint32_t used;
+};
+
 /* splitmix64's finaliser (Steele, Lea, Flood 2014): hostile keys are kernel ids, not chosen. */
 static uint64_t mix(uint64_t x)
 {
@@ -14,60 +21,49 @@ static uint64_t mix(uint64_t x)
 }
 
 /* The slot of `key`, or the free one where it belongs. */
-static uint32_t slot_of(const struct map *m, uint64_t key)
+static struct map_entry *slot_of(const struct map *m, uint64_t key)
 {
 	uint32_t i = (uint32_t)mix(key) & (m->cap - 1);
 
-	while (m->used[i] && m->keys[i] != key)
+	while (m->at[i].used && m->at[i].key != key)
 		i = (i + 1) & (m->cap - 1);
-	return i;
+	return &m->at[i];
 }
 
 static void grow(struct map *m)
 {
 	struct map old = *m;
 
-	m->cap = old.cap ? 2 * old.cap : 16;
-	m->keys = xcalloc(m->cap, sizeof(*m->keys));
-	m->values = xcalloc(m->cap, sizeof(*m->values));
-	m->used = xcalloc(m->cap, sizeof(*m->used));
-	for (uint32_t i = 0; i < old.cap; i++) {
-		uint32_t to;
-
-		if (!old.used[i])
-			continue;
-		to = slot_of(m, old.keys[i]);
-		m->used[to] = 1;
-		m->keys[to] = old.keys[i];
-		m->values[to] = old.values[i];
-	}
+	m->cap = old.cap ? 4 * old.cap : 16;
+	m->at = xcalloc(m->cap, sizeof(*m->at));
+	for (uint32_t i = 0; i < old.cap; i++)
+		if (old.at[i].used)
+			*slot_of(m, old.at[i].key) = old.at[i];
 	map_release(&old);
 }
 
 void map_put(struct map *m, uint64_t key, uint32_t value)
 {
-	uint32_t i;
+	struct map_entry *e;
 
 	if (2 * (m->count + 1) > m->cap)
 		grow(m);
-	i = slot_of(m, key);
-	m->count += !m->used[i];
-	m->used[i] = 1;
-	m->keys[i] = key;
-	m->values[i] = value;
+	e = slot_of(m, key);
+	m->count += !e->used;
+	*e = (struct map_entry){ .key = key, .value = value, .used = 1 };
 }
 
 bool map_find(const struct map *m, uint64_t key, uint32_t *value)
 {
-	uint32_t i;
+	const struct map_entry *e;
 
 	if (!m->cap)
 		return false;
-	i = slot_of(m, key);
-	if (!m->used[i])
+	e = slot_of(m, key);
+	if (!e->used)
 		return false;
 	if (value)
-		*value = m->values[i];
+		*value = e->value;
 	return true;
 }
 
@@ -81,8 +77,6 @@ uint32_t map_get(const struct map *m, uint64_t key, uint32_t none)
 
 void map_release(struct map *m)
 {
-	free(m->keys);
-	free(m->values);
-	free(m->used);
+	free(m->at);
 	*m = (struct map)MAP_INIT;
 }

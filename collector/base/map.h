@@ -14,15 +14,13 @@
 #include <stdint.h>
 
 struct map {
-	uint64_t *keys;
-	uint32_t *values;
-	uint8_t *used;
+	struct map_entry *at;
 	uint32_t count, cap; /* cap is a power of two or 0 */
 };
 
 #define MAP_INIT                                                                                   \
 	{                                                                                          \
-		.keys = NULL                                                                       \
+		.at = NULL                                                                         \
 	}
 
 /* A key of two halves, such as (tgid, fd) or (pid, start). Not a hash: nothing is lost. */

@@ -28,7 +28,6 @@ void snapshot_free(struct snapshot *s)
 	vec_release(&s->net_spaces);
 	map_release(&s->by_tgid);
 	map_release(&s->by_tid);
-	map_release(&s->by_fd);
 	map_release(&s->by_sock);
 	map_release(&s->by_address);
 	strtab_free(s->strings);
@@ -129,18 +128,18 @@ static void index_files(struct snapshot *s)
 	uint32_t n = 0;
 
 	sort(s->files.at, s->files.count, sizeof(*s->files.at), compare_files);
-	map_release(&s->by_fd);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		struct snap_file *f = &s->files.at[i];
-		uint64_t key = map_pair((uint32_t)f->tgid, (uint32_t)f->fd);
 		uint32_t p = map_get(&s->by_tgid, (uint32_t)f->tgid, 0);
 
-		if (!p || map_find(&s->by_fd, key, NULL))
+		/* sorted, so the same descriptor again stands behind the first one */
+		if (!p || (n && !compare_files(&s->files.at[n - 1], f)))
 			continue;
 		if (!s->processes.at[p - 1].file_count++)
 			s->processes.at[p - 1].first_file = n;
-		map_put(&s->by_fd, key, n + 1);
-		s->files.at[n++] = *f;
+		if (n != i)
+			s->files.at[n] = *f;
+		n++;
 	}
 	s->files.count = n;
 }
@@ -168,9 +167,20 @@ struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid)
 
 struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd)
 {
-	uint32_t i = map_get(&s->by_fd, map_pair((uint32_t)tgid, (uint32_t)fd), 0);
+	const struct snap_process *p = snapshot_process(s, tgid);
+	uint32_t low = p ? p->first_file : 0, high = p ? low + p->file_count : 0;
 
-	return i ? &s->files.at[i - 1] : NULL;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (s->files.at[middle].fd == fd)
+			return &s->files.at[middle];
+		if (s->files.at[middle].fd < fd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 const char *snapshot_str(const struct snapshot *s, uint32_t id)

@@ -38,7 +38,6 @@ struct snapshot {
 	VEC(uint32_t) missing;	  /* string ids: what could not be known and why, for people */
 	struct map by_tgid;	  /* tgid -> 1 + process */
 	struct map by_tid;	  /* tid -> 1 + task */
-	struct map by_fd;	  /* map_pair(tgid, fd) -> 1 + file */
 	struct map by_sock;	  /* inode number -> 1 + sock; kept by socks_index() */
 	VEC(uint64_t) net_spaces; /* distinct net_ns of TCP and UDP sockets; socks_index() */
 	struct map by_address;	  /* hash of addresses -> 1 + sock; kept by socks_index() */
@@ -62,7 +61,7 @@ DEFINE_GUARD(snapshot)
 #define _cleanup_snapshot_ _cleanup_(snapshot_free_guard)
 
 /*
- * Rebuild by_tgid, by_tid, by_fd and the ranges of each process; readers call it after each pass.
+ * Rebuild by_tgid, by_tid and the ranges of each process; readers call it after each pass.
  */
 void snapshot_index(struct snapshot *s);
 

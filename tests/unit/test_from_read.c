@@ -193,7 +193,6 @@ Test(from_read, timers_and_signals_are_carried)
 	struct snap_task *t;
 
 	p->itimer_ns = x->snap->taken_boottime_ns + 700;
-	p->posix_timer_ns = 900;
 	p->has_signals = true;
 	p->sig_caught = 1ull << (SIGCHLD - 1);
 	p->sig_pending = 1ull << (SIGTERM - 1) | 1ull << (SIGUSR1 - 1);
@@ -227,6 +226,36 @@ Test(from_read, an_armed_timer_needs_no_handler)
 	t->has_signals = true;
 	make();
 	cr_assert(model_thread(x->model, 1)->interruptible);
+}
+
+Test(from_read, a_posix_timer_may_send_any_signal)
+{
+	struct snap_process *p = process(1, 0, false);
+	struct snap_task *t;
+
+	p->posix_timer_ns = 900;
+	p->has_signals = true;
+	t = scene_task(x, PID(1));
+	t->has_signals = true;
+	t->sig_blocked = 1ull << (SIGALRM - 1);
+	make();
+	cr_assert_eq(model_actor(x->model, 1)->timer_ns, 900);
+	cr_assert(model_thread(x->model, 1)->interruptible);
+}
+
+Test(from_read, a_timer_that_cannot_be_seen_is_possible)
+{
+	struct snap_process *p = process(1, 0, false);
+
+	p->itimer_known = false;
+	p->has_signals = true;
+	make();
+	cr_assert_not(model_actor(x->model, 1)->timer_possible);
+	p->sig_caught = 1ull << (SIGALRM - 1);
+	model_free(x->model);
+	x->model = model_new();
+	make();
+	cr_assert(model_actor(x->model, 1)->timer_possible);
 }
 
 Test(from_read, threads_that_ran_lose_their_waits)
