@@ -118,8 +118,8 @@ static uint32_t add_process(struct model *m, const struct snapshot *s, const str
 
 /*
  * A signal whose handler could run in it would end a wait in state S; unknown masks: it could. An
- * armed interval timer needs no handler: what SIGALRM does by default is to end the process. A POSIX
- * timer may send any signal.
+ * armed interval timer needs no handler: what SIGALRM does by default is to end the process. A
+ * POSIX timer may send any signal.
  */
 static bool is_interruptible(const struct snap_process *p, const struct snap_task *t)
 {

@@ -60,7 +60,8 @@ SCENARIO(pty_slave_vtime, .needs = "bpf",
 	}
 	close(p.slave);
 	truth_verdict("waiting-with-timeout", "proven");
-	truth_verdict_procfs("deadlock", "probable"); /* /proc does not show how a terminal is set */
+	/* /proc does not show how a terminal is set */
+	truth_verdict_procfs("deadlock", "probable");
 	truth_blocked(getpid(), 0);
 	truth_hop(getpid(), 0, "child-exit", NULL, child);
 	truth_ready();

@@ -51,9 +51,8 @@ static pid_t pid_from(const char *name)
 }
 
 /* Only bpf sees that whoever adopts the grandchild is a subreaper: procfs calls it outside. */
-SCENARIO(
-	background_keeps_pipe, .reader = "bpf",
-	.what = "x=$(sleep & echo): the substitution ends only when the grandchild closes its stdout")
+SCENARIO(background_keeps_pipe, .reader = "bpf",
+	 .what = "x=$(sleep & echo) ends only when the grandchild closes its stdout")
 {
 	pid_t sh =
 		run_shell(text("x=$(sleep 3600 & echo $! >%s/pid); echo \"$x\"", scenario_dir()));
