@@ -5,7 +5,7 @@
 #include "cmd.h"
 
 #include "probe/features.h"
-#include "view/jsonw.h"
+#include "base/jsonw.h"
 #include "view/page.h"
 
 #include <sys/utsname.h>

@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/objects.h"
 
-#include <jansson.h>
+#include "base/jsonw.h"
+
+#include <string.h>
 #include <sys/socket.h>
 
-static void json_guard(json_t **j)
+/* A string that is there. */
+static void put_text(struct jsonw *w, const char *name, const char *text)
 {
-	json_decref(*j);
-}
-#define _cleanup_json_ _cleanup_(json_guard)
-
-static void put_int(json_t *o, const char *name, uint64_t value)
-{
-	json_object_set_new(o, name, json_integer((json_int_t)value));
-}
-
-/*
- * A string of the target may be no UTF-8: then it is left out, the key and label still name the
- * object.
- */
-static void put_text(json_t *o, const char *name, const char *text)
-{
-	json_t *value = text && *text ? json_string(text) : NULL;
-
-	if (value)
-		json_object_set_new(o, name, value);
+	if (text && *text)
+		jsonw_string(w, name, text);
 }
 
 /* ---- sockets --------------------------------------------------------------------------------- */
@@ -86,75 +72,75 @@ static const char *timer_word(uint8_t timer)
 	return timer < sizeof(words) / sizeof(*words) ? words[timer] : NULL;
 }
 
-static void detail_socket(json_t *o, const struct snapshot *s, const struct snap_sock *k)
+static void detail_socket(struct jsonw *w, const struct snapshot *s, const struct snap_sock *k)
 {
 	if (!k)
 		return;
-	put_text(o, "family", family_word(k->family));
-	put_text(o, "type", type_word(k->type));
-	put_text(o, "state", state_word(k->state));
+	put_text(w, "family", family_word(k->family));
+	put_text(w, "type", type_word(k->type));
+	put_text(w, "state", state_word(k->state));
 	if (k->protocol)
-		put_int(o, "protocol", k->protocol);
-	put_int(o, "receive_queue", k->rqueue);
-	put_int(o, "send_queue", k->wqueue);
+		jsonw_uint(w, "protocol", k->protocol);
+	jsonw_uint(w, "receive_queue", k->rqueue);
+	jsonw_uint(w, "send_queue", k->wqueue);
 	if (k->peer_ino)
-		put_int(o, "peer_inode", k->peer_ino);
+		jsonw_uint(w, "peer_inode", k->peer_ino);
 	if (k->listener_ino)
-		put_int(o, "listener_inode", k->listener_ino);
+		jsonw_uint(w, "listener_inode", k->listener_ino);
 	if (k->in_flight_fds && k->in_flight_fds != UINT32_MAX)
-		put_int(o, "descriptors_queued", k->in_flight_fds);
+		jsonw_uint(w, "descriptors_queued", k->in_flight_fds);
 	if (k->net_ns)
-		put_int(o, "net_ns", k->net_ns);
-	put_text(o, "path", snapshot_str(s, k->path));
+		jsonw_uint(w, "net_ns", k->net_ns);
+	put_text(w, "path", snapshot_str(s, k->path));
 	if (timer_word(k->timer)) {
-		put_text(o, "timer", timer_word(k->timer));
-		put_int(o, "timer_ms", k->timer_ms);
+		put_text(w, "timer", timer_word(k->timer));
+		jsonw_uint(w, "timer_ms", k->timer_ms);
 	}
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-static void detail_pipe(json_t *o, const struct snapshot *s, const struct snap_file *f)
+static void detail_pipe(struct jsonw *w, const struct snapshot *s, const struct snap_file *f)
 {
 	if (!s->has_pipe_counts || f->pipe_readers == UINT32_MAX || f->pipe_writers == UINT32_MAX)
 		return;
-	put_int(o, "readers", f->pipe_readers);
-	put_int(o, "writers", f->pipe_writers);
+	jsonw_uint(w, "readers", f->pipe_readers);
+	jsonw_uint(w, "writers", f->pipe_writers);
 	if (f->pipe_slots == UINT32_MAX || !f->pipe_slots)
 		return;
-	put_int(o, "buffers_used", f->pipe_used);
-	put_int(o, "buffers", f->pipe_slots);
+	jsonw_uint(w, "buffers_used", f->pipe_used);
+	jsonw_uint(w, "buffers", f->pipe_slots);
 }
 
 /* Only what was read: on procfs the details may have been denied. */
-static void detail_of_kind(json_t *o, const struct snap_file *f)
+static void detail_of_kind(struct jsonw *w, const struct snap_file *f)
 {
 	if (!f->details)
 		return;
 	switch (f->kind) {
 	case FILE_EVENTFD:
-		put_int(o, "count", f->value);
+		jsonw_uint(w, "count", f->value);
 		break;
 	case FILE_TIMERFD:
-		put_int(o, "left_ns", f->expires_ns);
-		put_int(o, "interval_ns", f->interval_ns);
+		jsonw_uint(w, "left_ns", f->expires_ns);
+		jsonw_uint(w, "interval_ns", f->interval_ns);
 		break;
 	case FILE_SIGNALFD:
-		put_int(o, "mask", f->sigmask);
+		jsonw_uint(w, "mask", f->sigmask);
 		break;
 	case FILE_PIDFD:
-		put_int(o, "pid", f->value);
+		jsonw_uint(w, "pid", f->value);
 		break;
 	case FILE_EPOLL:
-		put_int(o, "items", f->item_count);
+		jsonw_uint(w, "items", f->item_count);
 		if (f->items_cut)
-			json_object_set_new(o, "items_cut", json_true());
+			jsonw_bool(w, "items_cut", true);
 		break;
 	case FILE_PTY_MASTER:
-		put_int(o, "pty", f->value);
+		jsonw_uint(w, "pty", f->value);
 		break;
 	case FILE_FUSE_DEV:
-		put_int(o, "connection", f->value);
+		jsonw_uint(w, "connection", f->value);
 		break;
 	default:
 		break;
@@ -163,16 +149,18 @@ static void detail_of_kind(json_t *o, const struct snap_file *f)
 
 char *object_detail(const struct snapshot *s, const struct snap_file *f, const struct snap_sock *k)
 {
-	_cleanup_json_ json_t *o = NULL;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct jsonw w = { .out = &b };
 
 	if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_UNKNOWN)
 		return NULL;
-	o = json_object();
+	jsonw_open(&w, NULL, '{');
 	if (f->kind == FILE_SOCKET)
-		detail_socket(o, s, k);
+		detail_socket(&w, s, k);
 	else if (f->kind == FILE_PIPE)
-		detail_pipe(o, s, f);
+		detail_pipe(&w, s, f);
 	else
-		detail_of_kind(o, f);
-	return json_object_size(o) ? json_dumps(o, JSON_COMPACT) : NULL;
+		detail_of_kind(&w, f);
+	jsonw_close(&w, '}');
+	return strcmp(strbuf_str(&b), "{}") ? strbuf_steal(&b) : NULL;
 }

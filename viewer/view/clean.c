@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "clean.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <langinfo.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include "view.h"
 
-#include "jsonw.h"
+#include "base/jsonw.h"
 
 #include "read/snapshot_files.h"
 #include "snag.h"

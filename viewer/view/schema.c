@@ -5,7 +5,7 @@
  */
 #include "view.h"
 
-#include "jsonw.h"
+#include "base/jsonw.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "utf8.h"
+#include "base/utf8.h"
 
 uint32_t utf8_next(const char *s, size_t n, size_t *used)
 {

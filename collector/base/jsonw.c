@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "jsonw.h"
+#include "base/jsonw.h"
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <string.h>
