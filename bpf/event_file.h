@@ -141,7 +141,7 @@ struct ev_sock {
 	__u64 path_ino;
 	__u32 path_dev;
 	__u32 sndbuf, rcvbuf, packets; /* packets: length of the receive queue */
-	__u32 error, user_timeout_ms; /* TCP_USER_TIMEOUT, 0 none */
+	__u32 error, user_timeout_ms;  /* TCP_USER_TIMEOUT, 0 none */
 };
 _Static_assert(sizeof(struct ev_sock) == 160, "ABI");
 

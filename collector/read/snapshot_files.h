@@ -125,8 +125,8 @@ struct snap_sock {
 	uint8_t timer; /* 0 none 1 retransmit 2 keepalive 3 time-wait 4 zero-window probe */
 	uint32_t timer_ms;
 	uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (bpf), 0 none or unknown */
-	uint32_t in_flight_fds; /* unix: in its receive queue; UINT32_MAX unknown */
-	uint32_t next_listener; /* 1 + index of one more at its address (SO_REUSEPORT); 0 none */
+	uint32_t in_flight_fds;	  /* unix: in its receive queue; UINT32_MAX unknown */
+	uint32_t next_listener;	  /* 1 + index of one more at its address (SO_REUSEPORT); 0 none */
 	uint32_t rcvtimeo_ms, sndtimeo_ms; /* SO_RCVTIMEO, SO_SNDTIMEO: 0 none */
 	bool timeouts_known;		   /* else see sockopt.h */
 };

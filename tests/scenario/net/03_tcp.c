@@ -119,8 +119,7 @@ SCENARIO(tcp6_send, .what = "a write to an IPv6 connection whose peer reads noth
 }
 
 /* The kernel of the far end answers every probe, and gives up nevertheless. */
-SCENARIO(tcp_user_timeout, .needs = "bpf",
-	 .what = "the same, but TCP_USER_TIMEOUT ends it")
+SCENARIO(tcp_user_timeout, .needs = "bpf", .what = "the same, but TCP_USER_TIMEOUT ends it")
 {
 	unsigned int ms = 600000;
 	pid_t child;
