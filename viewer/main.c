@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,10 +115,23 @@ static enum status run_word(int argc, char **argv)
 	return complain(STATUS_USAGE, NULL, "\"%s\" is no command, no pid and no file", word);
 }
 
+/*
+ * snag runs for a moment and its arrays grow by doubling. By default glibc maps each larger one
+ * anew and gives the old one back, and every page is faulted in again: an eighth of a look at 1,000
+ * processes.
+ */
+static void keep_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_TOP_PAD, 8 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
+	keep_memory();
 	/* A closed pipe is an error of write(), to be told like a full disk. */
 	signal(SIGPIPE, SIG_IGN);
 	setlocale(LC_CTYPE, "");

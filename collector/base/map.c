@@ -53,6 +53,20 @@ void map_put(struct map *m, uint64_t key, uint32_t value)
 	*e = (struct map_entry){ .key = key, .value = value, .used = 1 };
 }
 
+uint32_t map_add(struct map *m, uint64_t key, uint32_t value)
+{
+	struct map_entry *e;
+
+	if (2 * (m->count + 1) > m->cap)
+		grow(m);
+	e = slot_of(m, key);
+	if (e->used)
+		return e->value;
+	m->count++;
+	*e = (struct map_entry){ .key = key, .value = value, .used = 1 };
+	return value;
+}
+
 bool map_find(const struct map *m, uint64_t key, uint32_t *value)
 {
 	const struct map_entry *e;

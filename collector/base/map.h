@@ -32,6 +32,9 @@ static inline uint64_t map_pair(uint32_t high, uint32_t low)
 /* Set the value of `key`, a new or an old one. */
 void map_put(struct map *m, uint64_t key, uint32_t value);
 
+/* The value of `key`, which is `value` when it was not there before. */
+uint32_t map_add(struct map *m, uint64_t key, uint32_t value);
+
 /* True and *value if `key` is there; `value` may be NULL. */
 bool map_find(const struct map *m, uint64_t key, uint32_t *value);
 

@@ -42,14 +42,7 @@ uint64_t bpf_dev(uint32_t dev)
 
 uint32_t bpf_description(struct bpf_pass *x, uint64_t file_ref)
 {
-	uint32_t n;
-
-	if (!file_ref)
-		return 0;
-	if (map_find(&x->descriptions, file_ref, &n))
-		return n;
-	map_put(&x->descriptions, file_ref, x->descriptions.count + 1);
-	return x->descriptions.count;
+	return file_ref ? map_add(&x->descriptions, file_ref, x->descriptions.count + 1) : 0;
 }
 
 /* ---- kinds ----------------------------------------------------------------------------------- */
@@ -157,6 +150,14 @@ static void fill_kind(struct bpf_pass *x, struct snap_file *f, const struct ev_f
 	}
 }
 
+/* The string id of what readlink would say, looked up once a pass. */
+static uint32_t kind_name(struct bpf_pass *x, uint16_t class)
+{
+	if (!x->kind_names[class])
+		x->kind_names[class] = strtab_add(x->s->strings, KINDS[class].name);
+	return x->kind_names[class];
+}
+
 struct snap_file bpf_snap_file(struct bpf_pass *x, const struct ev_file *e)
 {
 	uint16_t class = e->it.class < EV_CLASS_COUNT ? e->it.class : EV_CLASS_NONE;
@@ -170,7 +171,7 @@ struct snap_file bpf_snap_file(struct bpf_pass *x, const struct ev_file *e)
 		.ino = e->it.ino,
 		.description = bpf_description(x, e->it.file_ref),
 		.id = id_of(&e->it),
-		.path = strtab_add(x->s->strings, KINDS[class].name),
+		.path = kind_name(x, class),
 		.pipe_readers = UINT32_MAX,
 		.pipe_writers = UINT32_MAX,
 		.pipe_used = UINT32_MAX,
@@ -179,7 +180,7 @@ struct snap_file bpf_snap_file(struct bpf_pass *x, const struct ev_file *e)
 		.details = true,
 		.mnt_id = -1,
 	};
-	uint32_t set = map_get(&x->set_of, e->it.file_ref, 0);
+	uint32_t set = class == EV_CLASS_EPOLL ? map_get(&x->set_of, e->it.file_ref, 0) : 0;
 
 	fill_kind(x, &f, e);
 	if (set) {

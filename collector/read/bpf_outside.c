@@ -51,7 +51,8 @@ static void want_object(struct bpf_pass *x, const struct snap_file *f)
 		want(x, BY_INODE, f->kind, f->ino);
 	if (f->kind == FILE_EVENTFD)
 		want(x, BY_ID, f->kind, f->id);
-	if (!plain && f->kind != FILE_DEVICE)
+	/* an inode of its own says as much: one look-up less for most files of a tree */
+	if (!has_inode(f->kind) && f->kind != FILE_DEVICE)
 		want(x, BY_DESCRIPTION, 0, f->description);
 }
 
@@ -59,7 +60,8 @@ static void want_target(struct bpf_pass *x, uint8_t kind, uint64_t ino, uint32_t
 {
 	if (has_inode(kind))
 		want(x, BY_INODE, kind, ino);
-	want(x, BY_DESCRIPTION, 0, description);
+	else
+		want(x, BY_DESCRIPTION, 0, description);
 }
 
 static void want_items(struct bpf_pass *x, const struct snap_file *f)

@@ -30,12 +30,13 @@ struct bpf_pass {
 	VEC(struct ev_file) files; /* of everybody */
 	VEC(struct bpf_set) sets;
 	VEC(struct bpf_pending) pending;
-	struct map descriptions; /* file_ref -> number */
-	struct map set_of;	 /* file_ref -> 1 + set */
-	struct map socks;	 /* inode number, or sock_ref without one -> nothing */
-	struct map names;	 /* inode number of a unix socket -> string id */
-	struct map paths;	 /* description -> string id */
-	struct map wanted;	 /* bpf_outside.c */
+	struct map descriptions;	     /* file_ref -> number */
+	struct map set_of;		     /* file_ref -> 1 + set */
+	struct map socks;		     /* inode number, or sock_ref without one -> nothing */
+	struct map names;		     /* inode number of a unix socket -> string id */
+	struct map paths;		     /* description -> string id */
+	struct map wanted;		     /* bpf_outside.c */
+	uint32_t kind_names[EV_CLASS_COUNT]; /* string ids, 0 not looked up yet or none */
 	/* of the file whose records are coming */
 	uint32_t first_item, first_request, first_inflight;
 	uint32_t cut_queues, cut_rings;

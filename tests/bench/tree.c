@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,13 +42,26 @@ static void *wait_for_lock(void *unused)
 	return unused;
 }
 
-/* FDS descriptors of four kinds; the epoll instance watches some of them. Returns it. */
+/* A server's door: without a name the kernel gives it an abstract one. */
+static int listener(void)
+{
+	struct sockaddr_un nameless = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&nameless, sizeof(sa_family_t)) < 0 ||
+	    listen(fd, 1) < 0)
+		die("listen");
+	return fd;
+}
+
+/* FDS descriptors of several kinds; the epoll instance watches some of them. Returns it. */
 static int open_all(int fds)
 {
 	int epoll = epoll_create1(0), pair[2];
 	struct epoll_event ev = { .events = EPOLLIN };
 
-	for (int have = 4; have + 5 <= fds; have += 5) {
+	epoll_ctl(epoll, EPOLL_CTL_ADD, listener(), &ev);
+	for (int have = 5; have + 5 <= fds; have += 5) {
 		if (pipe(pair) < 0)
 			die("pipe");
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)

@@ -212,6 +212,16 @@ Test(base_map, finds_what_was_put)
 	cr_assert_eq(map_get(&m, map_pair(5, 5), 0), 1234);
 }
 
+Test(base_map, what_is_added_twice_keeps_its_value)
+{
+	_cleanup_map_ struct map m = MAP_INIT;
+
+	cr_assert_eq(map_add(&m, 7, 1), 1);
+	cr_assert_eq(map_add(&m, 7, 2), 1);
+	cr_assert_eq(map_get(&m, 7, 0), 1);
+	cr_assert_eq(m.count, 1);
+}
+
 Test(base_map, zero_is_a_key)
 {
 	_cleanup_map_ struct map m = MAP_INIT;
