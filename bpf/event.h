@@ -25,7 +25,6 @@ enum ev_kind {
 	EV_EPITEM = 8,	  /* an item of an epoll set */
 	EV_URING = 9,	  /* a pending io_uring request */
 	EV_INFLIGHT = 10, /* a descriptor queued in a unix socket */
-	EV_LOCK = 11,	  /* a file lock or lease and who holds it */
 };
 
 struct ev_stamp {

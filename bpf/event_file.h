@@ -179,18 +179,3 @@ struct ev_inflight {
 	struct ev_target target;
 };
 _Static_assert(sizeof(struct ev_inflight) == 56, "ABI");
-
-enum ev_lock_type { EV_FLOCK = 1, EV_POSIX, EV_OFD, EV_LEASE };
-
-struct ev_lock {
-	struct ev_head head;
-	__u64 ino;
-	__u64 file_ref;	 /* the description that took it */
-	__u64 owner_ref; /* POSIX: a descriptor table; flock and OFD: a description */
-	__u32 dev;
-	__u32 type; /* enum ev_lock_type */
-	__s32 tgid; /* who took it, in the reader's namespace, 0 unknown */
-	__u32 exclusive;
-	__s64 start, end;
-};
-_Static_assert(sizeof(struct ev_lock) == 64, "ABI");

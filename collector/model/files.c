@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/files.h"
 
-#include "read/fdinfo.h"
+#include "read/proc/fdinfo.h"
 
 #include <errno.h>
 #include <linux/kcmp.h>

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "model/from_read.h"
-#include "read/fdinfo.h"
+#include "read/proc/fdinfo.h"
 
 #include <sys/socket.h>
 

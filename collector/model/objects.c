@@ -2,8 +2,8 @@
 #include "model/objects.h"
 
 #include "model/from_read.h"
-#include "read/fdinfo.h"
-#include "read/socks.h"
+#include "read/proc/fdinfo.h"
+#include "read/net/socks.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

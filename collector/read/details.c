@@ -2,8 +2,8 @@
 #include "read/details.h"
 
 #include "read/deadline.h"
-#include "read/freezer.h"
-#include "read/procfs.h"
+#include "read/proc/freezer.h"
+#include "read/proc/procfs.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 #include "read/mem.h"
 
 #include "base/alloc.h"
-#include "read/maps.h"
-#include "read/mounts.h"
+#include "read/proc/maps.h"
+#include "read/proc/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>

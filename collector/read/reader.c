@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "read/details.h"
-#include "read/socks.h"
+#include "read/net/socks.h"
 #include "read/tree.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "read/tree.h"
 
 #include "read/details.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <errno.h>
 #include <regex.h>

@@ -2,7 +2,7 @@
 #include "waits/find.h"
 
 #include "base/strbuf.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/wait_ctx.h"
 
 #include <stdlib.h>

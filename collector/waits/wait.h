@@ -15,8 +15,8 @@
 #pragma once
 
 #include "model/model.h"
-#include "read/locks.h"
-#include "read/maps.h"
+#include "read/proc/locks.h"
+#include "read/proc/maps.h"
 #include "read/mem.h"
 #include "read/snapshot.h"
 

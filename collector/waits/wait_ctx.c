@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "model/from_read.h"
-#include "read/fdinfo.h"
-#include "read/socks.h"
+#include "read/proc/fdinfo.h"
+#include "read/net/socks.h"
 #include "waits/find.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "waits/wait_ctx.h"
 
 #include "base/strbuf.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

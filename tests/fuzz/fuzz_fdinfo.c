@@ -4,7 +4,7 @@
  *
  * Input: a byte of file type, the link up to a newline, the fdinfo text.
  */
-#include "read/fdinfo.h"
+#include "read/proc/fdinfo.h"
 
 #include <sys/stat.h>
 

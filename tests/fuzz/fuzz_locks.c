@@ -2,7 +2,7 @@
 /*
  * fuzz_locks.c - the text of /proc/locks.
  */
-#include "read/locks.h"
+#include "read/proc/locks.h"
 
 #include "base/alloc.h"
 

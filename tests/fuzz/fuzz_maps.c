@@ -2,10 +2,10 @@
 /*
  * fuzz_maps.c - the texts of maps and mountinfo: what is parsed is in order and can be found again.
  */
-#include "read/maps.h"
+#include "read/proc/maps.h"
 
 #include "base/alloc.h"
-#include "read/mounts.h"
+#include "read/proc/mounts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,9 +2,9 @@
 /*
  * fuzz_sock_diag.c - answers of the kernel to a dump of sockets, and the lookups over them.
  */
-#include "read/sock_diag.h"
+#include "read/net/sock_diag.h"
 
-#include "read/socks.h"
+#include "read/net/socks.h"
 
 #include <netinet/in.h>
 

@@ -2,11 +2,11 @@
 /*
  * fuzz_stat.c - the small files of a thread: stat, schedstat, status, syscall; and of its cgroup.
  */
-#include "read/procstat.h"
+#include "read/proc/procstat.h"
 
 #include "read/details.h"
-#include "read/freezer.h"
-#include "read/procfs.h"
+#include "read/proc/freezer.h"
+#include "read/proc/procfs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

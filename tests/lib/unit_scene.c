@@ -2,7 +2,7 @@
 #include "lib/unit_scene.h"
 
 #include "model/from_read.h"
-#include "read/socks.h"
+#include "read/net/socks.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

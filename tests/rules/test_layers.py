@@ -20,7 +20,7 @@ class Layers(unittest.TestCase):
             "bpf/tree.bpf.c": '#include "event.h"\n#include "tree.bpf.h"\n',
             "bpf/tree.bpf.h": "",
             "collector/base/vec.h": "",
-            "collector/read/bpf.c": include("bpf/event.h", "tree.skel.h", "base/vec.h"),
+            "collector/read/bpf/bpf.c": include("bpf/event.h", "tree.skel.h", "base/vec.h"),
             "collector/capture/schema.sql": "",
             "collector/capture/write.c": '#include "schema.sql.h"\n',
             "collector/snag.h": '#include "base/vec.h"\n',

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Both readers over one tree with files of many kinds: what they fill must be the same. */
-#include "read/bpf_files.h"
-#include "read/fdinfo.h"
+#include "read/bpf/bpf_files.h"
+#include "read/proc/fdinfo.h"
 #include "read/reader.h"
 
 #include "lib/unit_bpf.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/bpf_tasks.h"
+#include "read/bpf/bpf_tasks.h"
 
 #include <criterion/criterion.h>
 #include <sys/syscall.h>

@@ -2,8 +2,8 @@
 #include "read/details.h"
 
 #include "lib/unit_child.h"
-#include "read/procfs.h"
-#include "read/procstat.h"
+#include "read/proc/procfs.h"
+#include "read/proc/procstat.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/fdinfo.h"
+#include "read/proc/fdinfo.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/freezer.h"
+#include "read/proc/freezer.h"
 
 #include "base/alloc.h"
 

@@ -2,7 +2,7 @@
 #include "model/from_read.h"
 
 #include "lib/unit_scene.h"
-#include "read/socks.h"
+#include "read/net/socks.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

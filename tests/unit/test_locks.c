@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/locks.h"
+#include "read/proc/locks.h"
 
 #include "lib/unit_child.h"
 

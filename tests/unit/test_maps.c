@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/maps.h"
+#include "read/proc/maps.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

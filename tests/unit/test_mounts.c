@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/mounts.h"
+#include "read/proc/mounts.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/procfs_files.h"
+#include "read/proc/procfs_files.h"
 
 #include "lib/unit_child.h"
 #include "lib/unit_fuse.h"

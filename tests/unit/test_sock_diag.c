@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/sock_diag.h"
+#include "read/net/sock_diag.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

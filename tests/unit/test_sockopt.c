@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/sockopt.h"
+#include "read/net/sockopt.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

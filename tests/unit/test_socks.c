@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/socks.h"
+#include "read/net/socks.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

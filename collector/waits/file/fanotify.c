@@ -6,7 +6,7 @@
  * mounts and file systems that it watches; a mount or file system mark may mean any file.
  */
 #include "base/strbuf.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/find.h"
 #include "waits/paths.h"
 

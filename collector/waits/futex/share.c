@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/futex/share.h"
 
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/lock/held.h"
 
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/find.h"
 
 #include <dirent.h>

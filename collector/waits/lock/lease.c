@@ -5,7 +5,7 @@
  * The kernel tells the holder to give it up and waits in __break_lease() (fs/locks.c) until that is
  * done, or lease-break-time is over.
  */
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/lock/held.h"
 #include "waits/stop/wchan.h"
 

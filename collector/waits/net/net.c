@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/net/net.h"
 
-#include "read/sockopt.h"
+#include "read/net/sockopt.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "read/socks.h"
+#include "read/net/socks.h"
 #include "waits/find.h"
 
 /* "127.0.0.1:80", "[::1]:80", "unix socket /run/x"; the buffer is yours. */

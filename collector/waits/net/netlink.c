@@ -4,7 +4,7 @@
  * new.
  */
 #include "base/strbuf.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/net/net.h"
 
 #include <inttypes.h>

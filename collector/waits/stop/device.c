@@ -3,7 +3,7 @@
  * device.c - uninterruptible sleep for a block device, a remote file system, or a file system that
  * is frozen.
  */
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 #include "waits/stop/wchan.h"
 
 #include <string.h>

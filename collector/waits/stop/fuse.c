@@ -7,7 +7,7 @@
  * fdinfo of /dev/fuse says who serves it. A look at the path itself would end up in the same sleep,
  * so only mountinfo is asked.
  */
-#include "read/mounts.h"
+#include "read/proc/mounts.h"
 #include "waits/stop/outside.h"
 #include "waits/stop/wchan.h"
 

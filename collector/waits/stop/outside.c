@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/stop/outside.h"
 
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/bpf_tasks.h"
+#include "read/bpf/bpf_tasks.h"
 
 #include "read/details.h"
-#include "read/procfs.h"
-#include "read/procstat.h"
+#include "read/proc/procfs.h"
+#include "read/proc/procstat.h"
 
 #include <stdio.h>
 #include <string.h>

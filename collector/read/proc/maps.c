@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/maps.h"
+#include "read/proc/maps.h"
 
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "read/deadline.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <errno.h>
 #include <string.h>

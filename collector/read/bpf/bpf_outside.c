@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/bpf_pass.h"
+#include "read/bpf/bpf_pass.h"
 
-#include "read/fdinfo.h"
-#include "read/procfs.h"
-#include "read/socks.h"
+#include "read/proc/fdinfo.h"
+#include "read/proc/procfs.h"
+#include "read/net/socks.h"
 
 #include <fcntl.h>
 #include <limits.h>

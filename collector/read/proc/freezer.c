@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/freezer.h"
+#include "read/proc/freezer.h"
 
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/strtab.h"
-#include "read/mounts.h"
-#include "read/procfs.h"
+#include "read/proc/mounts.h"
+#include "read/proc/procfs.h"
 
 #include <fcntl.h>
 #include <stdio.h>

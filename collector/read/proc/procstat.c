@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/procstat.h"
+#include "read/proc/procstat.h"
 
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <errno.h>
 #include <stdlib.h>

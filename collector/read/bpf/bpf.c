@@ -4,10 +4,10 @@
  *
  * Programs, arguments and names of files still come from /proc, for the tree alone.
  */
-#include "read/bpf_files.h"
-#include "read/bpf_tasks.h"
-#include "read/procfs.h"
-#include "read/procstat.h"
+#include "read/bpf/bpf_files.h"
+#include "read/bpf/bpf_tasks.h"
+#include "read/proc/procfs.h"
+#include "read/proc/procstat.h"
 #include "read/reader.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

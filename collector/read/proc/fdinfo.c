@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/fdinfo.h"
+#include "read/proc/fdinfo.h"
 
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <errno.h>
 #include <fcntl.h>

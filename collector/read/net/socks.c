@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/socks.h"
+#include "read/net/socks.h"
 
 #include "base/cleanup.h"
-#include "read/procfs.h"
-#include "read/sock_diag.h"
+#include "read/proc/procfs.h"
+#include "read/net/sock_diag.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/procfs_files.h"
+#include "read/proc/procfs_files.h"
 
 #include "read/deadline.h"
-#include "read/fdinfo.h"
-#include "read/locks.h"
-#include "read/procfs.h"
-#include "read/socks.h"
+#include "read/proc/fdinfo.h"
+#include "read/proc/locks.h"
+#include "read/proc/procfs.h"
+#include "read/net/socks.h"
 
 #include <errno.h>
 #include <fcntl.h>

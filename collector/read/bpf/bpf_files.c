@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/bpf_files.h"
+#include "read/bpf/bpf_files.h"
 
-#include "read/bpf_pass.h"
-#include "read/socks.h"
+#include "read/bpf/bpf_pass.h"
+#include "read/net/socks.h"
 
 #include <errno.h>
 #include <fcntl.h>

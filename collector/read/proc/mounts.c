@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "read/mounts.h"
+#include "read/proc/mounts.h"
 
 #include "base/alloc.h"
 #include "base/vec.h"
-#include "read/procfs.h"
+#include "read/proc/procfs.h"
 
 #include <stdio.h>
 #include <string.h>

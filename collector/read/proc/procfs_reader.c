@@ -2,9 +2,9 @@
 #include "read/reader.h"
 
 #include "read/deadline.h"
-#include "read/procfs.h"
-#include "read/procfs_files.h"
-#include "read/procstat.h"
+#include "read/proc/procfs.h"
+#include "read/proc/procfs_files.h"
+#include "read/proc/procstat.h"
 
 #include <errno.h>
 #include <fcntl.h>
