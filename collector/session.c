@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "snag.h"
 
+#include "base/log.h"
 #include "graph/verdict.h"
 #include "model/busy.h"
 #include "model/from_read.h"
@@ -107,27 +108,34 @@ static int look_once(struct session *s, const struct read_scope *scope,
 {
 	_cleanup_snapshot_ struct snapshot *snap = NULL;
 	_cleanup_model_ struct model *m = NULL;
+	uint64_t clock = 0;
 	int rc;
 
+	log_step(&clock, "session");
 	rc = reader_begin(s->reader, scope, &snap, err);
 	if (rc < 0)
 		return rc;
+	log_step(&clock, "facts");
 	if (before)
 		busy_mark_pollers(before, snap);
 	m = model_new();
 	model_from_read(m, snap);
+	log_step(&clock, "actors");
 	{
 		_cleanup_wait_ctx_ struct wait_ctx *c = wait_ctx_new(snap, m);
 
 		waits_decode(c);
 	}
+	log_step(&clock, "waits");
 	rc = reader_finish(s->reader, snap, err);
 	if (rc < 0)
 		return rc;
+	log_step(&clock, "second stamps");
 	model_apply_stamps(m, snap);
 	model_find_facts(m, snap);
 	model_index(m);
 	fill_source(s, snap, m);
+	log_step(&clock, "findings");
 	ret->snap = steal(snap);
 	ret->m = steal(m);
 	return 0;
@@ -228,8 +236,10 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 		 struct snag_error *err)
 {
 	struct timespec start;
+	uint64_t clock = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
+	log_step(&clock, "start");
 	for (int looks = 1;; looks++) {
 		_cleanup_look_ struct look look = { .snap = NULL };
 		bool same = true;
@@ -240,7 +250,9 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 			rc = set_focus(s, look.m, err);
 		if (rc < 0)
 			return rc;
+		log_step(&clock, "look");
 		verdict_give(look.m);
+		log_step(&clock, "verdict");
 		if (look.m->verdict.kind == VERDICT_DEADLOCK)
 			rc = reader_same_holders(s->reader, look.snap, &same, err);
 		else if (look.m->verdict.kind == VERDICT_PROGRESSING)

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 static int current_level;
 
@@ -43,4 +44,16 @@ void log_debug(const char *fmt, ...)
 	va_start(ap, fmt);
 	tell(fmt, ap);
 	va_end(ap);
+}
+
+void log_step(uint64_t *clock_ns, const char *what)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	if (*clock_ns)
+		log_debug("%s: %.1f ms", what, (double)(ns - *clock_ns) / 1e6);
+	*clock_ns = ns;
 }

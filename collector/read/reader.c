@@ -78,7 +78,7 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 		 struct snag_error *err)
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	uint64_t start = now_ns(CLOCK_MONOTONIC);
+	uint64_t start = now_ns(CLOCK_MONOTONIC), clock = start;
 	int rc;
 
 	s->taken_realtime_ns = now_ns(CLOCK_REALTIME);
@@ -91,15 +91,19 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 	rc = tree_select(s, scope, err);
 	if (rc < 0)
 		return rc;
+	log_step(&clock, "processes and the tree");
 	rc = r->ops->threads(r->priv, s, err);
 	if (rc < 0)
 		return error_at(err, rc, "reading the threads");
 	snapshot_index(s);
+	log_step(&clock, "threads");
 	details_load(s);
+	log_step(&clock, "arguments and programs");
 	rc = r->ops->files(r->priv, s, err);
 	if (rc < 0)
 		return error_at(err, rc, "reading the files");
 	snapshot_index(s);
+	log_step(&clock, "files and sockets");
 	s->took_ms = (double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6;
 	log_debug("%s: %u processes, %u threads, %u files in %.1f ms", r->ops->name,
 		  s->processes.count, s->tasks.count, s->files.count, s->took_ms);
