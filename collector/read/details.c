@@ -5,6 +5,8 @@
 #include "read/proc/freezer.h"
 #include "read/proc/procfs.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -63,40 +65,83 @@ static void argv_worker(void *p)
 	item->text = read_argv(item->tgid);
 }
 
-/* The command lines of `tgids`; one that does not come is left out and noted. */
-static void load_argv(struct snapshot *s, const int32_t *tgids, uint32_t count)
+/* Command lines that are being read. */
+struct details {
+	void **items; /* of struct argv_item; NULL: given up */
+	int32_t *tgids;
+	uint32_t count;
+	bool beside; /* `thread` runs */
+	pthread_t thread;
+};
+
+static struct details *details_new(uint32_t most)
 {
-	_cleanup_free_ void **items = xcalloc(count + 1, sizeof(*items));
+	struct details *d = xcalloc(1, sizeof(*d));
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct argv_item *item = xcalloc(1, sizeof(*item));
+	d->items = xcalloc(most + 1, sizeof(*d->items));
+	d->tgids = xcalloc(most + 1, sizeof(*d->tgids));
+	return d;
+}
 
-		item->tgid = tgids[i];
-		items[i] = item;
-	}
-	deadline_each(argv_worker, items, count, argv_item_free, ARGV_TIMEOUT_MS);
-	for (uint32_t i = 0; i < count; i++) {
-		struct argv_item *item = items[i];
+static void want_argv(struct details *d, int32_t tgid)
+{
+	struct argv_item *item = xcalloc(1, sizeof(*item));
+
+	item->tgid = tgid;
+	d->tgids[d->count] = tgid;
+	d->items[d->count++] = item;
+}
+
+static void *read_all(void *p)
+{
+	struct details *d = p;
+
+	deadline_each(argv_worker, d->items, d->count, argv_item_free, ARGV_TIMEOUT_MS);
+	return NULL;
+}
+
+/* Beside the caller when a thread can be had; signals are the main thread's business. */
+static void start(struct details *d)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	d->beside = d->count && pthread_create(&d->thread, NULL, read_all, d) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!d->beside)
+		read_all(d);
+}
+
+void details_end(struct details *d, struct snapshot *s)
+{
+	if (d->beside)
+		pthread_join(d->thread, NULL);
+	for (uint32_t i = 0; i < d->count; i++) {
+		struct argv_item *item = d->items[i];
 
 		if (!item) {
 			snapshot_missing(s, "the arguments of process %d did not come in time",
-					 tgids[i]);
+					 d->tgids[i]);
 			continue;
 		}
-		snapshot_process(s, tgids[i])->argv = strtab_add(s->strings, item->text);
+		snapshot_process(s, d->tgids[i])->argv = strtab_add(s->strings, item->text);
 		argv_item_free(item);
 	}
+	free(d->items);
+	free(d->tgids);
+	free(d);
 }
 
 void details_argv_all(struct snapshot *s)
 {
-	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
-	uint32_t count = 0;
+	struct details *d = details_new(s->processes.count);
 
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		if (!s->processes.at[i].argv && !s->processes.at[i].kernel)
-			tgids[count++] = s->processes.at[i].tgid;
-	load_argv(s, tgids, count);
+			want_argv(d, s->processes.at[i].tgid);
+	start(d);
+	details_end(d, s);
 }
 
 void details_cgroup(struct snapshot *s, struct snap_process *p)
@@ -176,12 +221,16 @@ void details_exe(struct snapshot *s, struct snap_process *p)
 		p->exe = strtab_addn(s->strings, link, (size_t)n);
 }
 
-void details_load(struct snapshot *s)
+struct details *details_begin(struct snapshot *s)
 {
-	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
+	struct details *d = details_new(s->processes.count);
 	_cleanup_freezer_ struct freezer *freezer = freezer_new();
-	uint32_t count = 0;
 
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (s->processes.at[i].in_tree && !s->processes.at[i].argv &&
+		    !s->processes.at[i].kernel)
+			want_argv(d, s->processes.at[i].tgid);
+	start(d);
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		struct snap_process *p = &s->processes.at[i];
 
@@ -191,8 +240,11 @@ void details_load(struct snapshot *s)
 		details_cgroup(s, p);
 		if (!p->frozen)
 			p->frozen = freezer_is_frozen(freezer, snapshot_str(s, p->cgroup));
-		if (!p->argv && !p->kernel)
-			tgids[count++] = p->tgid;
 	}
-	load_argv(s, tgids, count);
+	return d;
+}
+
+void details_load(struct snapshot *s)
+{
+	details_end(details_begin(s), s);
 }

@@ -26,6 +26,16 @@ void details_argv_all(struct snapshot *s);
  */
 void details_load(struct snapshot *s);
 
+struct details;
+
+/*
+ * The same in two halves: begun, the arguments are read beside whatever the caller does with `s`
+ * meanwhile; ended, they are there. Every beginning has its end, which frees it. Never NULL.
+ */
+struct details *details_begin(struct snapshot *s);
+/* See details_begin(). */
+void details_end(struct details *d, struct snapshot *s);
+
 /*
  * Does the text of a /proc/P/cgroup file, one line a hierarchy, name the cgroup `path` or one
  * below it? `path` is as below a cgroup mount: "/system.slice/x.service" or

@@ -79,6 +79,7 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
 	uint64_t start = now_ns(CLOCK_MONOTONIC), clock = start;
+	struct details *details;
 	int rc;
 
 	s->taken_realtime_ns = now_ns(CLOCK_REALTIME);
@@ -97,9 +98,10 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 		return error_at(err, rc, "reading the threads");
 	snapshot_index(s);
 	log_step(&clock, "threads");
-	details_load(s);
-	log_step(&clock, "arguments and programs");
+	details = details_begin(s);
+	log_step(&clock, "programs and cgroups");
 	rc = r->ops->files(r->priv, s, err);
+	details_end(details, s);
 	if (rc < 0)
 		return error_at(err, rc, "reading the files");
 	snapshot_index(s);
