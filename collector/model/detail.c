@@ -3,6 +3,8 @@
 
 #include "base/jsonw.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -112,6 +114,22 @@ static void detail_pipe(struct jsonw *w, const struct snapshot *s, const struct 
 	jsonw_uint(w, "buffers", f->pipe_slots);
 }
 
+/*
+ * A full eventfd counts to 2^64 - 2, which as a JSON integer most readers refuse: text from 2^63
+ * on.
+ */
+static void add_count(struct jsonw *w, uint64_t count)
+{
+	char text[24];
+
+	if (count <= INT64_MAX) {
+		jsonw_uint(w, "count", count);
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	jsonw_string(w, "count", text);
+}
+
 /* Only what was read: on procfs the details may have been denied. */
 static void detail_of_kind(struct jsonw *w, const struct snap_file *f)
 {
@@ -119,7 +137,7 @@ static void detail_of_kind(struct jsonw *w, const struct snap_file *f)
 		return;
 	switch (f->kind) {
 	case FILE_EVENTFD:
-		jsonw_uint(w, "count", f->value);
+		add_count(w, f->value);
 		break;
 	case FILE_TIMERFD:
 		jsonw_uint(w, "left_ns", f->expires_ns);
