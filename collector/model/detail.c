@@ -115,19 +115,19 @@ static void detail_pipe(struct jsonw *w, const struct snapshot *s, const struct 
 }
 
 /*
- * A full eventfd counts to 2^64 - 2, which as a JSON integer most readers refuse: text from 2^63
- * on.
+ * A full eventfd counts to 2^64 - 2 and a signal mask may have its highest bit, which as JSON
+ * integers most readers refuse: text from 2^63 on.
  */
-static void add_count(struct jsonw *w, uint64_t count)
+static void add_big(struct jsonw *w, const char *name, uint64_t value)
 {
 	char text[24];
 
-	if (count <= INT64_MAX) {
-		jsonw_uint(w, "count", count);
+	if (value <= INT64_MAX) {
+		jsonw_uint(w, name, value);
 		return;
 	}
-	snprintf(text, sizeof(text), "%" PRIu64, count);
-	jsonw_string(w, "count", text);
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	jsonw_string(w, name, text);
 }
 
 /* Only what was read: on procfs the details may have been denied. */
@@ -137,14 +137,14 @@ static void detail_of_kind(struct jsonw *w, const struct snap_file *f)
 		return;
 	switch (f->kind) {
 	case FILE_EVENTFD:
-		add_count(w, f->value);
+		add_big(w, "count", f->value);
 		break;
 	case FILE_TIMERFD:
 		jsonw_uint(w, "left_ns", f->expires_ns);
 		jsonw_uint(w, "interval_ns", f->interval_ns);
 		break;
 	case FILE_SIGNALFD:
-		jsonw_uint(w, "mask", f->sigmask);
+		add_big(w, "mask", f->sigmask);
 		break;
 	case FILE_PIDFD:
 		jsonw_uint(w, "pid", f->value);

@@ -282,6 +282,7 @@ static void load_details(struct model_files *x, struct snapshot *s, uint8_t kind
 		if (f->details || (kind == FILE_EVENTFD && f->id))
 			continue;
 		rc = fdinfo_load(s, i - 1, &err);
+		s->files_lost = s->files_lost || rc < 0;
 		if (rc < 0 && rc != -ESRCH && rc != -EBADF)
 			snapshot_missing(s, "which object a descriptor is: %s", err.text);
 	}

@@ -289,6 +289,16 @@ static enum holders_seen how_complete(struct holding *x)
 	return settled && x->s->all_holders ? HOLDERS_COMPLETE : HOLDERS_VISIBLE;
 }
 
+/*
+ * What could not be told apart may be one more holder: not even what is visible is then an answer.
+ */
+static enum holders_seen how_certain(struct holding *x)
+{
+	enum holders_seen seen = how_complete(x);
+
+	return seen == HOLDERS_VISIBLE && x->s->files_lost ? HOLDERS_HIDDEN : seen;
+}
+
 void object_holders(struct model *m, struct snapshot *s, struct file_group *g)
 {
 	struct holding x = { .m = m, .s = s, .object = g->object };
@@ -298,7 +308,7 @@ void object_holders(struct model *m, struct snapshot *s, struct file_group *g)
 	/* From here on `g` may move: other kinds are grouped. */
 	x.file = s->files.at[first - 1];
 	add_files(&x, first);
-	model_object(m, x.object)->holders_seen = how_complete(&x);
+	model_object(m, x.object)->holders_seen = how_certain(&x);
 	vec_release(&x.holders);
 	map_release(&x.by_actor);
 	map_release(&x.children);

@@ -42,7 +42,9 @@ struct snapshot {
 	VEC(uint64_t) net_spaces; /* distinct net_ns of TCP and UDP sockets; socks_index() */
 	struct map by_address;	  /* hash of addresses -> 1 + sock; kept by socks_index() */
 	/* what this reader can see */
-	bool all_holders;      /* every process of this pid namespace was looked into */
+	bool all_holders; /* every process of this pid namespace was looked into */
+	/* some files of the tree could not be told: any of them may hold anything */
+	bool files_lost;
 	bool has_kernel_locks; /* lock_owner, pi_owner are filled where they exist */
 	bool has_pipe_counts;
 	bool has_inflight; /* inflight[] is complete */

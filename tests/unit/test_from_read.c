@@ -432,6 +432,16 @@ Test(from_read, holders_are_what_is_visible_without_counts)
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_VISIBLE);
 }
 
+Test(from_read, a_file_that_could_not_be_told_may_be_one_more_holder)
+{
+	process(1, 0, false);
+	pipe_end(1, 3, MODE_READ, 1)->pipe_writers = UINT32_MAX;
+	x->snap->has_inflight = false;
+	x->snap->files_lost = true;
+	make();
+	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_HIDDEN);
+}
+
 Test(from_read, a_fifo_that_is_being_opened_hides_nobody)
 {
 	process(1, 0, false);

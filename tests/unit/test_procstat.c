@@ -181,3 +181,19 @@ Test(procstat, our_own_files)
 	cr_assert_gt(procfs_slurp(AT_FDCWD, "/proc/self/schedstat", text, sizeof(text)), 0);
 	cr_assert(procstat_stamp(text, &stamp));
 }
+
+Test(procstat, what_a_stat_line_does_not_tell_is_unknown)
+{
+	struct snap_process p = { .io_bytes = 5 };
+	struct procstat st = { .pid = 7, .ppid = 1, .state = 'S', .exit_code = 0, .comm = "x" };
+
+	procstat_process(&st, &p);
+	cr_assert_eq(p.tgid, 7);
+	cr_assert_eq(p.exit_code, -1, "it has none while it lives");
+	cr_assert_eq(p.io_bytes, SNAP_UNKNOWN_U64);
+	cr_assert_eq(p.posix_timers, UINT32_MAX);
+	st.state = 'Z';
+	st.exit_code = 256;
+	procstat_process(&st, &p);
+	cr_assert_eq(p.exit_code, 256);
+}

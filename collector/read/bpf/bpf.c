@@ -63,19 +63,7 @@ static void add_hidden(const struct bpf_reader *r, struct snapshot *s, int32_t t
 	    !procstat_parse(strbuf_str(&text), &st) || st.start_ticks + 1 >= pass_ticks)
 		return;
 	p = vec_push(&s->processes);
-	p->tgid = st.pid;
-	p->ppid = st.ppid;
-	p->start_ticks = st.start_ticks;
-	memcpy(p->comm, st.comm, sizeof(p->comm));
-	p->state = st.state;
-	p->kernel = st.flags & PROCSTAT_KTHREAD;
-	p->exit_code = -1;
-	p->pgrp = st.pgrp;
-	p->session = st.session;
-	p->tty_nr = st.tty_nr;
-	p->tpgid = st.tpgid;
-	p->posix_timers = UINT32_MAX;
-	p->io_bytes = p->faults = SNAP_UNKNOWN_U64;
+	procstat_process(&st, p);
 	p->hidden = true;
 }
 

@@ -215,6 +215,7 @@ static void stat_files(struct pass *pass, struct snap_file *files, uint32_t coun
 			apply_stat(pass, &files[of[i]], items[i]);
 		free(items[i]);
 	}
+	pass->s->files_lost = pass->s->files_lost || lost;
 	if (lost)
 		snapshot_missing(pass->s,
 				 "%u open files did not answer in time: their file system hangs",
@@ -272,10 +273,13 @@ static void read_tree_files(struct pass *pass)
 		if (rc == -EACCES || rc == -EPERM) {
 			p->denied = true;
 			pass->denied++;
+		} else if (rc < 0) {
+			s->files_lost = true;
 		}
 	}
 	stat_files(pass, s->files.at + first, s->files.count - first);
 	snapshot_index(s);
+	s->files_lost = s->files_lost || pass->cut;
 	if (pass->cut)
 		snapshot_missing(s,
 				 "%u descriptors beyond the first %d of a process are not listed",

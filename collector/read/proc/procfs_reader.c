@@ -56,24 +56,7 @@ static void add_process(struct snapshot *s, int proc_fd, const char *name)
 	if (procfs_slurp(proc_fd, path, text, sizeof(text)) < 0 || !procstat_parse(text, &st))
 		return;
 	p = vec_push(&s->processes);
-	p->tgid = st.pid;
-	p->ppid = st.ppid;
-	p->start_ticks = st.start_ticks;
-	memcpy(p->comm, st.comm, sizeof(p->comm));
-	p->state = st.state;
-	p->kernel = st.flags & PROCSTAT_KTHREAD;
-	p->exit_code = st.state == 'Z' || st.state == 'X' ? st.exit_code : -1;
-	p->pgrp = st.pgrp;
-	p->session = st.session;
-	p->tty_nr = st.tty_nr;
-	p->tpgid = st.tpgid;
-	p->fork_no_exec = st.flags & PROCSTAT_FORKNOEXEC;
-	p->fork_no_exec_known = true;
-	p->arg_start = st.arg_start;
-	p->start_stack = st.start_stack;
-	p->posix_timers = UINT32_MAX;
-	p->faults = st.faults;
-	p->io_bytes = SNAP_UNKNOWN_U64;
+	procstat_process(&st, p);
 	/*
 	 * Its effective user, or root for a process that may not be looked into; see
 	 * read_process().

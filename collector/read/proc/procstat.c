@@ -99,6 +99,28 @@ bool procstat_parse(const char *text, struct procstat *st)
 	return true;
 }
 
+void procstat_process(const struct procstat *st, struct snap_process *p)
+{
+	p->tgid = st->pid;
+	p->ppid = st->ppid;
+	p->start_ticks = st->start_ticks;
+	memcpy(p->comm, st->comm, sizeof(p->comm));
+	p->state = st->state;
+	p->kernel = st->flags & PROCSTAT_KTHREAD;
+	p->exit_code = st->state == 'Z' || st->state == 'X' ? st->exit_code : -1;
+	p->pgrp = st->pgrp;
+	p->session = st->session;
+	p->tty_nr = st->tty_nr;
+	p->tpgid = st->tpgid;
+	p->fork_no_exec = st->flags & PROCSTAT_FORKNOEXEC;
+	p->fork_no_exec_known = true;
+	p->arg_start = st->arg_start;
+	p->start_stack = st->start_stack;
+	p->faults = st->faults;
+	p->io_bytes = SNAP_UNKNOWN_U64;
+	p->posix_timers = UINT32_MAX;
+}
+
 /*
  * Run time and the number of times it got the CPU. Both only grow, and a thread that ran has more
  * of the second one; run time is folded in for it tells a thread that has been running since

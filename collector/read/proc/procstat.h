@@ -34,6 +34,9 @@ struct procstat {
 /* Parse a stat line. The name may hold anything, also ") R 1 (". False: not such a line. */
 bool procstat_parse(const char *text, struct procstat *st);
 
+/* What the line tells of a process into `p`; what it does not tell is set to "unknown". */
+void procstat_process(const struct procstat *st, struct snap_process *p);
+
 /* The stamp of a schedstat line "run_ns wait_ns pcount": changes whenever the thread ran. */
 bool procstat_stamp(const char *schedstat, uint64_t *stamp);
 
