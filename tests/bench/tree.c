@@ -9,6 +9,7 @@
  * threads wait in the ways that real ones do: epoll on a listener and a socket pair, read of a
  * pipe, a futex.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -107,7 +108,9 @@ __attribute__((noreturn)) static void be(uint32_t first, uint32_t count, int thr
 		if (pthread_create(&thread, NULL, wait_for_lock, NULL))
 			die("pthread_create");
 	atomic_fetch_add(up, 1);
-	epoll_wait(epoll, &ev, 1, -1);
+	/* a debugger beside snag interrupts it */
+	while (epoll_wait(epoll, &ev, 1, -1) < 0 && errno == EINTR)
+		;
 	exit(0);
 }
 
