@@ -208,11 +208,9 @@ static bool add_possible_in_flight(struct holding *x)
 {
 	bool none = x->s->socks_loaded;
 
-	for (uint32_t i = 0; i < x->s->socks.count; i++) {
-		const struct snap_sock *k = &x->s->socks.at[i];
+	for (uint32_t i = 0; i < x->s->queues.count; i++) {
+		const struct snap_sock *k = &x->s->socks.at[x->s->queues.at[i]];
 
-		if (k->family != AF_UNIX || (!k->rqueue && k->in_flight_fds == UINT32_MAX))
-			continue;
 		if (k->in_flight_fds == UINT32_MAX)
 			look_into_queue(x, k->ino);
 		if (!k->in_flight_fds)

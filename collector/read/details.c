@@ -67,36 +67,26 @@ static void argv_worker(void *p)
 
 /* Command lines that are being read. */
 struct details {
-	void **items; /* of struct argv_item; NULL: given up */
-	int32_t *tgids;
-	uint32_t count;
+	VEC(void *) items; /* of struct argv_item; NULL: given up */
+	VEC(int32_t) tgids;
 	bool beside; /* `thread` runs */
 	pthread_t thread;
 };
-
-static struct details *details_new(uint32_t most)
-{
-	struct details *d = xcalloc(1, sizeof(*d));
-
-	d->items = xcalloc(most + 1, sizeof(*d->items));
-	d->tgids = xcalloc(most + 1, sizeof(*d->tgids));
-	return d;
-}
 
 static void want_argv(struct details *d, int32_t tgid)
 {
 	struct argv_item *item = xcalloc(1, sizeof(*item));
 
 	item->tgid = tgid;
-	d->tgids[d->count] = tgid;
-	d->items[d->count++] = item;
+	*vec_push(&d->items) = item;
+	*vec_push(&d->tgids) = tgid;
 }
 
 static void *read_all(void *p)
 {
 	struct details *d = p;
 
-	deadline_each(argv_worker, d->items, d->count, argv_item_free, ARGV_TIMEOUT_MS);
+	deadline_each(argv_worker, d->items.at, d->items.count, argv_item_free, ARGV_TIMEOUT_MS);
 	return NULL;
 }
 
@@ -107,7 +97,7 @@ static void start(struct details *d)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	d->beside = d->count && pthread_create(&d->thread, NULL, read_all, d) == 0;
+	d->beside = d->items.count && pthread_create(&d->thread, NULL, read_all, d) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!d->beside)
 		read_all(d);
@@ -117,25 +107,25 @@ void details_end(struct details *d, struct snapshot *s)
 {
 	if (d->beside)
 		pthread_join(d->thread, NULL);
-	for (uint32_t i = 0; i < d->count; i++) {
-		struct argv_item *item = d->items[i];
+	for (uint32_t i = 0; i < d->items.count; i++) {
+		struct argv_item *item = d->items.at[i];
 
 		if (!item) {
 			snapshot_missing(s, "the arguments of process %d did not come in time",
-					 d->tgids[i]);
+					 d->tgids.at[i]);
 			continue;
 		}
-		snapshot_process(s, d->tgids[i])->argv = strtab_add(s->strings, item->text);
+		snapshot_process(s, d->tgids.at[i])->argv = strtab_add(s->strings, item->text);
 		argv_item_free(item);
 	}
-	free(d->items);
-	free(d->tgids);
+	vec_release(&d->items);
+	vec_release(&d->tgids);
 	free(d);
 }
 
 void details_argv_all(struct snapshot *s)
 {
-	struct details *d = details_new(s->processes.count);
+	struct details *d = xcalloc(1, sizeof(*d));
 
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		if (!s->processes.at[i].argv && !s->processes.at[i].kernel)
@@ -223,7 +213,7 @@ void details_exe(struct snapshot *s, struct snap_process *p)
 
 struct details *details_begin(struct snapshot *s)
 {
-	struct details *d = details_new(s->processes.count);
+	struct details *d = xcalloc(1, sizeof(*d));
 	_cleanup_freezer_ struct freezer *freezer = freezer_new();
 
 	for (uint32_t i = 0; i < s->processes.count; i++)

@@ -28,6 +28,7 @@ void snapshot_free(struct snapshot *s)
 	vec_release(&s->net_spaces);
 	map_release(&s->by_tgid);
 	map_release(&s->by_tid);
+	vec_release(&s->queues);
 	map_release(&s->by_sock);
 	map_release(&s->by_address);
 	strtab_free(s->strings);

@@ -35,9 +35,11 @@ struct snapshot {
 	VEC(struct snap_uring_req) uring;
 	VEC(struct snap_sem_undo) undo;
 	VEC(struct snap_inflight) inflight;
-	VEC(uint32_t) missing;	  /* string ids: what could not be known and why, for people */
-	struct map by_tgid;	  /* tgid -> 1 + process */
-	struct map by_tid;	  /* tid -> 1 + task */
+	VEC(uint32_t) missing; /* string ids: what could not be known and why, for people */
+	struct map by_tgid;    /* tgid -> 1 + process */
+	struct map by_tid;     /* tid -> 1 + task */
+	/* indices of unix sockets that may have descriptors queued; kept by socks.c */
+	VEC(uint32_t) queues;
 	struct map by_sock;	  /* inode number -> 1 + sock; kept by socks_index() */
 	VEC(uint64_t) net_spaces; /* distinct net_ns of TCP and UDP sockets; socks_index() */
 	struct map by_address;	  /* hash of addresses -> 1 + sock; kept by socks_index() */

@@ -202,14 +202,24 @@ static void index_address(struct snapshot *s, uint32_t i)
 		map_put(&s->by_address, hash, i + 1);
 }
 
+/* Descriptors travel with bytes: an empty queue of unknown content has none. */
+static bool may_queue(const struct snap_sock *k)
+{
+	if (k->family != AF_UNIX)
+		return false;
+	return k->in_flight_fds == UINT32_MAX ? k->rqueue != 0 : k->in_flight_fds != 0;
+}
+
 void socks_index(struct snapshot *s)
 {
 	_cleanup_map_ struct map spaces = MAP_INIT;
 
 	map_release(&s->by_sock);
 	map_release(&s->by_address);
-	s->net_spaces.count = 0;
+	s->net_spaces.count = s->queues.count = 0;
 	for (uint32_t i = 0; i < s->socks.count; i++) {
+		if (may_queue(&s->socks.at[i]))
+			*vec_push(&s->queues) = i;
 		if (s->socks.at[i].ino)
 			map_put(&s->by_sock, s->socks.at[i].ino, i + 1);
 		if (!is_inet(&s->socks.at[i]))
