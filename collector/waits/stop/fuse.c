@@ -123,23 +123,19 @@ static uint64_t find_device(struct wait_ctx *c, const struct snap_task *t, const
 static uint32_t connection(struct wait_ctx *c, uint64_t dev, const char *point)
 {
 	struct model *m = wait_model(c);
-	uint32_t before = m->objects.count, id;
 	struct outside_query q = {
 		.kind = FILE_FUSE_DEV,
 		.link = "/dev/fuse",
 		.fdinfo = "fuse_connection:\t",
 		.value = minor(dev),
 	};
-	bool complete;
+	uint32_t before = m->objects.count, id;
 	char key[32];
 
 	snprintf(key, sizeof(key), "fuse:[%u]", minor(dev));
-	id = model_add_object(m, "fuse", key);
-	if (id <= before)
-		return id;
-	model_object(m, id)->label = strtab_add(m->strings, point);
-	outside_add_holders(c, &q, id, &complete);
-	model_object(m, id)->holders_seen = complete ? HOLDERS_COMPLETE : HOLDERS_VISIBLE;
+	id = outside_object(c, &q, "fuse", key);
+	if (id > before)
+		model_object(m, id)->label = strtab_add(m->strings, point);
 	return id;
 }
 

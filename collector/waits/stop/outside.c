@@ -98,8 +98,8 @@ static const struct snap_file *of_maker(const struct snapshot *snap, const struc
 	return NULL;
 }
 
-void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
-			 bool *complete)
+static enum holders_seen add_holders(struct wait_ctx *c, const struct outside_query *q,
+				     uint32_t object)
 {
 	const struct snapshot *snap = wait_snapshot(c);
 	struct search s = { .c = c, .q = q, .object = object, .own = of_maker(snap, q) };
@@ -116,7 +116,21 @@ void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint
 		if (!p->in_tree && !p->kernel && !p->exited)
 			in_process(&s, p->tgid);
 	}
-	*complete = s.scanned < MAX_SCANNED;
+	return s.scanned < MAX_SCANNED ? HOLDERS_COMPLETE : HOLDERS_VISIBLE;
+}
+
+uint32_t outside_object(struct wait_ctx *c, const struct outside_query *q, const char *kind,
+			const char *key)
+{
+	struct model *m = wait_model(c);
+	uint32_t before = m->objects.count, id = model_add_object(m, kind, key);
+	enum holders_seen seen;
+
+	if (id <= before)
+		return id;
+	seen = add_holders(c, q, id);
+	model_object(m, id)->holders_seen = (uint8_t)seen;
+	return id;
 }
 
 bool outside_has_holder(const struct model *m, uint32_t object)

@@ -21,11 +21,11 @@ struct outside_query {
 };
 
 /*
- * Add every process that has such a descriptor as holder of `object`; *complete is false when some
- * could not be looked into.
+ * The object `key` of that kind word. When it is new, every process that has such a descriptor
+ * becomes a holder; they are complete unless some could not be looked into.
  */
-void outside_add_holders(struct wait_ctx *c, const struct outside_query *q, uint32_t object,
-			 bool *complete);
+uint32_t outside_object(struct wait_ctx *c, const struct outside_query *q, const char *kind,
+			const char *key);
 
 /* Are both one open file description? True as well when nobody can tell. */
 bool outside_is_shared(struct wait_ctx *c, const struct snap_file *a, int32_t tgid, int32_t fd);

@@ -22,20 +22,15 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 static void decode_caller(struct wait_ctx *c, const struct wait_site *site)
 {
 	struct model *m = wait_model(c);
-	uint32_t before = m->objects.count, id;
 	struct outside_query q = {
 		.kind = FILE_SECCOMP_NOTIFY,
 		.link = "anon_inode:seccomp notify",
 	};
-	bool complete;
+	uint32_t id;
 	char key[32];
 
 	snprintf(key, sizeof(key), "seccomp:[%d]", site->process->tgid);
-	id = model_add_object(m, "seccomp", key);
-	if (id > before) {
-		outside_add_holders(c, &q, id, &complete);
-		model_object(m, id)->holders_seen = complete ? HOLDERS_COMPLETE : HOLDERS_VISIBLE;
-	}
+	id = outside_object(c, &q, "seccomp", key);
 	model_wait(m, site->wait)->object = id;
 	model_wait(m, site->wait)->completion = true;
 	wait_describe(c, site->wait, WAIT_SECCOMP, "in %s, which a seccomp supervisor shall answer",

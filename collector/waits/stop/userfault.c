@@ -20,7 +20,6 @@ static bool claims(struct wait_ctx *c, const struct snap_task *t)
 static bool decode(struct wait_ctx *c, const struct wait_site *site)
 {
 	struct model *m = wait_model(c);
-	uint32_t before = m->objects.count, id;
 	struct outside_query q = {
 		.kind = FILE_USERFAULTFD,
 		.link = "anon_inode:[userfaultfd]",
@@ -29,15 +28,11 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 		.at_least = true,
 		.maker = site->process->tgid,
 	};
-	bool complete;
+	uint32_t id;
 	char key[32];
 
 	snprintf(key, sizeof(key), "userfault:[%d]", site->process->tgid);
-	id = model_add_object(m, "userfaultfd", key);
-	if (id > before) {
-		outside_add_holders(c, &q, id, &complete);
-		model_object(m, id)->holders_seen = complete ? HOLDERS_COMPLETE : HOLDERS_VISIBLE;
-	}
+	id = outside_object(c, &q, "userfaultfd", key);
 	model_wait(m, site->wait)->object = id;
 	model_wait(m, site->wait)->completion = true;
 	wait_describe(c, site->wait, WAIT_USERFAULT,
