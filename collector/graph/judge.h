@@ -7,6 +7,15 @@
 #include "base/strbuf.h"
 #include "graph/paths.h"
 
+/* Is `id` one of the `count` at `at`? */
+static inline bool ids_have(const uint32_t *at, uint32_t count, uint32_t id)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (at[i] == id)
+			return true;
+	return false;
+}
+
 struct judge {
 	struct model *m;
 	struct graph *g;

@@ -21,10 +21,8 @@ static struct side_verdict *add_side(struct judge *j, uint32_t thread, const cha
 
 static void add_member(struct side_verdict *s, uint32_t actor)
 {
-	for (uint32_t i = 0; i < s->members.count; i++)
-		if (s->members.at[i] == actor)
-			return;
-	*vec_push(&s->members) = actor;
+	if (!ids_have(s->members.at, s->members.count, actor))
+		*vec_push(&s->members) = actor;
 }
 
 static void tell_partial(struct judge *j, const uint32_t *comp, uint32_t target, uint32_t start)

@@ -94,9 +94,8 @@ static bool name_once(struct model *m, uint32_t text)
 {
 	struct verdict *v = &m->verdict;
 
-	for (uint32_t i = 0; i < v->missing.count; i++)
-		if (v->missing.at[i] == text)
-			return true;
+	if (ids_have(v->missing.at, v->missing.count, text))
+		return true;
 	if (v->missing.count >= MISSING_NAMED)
 		return false;
 	*vec_push(&v->missing) = text;
@@ -121,10 +120,8 @@ static void caveat(struct judge *j, bool *proven, const char *text)
 	uint32_t id = strtab_add(j->m->strings, text);
 
 	*proven = false;
-	for (uint32_t i = 0; i < v->caveats.count; i++)
-		if (v->caveats.at[i] == id)
-			return;
-	*vec_push(&v->caveats) = id;
+	if (!ids_have(v->caveats.at, v->caveats.count, id))
+		*vec_push(&v->caveats) = id;
 }
 
 /*
@@ -221,18 +218,14 @@ static void judge_focus(struct judge *j)
 
 static void add_chain_wait(struct verdict *v, uint32_t wait)
 {
-	for (uint32_t i = 0; i < v->chain.count; i++)
-		if (v->chain.at[i] == wait)
-			return;
-	*vec_push(&v->chain) = wait;
+	if (!ids_have(v->chain.at, v->chain.count, wait))
+		*vec_push(&v->chain) = wait;
 }
 
 static void add_member(struct verdict *v, uint32_t actor)
 {
-	for (uint32_t i = 0; i < v->members.count; i++)
-		if (v->members.at[i] == actor)
-			return;
-	*vec_push(&v->members) = actor;
+	if (!ids_have(v->members.at, v->members.count, actor))
+		*vec_push(&v->members) = actor;
 }
 
 /* The chain, the root set's members, and since when all of them have stood still. */
