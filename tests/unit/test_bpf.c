@@ -22,33 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct reader *open_reader(const char *name)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct reader *r = NULL;
-	int rc = reader_open(name, &r, &err);
-
-	bpf_or_skip(rc, &err);
-	return r;
-}
-
-static struct snapshot *begin(struct reader *r, int32_t root)
-{
-	struct read_scope scope = { .roots = &root, .root_count = 1 };
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct snapshot *s = NULL;
-
-	cr_assert_eq(reader_begin(r, &scope, &s, &err), 0, "%s", err.text);
-	return s;
-}
-
-static void finish(struct reader *r, struct snapshot *s)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-
-	cr_assert_eq(reader_finish(r, s, &err), 0, "%s", err.text);
-}
-
 /* ---- what the test knows --------------------------------------------------------------------- */
 
 static void hold(void *arg)
@@ -68,7 +41,7 @@ static void read_pipe(void *arg)
 
 Test(bpf, reads_a_blocked_child)
 {
-	_cleanup_reader_ struct reader *r = open_reader("bpf");
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
 	_cleanup_snapshot_ struct snapshot *s = NULL;
 	const struct snap_process *p;
 	const struct snap_task *t;
@@ -85,7 +58,7 @@ Test(bpf, reads_a_blocked_child)
 	child = child_start(read_pipe, ends);
 	child_wait_syscall(child, child, SYS_read);
 	clock_gettime(CLOCK_BOOTTIME, &after);
-	s = begin(r, child);
+	s = unit_begin(r, child);
 	p = snapshot_process(s, child);
 	t = snapshot_task(s, child);
 	f = snapshot_file(s, child, ends[0]);
@@ -115,7 +88,7 @@ Test(bpf, reads_a_blocked_child)
 	cr_expect_not(snapshot_process(s, holder)->in_tree);
 	cr_expect_null(snapshot_file(s, getpid(), ends[1]), "snag counts itself");
 	cr_expect(s->has_descriptions && s->has_pipe_counts && s->socks_loaded);
-	finish(r, s);
+	unit_finish(r, s);
 	cr_expect_not(snapshot_task(s, child)->moved);
 	cr_expect_not(snapshot_task(s, child)->gone);
 	child_end(child);
@@ -124,7 +97,7 @@ Test(bpf, reads_a_blocked_child)
 
 Test(bpf, sees_what_moved_between)
 {
-	_cleanup_reader_ struct reader *r = open_reader("bpf");
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
 	_cleanup_snapshot_ struct snapshot *s = NULL;
 	int ends[2], other[2];
 	int32_t child, gone;
@@ -133,18 +106,18 @@ Test(bpf, sees_what_moved_between)
 	cr_assert_eq(pipe(other), 0);
 	child = child_start(read_pipe, ends);
 	child_wait_syscall(child, child, SYS_read);
-	s = begin(r, child);
+	s = unit_begin(r, child);
 	cr_assert_eq(write(ends[1], "x", 1), 1);
 	child_wait_state(child, child, 'Z');
-	finish(r, s);
+	unit_finish(r, s);
 	cr_expect(snapshot_task(s, child)->moved);
 
 	gone = child_start(read_pipe, other);
 	child_wait_syscall(gone, gone, SYS_read);
 	snapshot_free(s);
-	s = begin(r, gone);
+	s = unit_begin(r, gone);
 	child_end(gone);
-	finish(r, s);
+	unit_finish(r, s);
 	cr_expect(snapshot_task(s, gone)->gone);
 	cr_expect(snapshot_task(s, gone)->moved);
 }

@@ -24,33 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static struct reader *open_reader(const char *name)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct reader *r = NULL;
-	int rc = reader_open(name, &r, &err);
-
-	bpf_or_skip(rc, &err);
-	return r;
-}
-
-static struct snapshot *begin(struct reader *r, int32_t root)
-{
-	struct read_scope scope = { .roots = &root, .root_count = 1 };
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct snapshot *s = NULL;
-
-	cr_assert_eq(reader_begin(r, &scope, &s, &err), 0, "%s", err.text);
-	return s;
-}
-
-static void finish(struct reader *r, struct snapshot *s)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-
-	cr_assert_eq(reader_finish(r, s, &err), 0, "%s", err.text);
-}
-
 static void read_pipe(void *arg)
 {
 	int *ends = arg;
@@ -247,7 +220,7 @@ static void compare_socks(const struct snapshot *sa, const struct snapshot *sb, 
 
 Test(bpf_files, agrees_with_procfs)
 {
-	_cleanup_reader_ struct reader *bpf = open_reader("bpf"), *procfs = open_reader("procfs");
+	_cleanup_reader_ struct reader *bpf = unit_reader("bpf"), *procfs = unit_reader("procfs");
 	_cleanup_snapshot_ struct snapshot *sa = NULL, *sb = NULL;
 	uint32_t tasks = 0;
 	int32_t child, thread;
@@ -258,8 +231,8 @@ Test(bpf_files, agrees_with_procfs)
 	thread = child_wait_thread(child);
 	child_wait_syscall(child, child, SYS_read);
 	child_wait_syscall(child, thread, SYS_read);
-	sa = begin(bpf, child);
-	sb = begin(procfs, child);
+	sa = unit_begin(bpf, child);
+	sb = unit_begin(procfs, child);
 	for (uint32_t i = 0; i < sa->processes.count; i++) {
 		const struct snap_process *p = &sa->processes.at[i];
 
@@ -273,8 +246,8 @@ Test(bpf_files, agrees_with_procfs)
 		compare_socks(sa, sb, p->tgid);
 	}
 	cr_expect_eq(tasks, 3);
-	finish(bpf, sa);
-	finish(procfs, sb);
+	unit_finish(bpf, sa);
+	unit_finish(procfs, sb);
 	for (uint32_t i = 0; i < sa->tasks.count; i++)
 		if (sa->processes.at[sa->tasks.at[i].process].in_tree)
 			cr_expect_not(sa->tasks.at[i].moved);
