@@ -1,9 +1,9 @@
 # snag - who hangs, on what, waiting for whom.
 # Wildcards find the files: adding one needs no edit here.
 #
-#   make          build/snag                    make check       install, build, run every test
+#   make          build/snag, build/grove-tree  make check       install, build, run every test
 #   make demo     a hung tree, explained        make check-unit  or -scenario, -property,
-#                                                           -disturb, -rules
+#                                                           -disturb, -grove, -rules
 #   make deps     Debian packages, by name      make check-root  as check, with BPF required
 #   make lint     layers, style, analysers      make asan | fuzz | bench | format | install | clean
 #
@@ -186,7 +186,7 @@ SUB = $(MAKE) --no-print-directory
 check:
 	+@$(SUB) deps
 	+@$(SUB) tests
-	+@rc=0; for t in unit scenario property disturb rules; do $(SUB) check-$$t || rc=1; \
+	+@rc=0; for t in unit scenario property disturb grove rules; do $(SUB) check-$$t || rc=1; \
 		done; exit $$rc
 tests: all $(PATIENT_PROGRAMS) $(if $(UNIT),$(BUILD)/unit) $(if $(SCENARIO),$(BUILD)/scenario) \
 	$(if $(PROPERTY),$(BUILD)/property)
@@ -198,7 +198,8 @@ check-root:
 REPORT := $(abspath $(BUILD))-san/report
 asan:
 	@rm -f $(REPORT).*
-	+@ASAN_OPTIONS=log_path=$(REPORT) $(SUB) SAN=1 BUILD=$(BUILD)-san check-unit
+	+@rc=0; for t in unit grove; do ASAN_OPTIONS=log_path=$(REPORT) \
+		$(SUB) SAN=1 BUILD=$(BUILD)-san check-$$t || rc=1; done; exit $$rc
 	@! cat $(REPORT).* 2>/dev/null
 
 bench: $(PROGRAM) $(BENCH_PROGRAMS)
@@ -213,7 +214,9 @@ demo:
 
 # ---- what has its own folder --------------------------------------------------------------------
 
-include $(wildcard tests/disturb/disturb.mk tests/fuzz/fuzz.mk tests/rules/lint.mk)
+# What others build upon comes first.
+include $(wildcard tests/runtime/runtime.mk tests/disturb/disturb.mk tests/fuzz/fuzz.mk \
+	tests/rules/lint.mk)
 
 # ---- the rest -----------------------------------------------------------------------------------
 

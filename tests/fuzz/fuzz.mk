@@ -7,7 +7,9 @@ fuzz:
 		done; exit $$rc
 FUZZ_PROGRAMS := $(patsubst %,$(BUILD)/%,$(FUZZ))
 fuzz-build: $(FUZZ_PROGRAMS)
-$(FUZZ_PROGRAMS): $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+$(filter-out $(GROVE_FUZZ:%=$(BUILD)/%),$(FUZZ_PROGRAMS)): $(BUILD)/libviewer.a $(BUILD)/libsnag.a
+$(GROVE_FUZZ:%=$(BUILD)/%): private LIBS = $(GROVE_LIBS) -pthread
+$(GROVE_FUZZ:%=$(BUILD)/%): $(BUILD)/libgrove.a
 $(FUZZ_PROGRAMS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -fsanitize=fuzzer

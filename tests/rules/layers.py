@@ -2,7 +2,8 @@
 """layers.py [ROOT]: includes point downward only, and never in a circle.
 
 Every larger project ends up with a header that knows everything; it begins with one arrow up.
-tests/ may look anywhere. bpf/ knows only itself, the kernel and libbpf.
+tests/ may look anywhere. bpf/ knows only itself, the kernel and libbpf. tests/runtime/ (grove) has
+layers of its own and knows nothing of snag, nor snag of it, but for one public header.
 """
 
 import os
@@ -17,6 +18,13 @@ ORDER = ["base", "event", "probe", "read", "model", "unwind", "runtimes", "waits
          "capture", "session", "viewer"]
 RANK = {name: i for i, name in enumerate(ORDER)}
 ABI = "bpf/event.h"
+
+# grove, lowest first; two folders of one row do not know each other. Its programs and the tests
+# of its own, which lie beside and above these folders, are the top.
+GROVE = "tests/runtime/"
+GROVE_ABI = GROVE + "snag_runtime.h"
+GROVE_ORDER = [["abi"], ["core"], ["wire"], ["actor"], ["spawn", "res"], ["fault"], ["programs"]]
+GROVE_RANK = {name: i for i, row in enumerate(GROVE_ORDER) for name in row}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.M)
 
@@ -55,10 +63,34 @@ def generated(known, name):
     return None
 
 
+def grove_layer(path):
+    """The folder of a file of grove, "abi" or "programs"; None when its folder is none we know."""
+    if path == GROVE_ABI:
+        return "abi"
+    parts = path[len(GROVE):].split("/")
+    if len(parts) == 1 or parts[0] == "test":
+        return "programs"
+    return parts[0] if parts[0] in GROVE_RANK else None
+
+
+def wrong_in_grove(path, target):
+    """Why `path` of grove may not include `target`, or None."""
+    if not target.startswith(GROVE):
+        return "grove knows nothing of snag and its tests"
+    here, there = grove_layer(path), grove_layer(target)
+    if there is not None and GROVE_RANK[there] > GROVE_RANK[here]:
+        return f"grove's {here} may not include {there}: that arrow points up"
+    if there is not None and here != there and GROVE_RANK[there] == GROVE_RANK[here]:
+        return f"grove's {here} and {there} do not know each other"
+    return None
+
+
 def wrong(path, target):
     """Why `path` may not include `target`, or None."""
     here, there = layer(path), layer(target)
-    if here == "tests":
+    if path.startswith(GROVE):
+        return wrong_in_grove(path, target)
+    if here == "tests" or target == GROVE_ABI:
         return None
     if there == "tests":
         return "the program does not include its tests"
@@ -100,7 +132,7 @@ def check(root, report):
     known = set(sources) | set(files(root, (".sql",)))
     graph = {}
     for path in sources:
-        if layer(path) is None:
+        if layer(path) is None or path.startswith(GROVE) and grove_layer(path) is None:
             report.add(path, 1, "its folder is in no layer: see ORDER in tests/rules/layers.py")
             continue
         # Blanking would take the name out of its quotes, so only the comments go.

@@ -2,7 +2,11 @@
 # -k: one run reports everything. Stamps in $(BUILD)/lint let the next one look at changes only.
 
 LINT := $(BUILD)/lint
-LINT_C := $(COLLECTOR) $(VIEWER) $(wildcard viewer/main.c)
+LINT_C := $(COLLECTOR) $(VIEWER) $(wildcard viewer/main.c) $(GROVE) $(wildcard tests/runtime/*.c)
+# grove is no part of snag and sees nothing of it; its include paths are its own. And base/ is what
+# the facts of analyzer.h are about.
+lint-flags = $(if $(filter tests/%,$(1)),$(GROVE_CPPFLAGS),$(CPPFLAGS_ALL) \
+	$(if $(filter collector/base/%,$(1)),,-include tests/rules/analyzer.h))
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 CPPCHECK ?= cppcheck
@@ -32,7 +36,8 @@ BPF_HEADERS := $(filter %.bpf.h,$(HEADERS))
 lint-headers: $(HOST_HEADERS:%=$(LINT)/%.alone) $(BPF_HEADERS:%=$(LINT)/%.alone)
 $(HOST_HEADERS:%=$(LINT)/%.alone): $(LINT)/%.alone: % $(HEADERS) | $(GENERATED)
 	@mkdir -p $(@D)
-	$(Q)echo '#include "$<"' | $(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) $(ALONE) && touch $@
+	$(Q)echo '#include "$<"' | $(CC) $(CPPFLAGS_ALL) -Itests $(GROVE_CFLAGS) $(CFLAGS_ALL) \
+		$(ALONE) && touch $@
 $(BPF_HEADERS:%=$(LINT)/%.alone): $(LINT)/%.alone: % $(HEADERS)
 	@mkdir -p $(@D)
 	$(Q)echo '#include "$<"' | $(CLANG) $(BPF_FLAGS) -Wno-unused-function $(ALONE) && \
@@ -54,16 +59,14 @@ lint-cppcheck: $(BUILD)/flags
 		--enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppressions-list=tests/rules/cppcheck.txt -D_GNU_SOURCE -DSNAG_VERSION='"0"' \
 		--include=tests/rules/cppcheck.h \
-		-Icollector -I. -I$(BUILD)/gen $(LINT_C)
+		-Icollector -I. -I$(BUILD)/gen -Itests $(LINT_C)
 
-# base/ is what these facts are about.
-KNOWN = $(if $(filter collector/base/%,$*),,-include tests/rules/analyzer.h)
 # An object is made anew when a header of its source changes, so it tells when to look again.
 lint-tidy: $(LINT_C:%=$(LINT)/%.tidy)
 $(LINT_C:%=$(LINT)/%.tidy): $(LINT)/%.c.tidy: $(BUILD)/obj/%.o .clang-tidy tests/rules/analyzer.h
 	@mkdir -p $(@D)
 	$(call say,TIDY,$*.c)
-	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu11 $(CPPFLAGS_ALL) $(KNOWN) 2>/dev/null
+	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=gnu11 $(call lint-flags,$*) 2>/dev/null
 	@touch $@
 
 # gcc's analyzer follows the cleanup attribute, so it is the one that looks for leaks.
@@ -77,7 +80,7 @@ lint-analyzer: $(LINT_C:%=$(LINT)/%.analyzed)
 $(LINT_C:%=$(LINT)/%.analyzed): $(LINT)/%.c.analyzed: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
 	$(call say,ANALYZE,$*.c)
-	$(Q)gcc $(CPPFLAGS_ALL) $(KNOWN) -std=gnu11 -O1 -Werror $(ANALYZER) -c -o $@.o $*.c
+	$(Q)gcc $(call lint-flags,$*) -std=gnu11 -O1 -Werror $(ANALYZER) -c -o $@.o $*.c
 	@rm -f $@.o; touch $@
 
 .PHONY: lint layers lint-format lint-style lint-headers lint-abi lint-cppcheck lint-tidy \

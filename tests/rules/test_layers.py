@@ -52,6 +52,35 @@ class Layers(unittest.TestCase):
             found = complaints({path: include(name), target: ""})
             self.assertEqual(len(found), 1, (path, name))
 
+    def test_layers_of_grove(self):
+        ladder = [f"tests/runtime/{row[0]}/x.h" for row in layers.GROVE_ORDER[1:-1]]
+        ladder = ["tests/runtime/snag_runtime.h"] + ladder + ["tests/runtime/tree.h"]
+        for low, high in zip(ladder, ladder[1:]):
+            name = high[len("tests/"):]
+            self.assertEqual(complaints({high: include(low[len("tests/"):]), low: ""}), [])
+            found = complaints({low: f'\n#include "{name}"\n', high: ""})
+            self.assertEqual(len(found), 1, (low, high, found))
+            self.assertIn("points up", found[0])
+        found = complaints({"tests/runtime/spawn/a.c": include("runtime/res/a.h"),
+                            "tests/runtime/res/a.h": ""})
+        self.assertIn("do not know each other", found[0])
+        self.assertIn("in no layer", complaints({"tests/runtime/misc/a.c": ""})[0])
+        self.assertEqual(complaints({"tests/runtime/test/test_a.c": include("runtime/core/a.h"),
+                                     "tests/fuzz/fuzz_a.c": include("runtime/core/a.h"),
+                                     "tests/runtime/core/a.h": ""}), [])
+
+    def test_grove_and_snag_apart(self):
+        for path in ("tests/runtime/core/a.c", "tests/runtime/tree.c",
+                     "tests/runtime/test/test_a.c"):
+            found = complaints({path: include("base/vec.h"), "collector/base/vec.h": ""})
+            self.assertIn("grove knows nothing of snag", found[0])
+        self.assertIn("does not include its tests", complaints({
+            "collector/runtimes/grove.c": include("tests/runtime/core/a.h"),
+            "tests/runtime/core/a.h": ""})[0])
+        self.assertEqual(complaints({
+            "collector/runtimes/grove.c": include("tests/runtime/snag_runtime.h"),
+            "tests/runtime/snag_runtime.h": ""}), [])
+
     def test_cycle_inside_one_layer(self):
         found = complaints({"collector/base/a.h": '#include "base/b.h"\n',
                             "collector/base/b.h": '#include "base/c.h"\n',
