@@ -24,6 +24,15 @@ void *xcalloc(size_t n, size_t size)
 	return p;
 }
 
+void *xmalloc(size_t size)
+{
+	void *p = malloc(size ? size : 1);
+
+	if (!p)
+		die();
+	return p;
+}
+
 void *xreallocarray(void *p, size_t n, size_t size)
 {
 	void *grown = reallocarray(p, n ? n : 1, size ? size : 1);

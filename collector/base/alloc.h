@@ -9,6 +9,9 @@
 /* Zeroed memory of n * size bytes; n * size is checked for overflow. Free with free(). */
 void *xcalloc(size_t n, size_t size) __attribute__((alloc_size(1, 2), returns_nonnull));
 
+/* `size` bytes, not zeroed. Free with free(). */
+void *xmalloc(size_t size) __attribute__((alloc_size(1), returns_nonnull));
+
 /* Resize to n * size bytes, what is new is not zeroed. Free with free(). */
 void *xreallocarray(void *p, size_t n, size_t size)
 	__attribute__((alloc_size(2, 3), returns_nonnull));

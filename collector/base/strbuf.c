@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void reserve(struct strbuf *b, size_t more)
+void strbuf_reserve(struct strbuf *b, size_t more)
 {
 	size_t want = b->len + more + 1;
 
@@ -21,14 +21,14 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	reserve(b, 64);
+	strbuf_reserve(b, 64);
 	va_start(ap, fmt);
 	n = vsnprintf(b->s + b->len, b->cap - b->len, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return;
 	if ((size_t)n >= b->cap - b->len) {
-		reserve(b, (size_t)n);
+		strbuf_reserve(b, (size_t)n);
 		va_start(ap, fmt);
 		vsnprintf(b->s + b->len, b->cap - b->len, fmt, ap);
 		va_end(ap);
@@ -39,20 +39,6 @@ void strbuf_addf(struct strbuf *b, const char *fmt, ...)
 void strbuf_adds(struct strbuf *b, const char *s)
 {
 	strbuf_addn(b, s, strlen(s));
-}
-
-void strbuf_addn(struct strbuf *b, const char *s, size_t n)
-{
-	reserve(b, n);
-	if (n)
-		memcpy(b->s + b->len, s, n);
-	b->len += n;
-	b->s[b->len] = '\0';
-}
-
-void strbuf_addc(struct strbuf *b, char c)
-{
-	strbuf_addn(b, &c, 1);
 }
 
 void strbuf_reset(struct strbuf *b)
@@ -71,7 +57,7 @@ char *strbuf_steal(struct strbuf *b)
 {
 	char *s;
 
-	reserve(b, 0);
+	strbuf_reserve(b, 0);
 	b->s[b->len] = '\0';
 	s = b->s;
 	*b = (struct strbuf)STRBUF_INIT;

@@ -4,17 +4,26 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 
+#include <obstack.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* What obstack.h asks for by these names. Strings are many and small and die together. */
+#define obstack_chunk_alloc xmalloc
+#define obstack_chunk_free free
+
+enum { CHUNK_BYTES = 64 << 10 };
+
 struct entry {
-	char *text;
+	const char *text;
 	uint64_t hash;
 	uint32_t next; /* id of the next one in the bucket, 0 none */
 };
 
 struct strtab {
+	struct obstack texts;
 	VEC(struct entry) entries; /* id - 1 */
 	uint32_t *buckets;	   /* id of the first one */
 	uint32_t nbuckets;
@@ -24,6 +33,7 @@ struct strtab *strtab_new(void)
 {
 	struct strtab *t = xcalloc(1, sizeof(*t));
 
+	obstack_begin(&t->texts, CHUNK_BYTES);
 	t->nbuckets = 64;
 	t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
 	return t;
@@ -33,20 +43,32 @@ void strtab_free(struct strtab *t)
 {
 	if (!t)
 		return;
-	for (uint32_t i = 0; i < t->entries.count; i++)
-		free(t->entries.at[i].text);
+	obstack_free(&t->texts, NULL);
 	vec_release(&t->entries);
 	free(t->buckets);
 	free(t);
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *s, size_t n)
+/*
+ * Eight bytes a step, each folded in by a multiplication that keeps both halves of the product (as
+ * wyhash does). The start differs from table to table: whoever names files cannot choose
+ * collisions.
+ */
+static uint64_t hash_of(const struct strtab *t, const char *s, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325ull;
+	uint64_t h = (uintptr_t)t ^ n, word;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * 0x100000001b3ull;
+	for (; n > 0; s += sizeof(word)) {
+		size_t take = n < sizeof(word) ? n : sizeof(word);
+		unsigned __int128 product;
+
+		word = 0;
+		memcpy(&word, s, take);
+		product = (unsigned __int128)(h ^ word ^ 0xa0761d6478bd642full) *
+			  0xe7037ed1a0b428dbull;
+		h = (uint64_t)product ^ (uint64_t)(product >> 64);
+		n -= take;
+	}
 	return h;
 }
 
@@ -74,17 +96,17 @@ uint32_t strtab_addn(struct strtab *t, const char *s, size_t n)
 	if (!s)
 		return 0;
 	len = strnlen(s, n);
-	h = hash_of(s, len);
+	h = hash_of(t, s, len);
 	for (uint32_t id = t->buckets[h & (t->nbuckets - 1)]; id; id = e->next) {
 		e = &t->entries.at[id - 1];
-		if (e->hash == h && strlen(e->text) == len && !memcmp(e->text, s, len))
+		if (e->hash == h && !strncmp(e->text, s, len) && !e->text[len])
 			return id;
 	}
 	if (t->entries.count >= t->nbuckets)
 		rehash(t);
 	head = &t->buckets[h & (t->nbuckets - 1)];
 	e = vec_push(&t->entries);
-	e->text = xstrndup(s, len);
+	e->text = obstack_copy0(&t->texts, s, (int)len);
 	e->hash = h;
 	e->next = *head;
 	*head = t->entries.count;
@@ -99,9 +121,15 @@ uint32_t strtab_add(struct strtab *t, const char *s)
 uint32_t strtab_addf(struct strtab *t, const char *fmt, ...)
 {
 	_cleanup_free_ char *text = NULL;
+	char line[256];
 	va_list ap;
 	int n;
 
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(line))
+		return strtab_addn(t, line, (size_t)n);
 	va_start(ap, fmt);
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);

@@ -243,23 +243,6 @@ Test(json, arguments_are_a_list)
 	json_decref(doc);
 }
 
-Test(json, detail_that_is_no_object_is_left_out)
-{
-	static const char *const hostile[] = { "{",	"[1]", "{\"a\":\"\xff\"}",
-					       "{} {}", "7",   "{\"a\":1}} , {" };
-
-	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
-		_cleanup_model_ struct model *m = hang_model();
-		json_t *doc;
-
-		model_object(m, 1)->detail = strtab_add(m->strings, hostile[i]);
-		doc = document(m);
-		cr_assert_eq(
-			json_object_size(json_object_get(element(doc, "objects", 0), "detail")), 0);
-		json_decref(doc);
-	}
-}
-
 Test(json, many_holders_do_not_make_the_document_quadratic)
 {
 	_cleanup_model_ struct model *m = model_new();

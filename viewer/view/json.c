@@ -10,7 +10,7 @@
 #include "read/snapshot_files.h"
 #include "snag.h"
 
-#include <jansson.h>
+#include <pthread.h>
 #include <string.h>
 
 /* A wait on an object that everybody holds names so many of them; objects[].holders has them all.
@@ -267,16 +267,6 @@ static void put_holder(struct document *d, const struct holder *h)
 	jsonw_close(&d->w, '}');
 }
 
-/* The facts of the kind are JSON when they come from us, and anything at all when from a foreign
- * capture. */
-static void put_detail(struct document *d, uint32_t detail)
-{
-	json_t *parsed = detail ? json_loads(model_str(d->m, detail), 0, NULL) : NULL;
-
-	jsonw_raw(&d->w, "detail", json_is_object(parsed) ? model_str(d->m, detail) : "{}");
-	json_decref(parsed);
-}
-
 static void put_object(struct document *d, uint32_t id)
 {
 	static const char *const seen[] = { "unknown", "visible", "complete", "hidden" };
@@ -290,7 +280,8 @@ static void put_object(struct document *d, uint32_t id)
 	jsonw_string(&d->w, "kind", model_str(d->m, o->kind));
 	jsonw_string(&d->w, "key", model_str(d->m, o->key));
 	put_string(d, "label", o->label);
-	put_detail(d, o->detail);
+	/* our own, or checked when the capture was loaded */
+	jsonw_raw(&d->w, "detail", o->detail ? model_str(d->m, o->detail) : "{}");
 	jsonw_string(&d->w, "holders_seen", seen[o->holders_seen & 3]);
 	jsonw_id(&d->w, "peer", 'o', o->peer && d->shown[o->peer] ? o->peer : 0);
 	jsonw_open(&d->w, "holders", '[');
@@ -472,7 +463,7 @@ static void put_source(struct document *d)
 	}
 }
 
-static void put_lists(struct document *d)
+static void put_actors_and_objects(struct document *d)
 {
 	const struct model *m = d->m;
 
@@ -487,6 +478,12 @@ static void put_lists(struct document *d)
 		if (d->shown[id])
 			put_object(d, id);
 	jsonw_close(&d->w, ']');
+}
+
+static void put_waits_and_findings(struct document *d)
+{
+	const struct model *m = d->m;
+
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "waits", '[');
 	for (uint32_t id = 1; id <= m->waits.count; id++)
@@ -499,6 +496,33 @@ static void put_lists(struct document *d)
 	jsonw_close(&d->w, ']');
 	jsonw_newline(&d->w);
 	put_empty(d, "timeline");
+}
+
+/* From so many waits on, the two halves of the lists are written side by side. */
+enum { WAITS_MANY = 1000 };
+
+static void *write_waits(void *d)
+{
+	put_waits_and_findings(d);
+	return NULL;
+}
+
+static void put_lists(struct document *d)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct document other = *d;
+	bool many = d->m->waits.count >= WAITS_MANY;
+	pthread_t thread;
+
+	other.w = (struct jsonw){ .out = &out, .comma = true };
+	many = many && pthread_create(&thread, NULL, write_waits, &other) == 0;
+	put_actors_and_objects(d);
+	if (many) {
+		pthread_join(thread, NULL);
+		strbuf_addn(d->w.out, out.s, out.len);
+	} else {
+		put_waits_and_findings(d);
+	}
 }
 
 static void render(const struct model *m, const struct view_opts *opts, struct strbuf *out)
