@@ -231,7 +231,7 @@ bool features_kinds(struct feature_state *f)
 	_cleanup_probe_ struct probe *p = NULL;
 	struct snag_error err = SNAG_ERROR_INIT;
 
-	if (probe_open(&p, &err) < 0 || probe_learn(p, &err) < 0) {
+	if (probe_open(&p, &err) < 0 || probe_ready(p, &err) < 0) {
 		snprintf(f->note, sizeof(f->note), "%.250s", err.text);
 		return false;
 	}

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "probe/drain.h"
 #include "probe/kernel_types.h"
 #include "probe/specimens.h"
 
@@ -23,9 +24,6 @@
 #include "snapshot_tasks.skel.h"
 
 enum {
-	/* The kernel hands out at most 8 pages at a time, this is never too small for a record. */
-	CHUNK_BYTES = 256 << 10,
-	MAX_RETRIES = 1000,
 	TOLD_MAX = 16384, /* as many as the map takes */
 };
 
@@ -35,8 +33,10 @@ struct probe {
 	struct kernel_types *types;
 	struct snapshot_tasks_bpf *tasks;
 	struct snapshot_files_bpf *files;
-	bool learned; /* the kinds of files */
-	char *chunk;
+	pthread_t loader; /* of `files`, with what it says */
+	bool loading;
+	int files_rc;
+	struct snag_error files_err;
 	uint32_t hz;
 	int32_t *told; /* the processes of which all files are told now */
 	uint32_t told_count;
@@ -152,70 +152,6 @@ static int open_objects(struct probe *p, struct snag_error *err)
 	return rc;
 }
 
-struct load_job {
-	const struct probe *p;
-	struct bpf_object_skeleton *skeleton;
-	struct snag_error err;
-	int rc;
-};
-
-static void *load_worker(void *arg)
-{
-	struct load_job *job = arg;
-
-	job->rc = load(job->p, job->skeleton, &job->err);
-	return NULL;
-}
-
-/* The kernel verifies one program after the other, but two threads' programs side by side. */
-static int load_objects(struct probe *p, struct snag_error *err)
-{
-	struct load_job other = { .p = p, .skeleton = p->files->skeleton };
-	uint64_t start = now_ns();
-	pthread_t thread;
-	bool alone = pthread_create(&thread, NULL, load_worker, &other) != 0;
-	int rc = load(p, p->tasks->skeleton, err);
-
-	if (alone)
-		load_worker(&other);
-	else
-		pthread_join(thread, NULL);
-	p->costs.load_ns = now_ns() - start;
-	if (rc == 0 && other.rc < 0)
-		rc = error_set(err, other.rc, "%s", other.err.text);
-	return rc;
-}
-
-int probe_open(struct probe **ret, struct snag_error *err)
-{
-	_cleanup_probe_ struct probe *p = xcalloc(1, sizeof(*p));
-	int rc;
-
-	pthread_once(&hooks_once, register_hooks);
-	libbpf_set_print(log_libbpf);
-	p->chunk = xcalloc(1, CHUNK_BYTES);
-	rc = open_objects(p, err);
-	if (rc == 0)
-		rc = load_objects(p, err);
-	if (rc < 0)
-		return rc;
-	*ret = steal(p);
-	return 0;
-}
-
-void probe_free(struct probe *p)
-{
-	if (!p)
-		return;
-	snapshot_tasks_bpf__destroy(p->tasks);
-	snapshot_files_bpf__destroy(p->files);
-	kernel_types_free(p->types);
-	strbuf_release(&p->unlearned);
-	free(p->chunk);
-	free(p->told);
-	free(p);
-}
-
 /* ---- a pass ---------------------------------------------------------------------------------- */
 
 static size_t smallest(uint16_t kind)
@@ -246,68 +182,45 @@ static size_t smallest(uint16_t kind)
 	}
 }
 
-/* Hand on the whole records of `have` bytes; *used says how many bytes those were. */
-static int deliver(struct probe *p, const struct probe_sink *sink, size_t have, size_t *used)
+struct delivery {
+	const struct probe_sink *sink;
+	uint64_t records;
+};
+
+static int deliver(const char *bytes, size_t size, void *arg)
 {
-	size_t at = 0;
+	struct delivery *d = arg;
 
-	while (have - at >= sizeof(struct ev_head)) {
-		const struct ev_head *head = (const void *)(p->chunk + at);
+	while (size >= sizeof(struct ev_head)) {
+		const struct ev_head *head = (const void *)bytes;
 
-		if (head->size < smallest(head->kind) || head->size % 8 || head->size > CHUNK_BYTES)
+		if (head->size < smallest(head->kind) || head->size % 8 || head->size > size)
 			return -EBADMSG;
-		if (head->size > have - at)
-			break;
-		sink->record(head, sink->arg);
-		p->costs.pass_records++;
-		at += head->size;
+		d->sink->record(head, d->sink->arg);
+		d->records++;
+		bytes += head->size;
+		size -= head->size;
 	}
-	*used = at;
-	return 0;
-}
-
-static int drain(struct probe *p, int iter, const struct probe_sink *sink, struct snag_error *err)
-{
-	size_t have = 0, used;
-	int retries = 0;
-
-	for (;;) {
-		ssize_t got = read(iter, p->chunk + have, CHUNK_BYTES - have);
-
-		/* EAGAIN: a million objects without a record; the next read goes on behind them. */
-		if (got < 0 && (errno == EINTR || errno == EAGAIN) && retries++ < MAX_RETRIES)
-			continue;
-		if (got < 0)
-			return error_set(err, -errno, "reading records: %m");
-		if (got == 0)
-			break;
-		p->costs.pass_bytes += got;
-		have += got;
-		if (deliver(p, sink, have, &used) < 0)
-			return error_set(err, -EBADMSG, "the kernel side wrote a broken record");
-		memmove(p->chunk, p->chunk + used, have - used);
-		have -= used;
-	}
-	if (have)
-		return error_set(err, -EBADMSG, "the kernel side wrote half a record");
-	return 0;
+	return size ? -EBADMSG : 0;
 }
 
 /*
  * With `tgid`, iterate over that process only, where the kernel can (6.1); the programs filter in
  * any case.
  */
-static int run(struct probe *p, const struct bpf_program *prog, int32_t tgid,
-	       const struct probe_sink *sink, struct snag_error *err)
+static int run(const struct bpf_program *prog, int32_t tgid, const struct probe_sink *sink,
+	       struct probe_costs *costs, struct snag_error *err)
 {
 	union bpf_iter_link_info info = { .task.pid = tgid };
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
 	_cleanup_close_ int link = -1;
 	_cleanup_close_ int iter = -1;
+	struct delivery delivery = { .sink = sink };
+	struct drain_opts how = { .ahead = !tgid, .records = deliver, .arg = &delivery };
 	uint64_t start = now_ns();
 	int rc;
 
-	p->costs.pass_bytes = p->costs.pass_records = 0;
+	costs->pass_bytes = 0;
 	if (tgid)
 		link = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_ITER, &opts);
 	if (link < 0)
@@ -317,8 +230,10 @@ static int run(struct probe *p, const struct bpf_program *prog, int32_t tgid,
 	iter = bpf_iter_create(link);
 	if (iter < 0)
 		return error_set(err, iter, "starting iterator %s: %m", bpf_program__name(prog));
-	rc = drain(p, iter, sink, err);
-	p->costs.pass_ns = now_ns() - start;
+	how.iter = iter;
+	rc = drain(&how, &costs->pass_bytes, err);
+	costs->pass_records = delivery.records;
+	costs->pass_ns = now_ns() - start;
 	return rc < 0 ? error_at(err, rc, "pass %s", bpf_program__name(prog)) : 0;
 }
 
@@ -374,14 +289,15 @@ static int learn(struct probe *p, struct snag_error *err)
 {
 	struct specimens specimens;
 	struct lesson l = { .p = p, .s = &specimens };
+	const struct bpf_program *files = p->files->progs.files;
+	struct probe_costs costs = { 0 };
 	uint64_t start = now_ns();
 	int rc;
 
 	specimens_open(&specimens);
-	rc = run(p, p->files->progs.files, getpid(), &(struct probe_sink){ on_specimen, &l }, err);
+	rc = run(files, getpid(), &(struct probe_sink){ on_specimen, &l }, &costs, err);
 	if (rc == 0)
-		rc = run(p, p->files->progs.files, getpid(), &(struct probe_sink){ on_pidfd, p },
-			 err);
+		rc = run(files, getpid(), &(struct probe_sink){ on_pidfd, p }, &costs, err);
 	for (uint32_t i = 0; rc == 0 && i < specimens.count; i++)
 		if (!(l.learned & 1U << i))
 			strbuf_addf(&p->unlearned, "%s%s", p->unlearned.len ? ", " : "",
@@ -391,15 +307,71 @@ static int learn(struct probe *p, struct snag_error *err)
 	return rc;
 }
 
-/* ---- passes ---------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-int probe_learn(struct probe *p, struct snag_error *err)
+/*
+ * The programs over files, which take longest to verify, load and learn in a thread while the ones
+ * over tasks already run. Everything that needs them asks probe_ready() first.
+ */
+static void *load_files(void *arg)
 {
-	int rc = p->learned ? 0 : learn(p, err);
+	struct probe *p = arg;
+	uint64_t start = now_ns();
 
-	p->learned |= rc == 0;
-	return rc;
+	p->files_rc = load(p, p->files->skeleton, &p->files_err);
+	p->costs.load_ns = now_ns() - start;
+	if (p->files_rc == 0)
+		p->files_rc = learn(p, &p->files_err);
+	return NULL;
 }
+
+static void wait_for_loader(struct probe *p)
+{
+	if (p->loading)
+		pthread_join(p->loader, NULL);
+	p->loading = false;
+}
+
+int probe_ready(struct probe *p, struct snag_error *err)
+{
+	wait_for_loader(p);
+	return p->files_rc < 0 ? error_set(err, p->files_rc, "%s", p->files_err.text) : 0;
+}
+
+int probe_open(struct probe **ret, struct snag_error *err)
+{
+	_cleanup_probe_ struct probe *p = xcalloc(1, sizeof(*p));
+	int rc;
+
+	pthread_once(&hooks_once, register_hooks);
+	libbpf_set_print(log_libbpf);
+	rc = open_objects(p, err);
+	if (rc < 0)
+		return rc;
+	p->loading = pthread_create(&p->loader, NULL, load_files, p) == 0;
+	if (!p->loading)
+		load_files(p);
+	rc = load(p, p->tasks->skeleton, err);
+	if (rc < 0)
+		return rc;
+	*ret = steal(p);
+	return 0;
+}
+
+void probe_free(struct probe *p)
+{
+	if (!p)
+		return;
+	wait_for_loader(p);
+	snapshot_tasks_bpf__destroy(p->tasks);
+	snapshot_files_bpf__destroy(p->files);
+	kernel_types_free(p->types);
+	strbuf_release(&p->unlearned);
+	free(p->told);
+	free(p);
+}
+
+/* ---- passes ---------------------------------------------------------------------------------- */
 
 /* Empty the map of processes of which all is told. */
 static int forget_told(struct probe *p, int map, struct snag_error *err)
@@ -414,7 +386,7 @@ static int forget_told(struct probe *p, int map, struct snag_error *err)
 int probe_tell_all(struct probe *p, const int32_t *tgids, uint32_t count, struct snag_error *err)
 {
 	_cleanup_free_ uint8_t *yes = NULL;
-	int rc = probe_learn(p, err), map;
+	int rc = probe_ready(p, err), map;
 
 	if (rc < 0)
 		return rc;
@@ -439,28 +411,28 @@ int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *si
 	int rc;
 
 	if (pass == PROBE_STAMPS)
-		return run(p, p->tasks->progs.stamps, 0, sink, err);
+		return run(p->tasks->progs.stamps, 0, sink, &p->costs, err);
 	if (pass == PROBE_TASKS)
-		return run(p, p->tasks->progs.tasks, 0, sink, err);
-	rc = probe_learn(p, err);
-	return rc < 0 ? rc : run(p, p->files->progs.files, 0, sink, err);
+		return run(p->tasks->progs.tasks, 0, sink, &p->costs, err);
+	rc = probe_ready(p, err);
+	return rc < 0 ? rc : run(p->files->progs.files, 0, sink, &p->costs, err);
 }
 
 int probe_run_self(struct probe *p, const struct probe_sink *sink, struct snag_error *err)
 {
-	return run(p, p->tasks->progs.tasks, getpid(), sink, err);
+	return run(p->tasks->progs.tasks, getpid(), sink, &p->costs, err);
 }
 
 int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct probe_sink *sink,
 		   struct snag_error *err)
 {
-	int rc = probe_learn(p, err);
+	int rc = probe_ready(p, err);
 
 	if (rc < 0)
 		return rc;
 	p->files->data_ask->ask.rest_ref = rest->file_ref;
 	p->files->data_ask->ask.rest_skip = rest->skip;
-	rc = run(p, p->files->progs.files, rest->tgid, sink, err);
+	rc = run(p->files->progs.files, rest->tgid, sink, &p->costs, err);
 	p->files->data_ask->ask.rest_ref = 0;
 	p->files->data_ask->ask.rest_skip = 0;
 	return rc;

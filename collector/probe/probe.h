@@ -2,8 +2,7 @@
 /*
  * probe.h - our programs inside the kernel: load them, run a pass, get records.
  *
- * Nothing is pinned: closing the probe removes every trace of it. Not thread-safe, and libbpf's
- * table of section names is changed while programs load, so no other thread may load any meanwhile.
+ * Nothing is pinned: closing the probe removes every trace of it. Not thread-safe.
  *
  *	_cleanup_probe_ struct probe *p = NULL;
  *	rc = probe_open(&p, err);
@@ -46,14 +45,14 @@ struct probe_rest {
 /* What it took, for doctor and bench. */
 struct probe_costs {
 	uint64_t types_ns; /* reading the kernel's types */
-	uint64_t load_ns;  /* relocation and verification */
+	uint64_t load_ns;  /* relocation and verification of the larger of two objects */
 	uint64_t specimens_ns;
 	uint64_t pass_ns, pass_bytes, pass_records; /* of the last pass */
 };
 
 /*
- * Load the programs. -EPERM: not allowed; -ENOENT: a kernel without BTF; -EOPNOTSUPP: a kernel
- * without the iterators.
+ * Load the programs, the ones over files in the background. -EPERM: not allowed; -ENOENT: a kernel
+ * without BTF; -EOPNOTSUPP: a kernel without the iterators.
  */
 SNAG_MUST_CHECK
 int probe_open(struct probe **ret, struct snag_error *err);
@@ -63,9 +62,12 @@ void probe_free(struct probe *p);
 DEFINE_GUARD(probe)
 #define _cleanup_probe_ _cleanup_(probe_free_guard)
 
-/* Learn the kinds of files from our own, if that was not done yet; passes over files do it too. */
+/*
+ * The programs over files load in a thread: wait for it. It has learned the kinds of files from our
+ * own, too. Errors as probe_open(); passes over files wait themselves.
+ */
 SNAG_MUST_CHECK
-int probe_learn(struct probe *p, struct snag_error *err);
+int probe_ready(struct probe *p, struct snag_error *err);
 
 /*
  * Of these processes passes over files tell every file, also plain ones. More than some thousand

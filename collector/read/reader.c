@@ -13,6 +13,7 @@
 struct reader {
 	const struct reader_ops *ops;
 	void *priv;
+	bool automatic;		   /* may fall back, until it has read something */
 	struct snag_error without; /* why "auto" had to do without bpf; empty: it had not */
 };
 
@@ -24,24 +25,30 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static int fall_back(struct reader *r, struct snag_error *err)
+{
+	log_info("no bpf reader: %s", r->without.text);
+	r->automatic = false;
+	r->ops = &reader_procfs;
+	r->priv = NULL;
+	return r->ops->open(&r->priv, err);
+}
+
 int reader_open(const char *name, struct reader **ret, struct snag_error *err)
 {
 	_cleanup_reader_ struct reader *r = xcalloc(1, sizeof(*r));
-	bool automatic = !strcmp(name, "auto");
 	int rc = -EINVAL;
 
-	if (automatic || !strcmp(name, "bpf"))
+	r->automatic = !strcmp(name, "auto");
+	if (r->automatic || !strcmp(name, "bpf"))
 		r->ops = &reader_bpf;
 	else if (!strcmp(name, "procfs"))
 		r->ops = &reader_procfs;
 	else
 		return error_set(err, rc, "no reader is called %s: auto, bpf or procfs", name);
-	rc = r->ops->open(&r->priv, automatic ? &r->without : err);
-	if (rc < 0 && automatic) {
-		log_info("no bpf reader: %s", r->without.text);
-		r->ops = &reader_procfs;
-		rc = r->ops->open(&r->priv, err);
-	}
+	rc = r->ops->open(&r->priv, r->automatic ? &r->without : err);
+	if (rc < 0 && r->automatic)
+		rc = fall_back(r, err);
 	if (rc < 0) {
 		r->ops = NULL;
 		return rc;
@@ -74,6 +81,28 @@ static void note_reader(const struct reader *r, struct snapshot *s)
 			 r->without.text);
 }
 
+/*
+ * Some programs of the bpf reader still load after reader_open(): where the kernel refuses these,
+ * the first list of processes fails.
+ */
+static int list_processes(struct reader *r, struct snapshot *s, struct snag_error *err)
+{
+	int rc = r->ops->processes(r->priv, s, r->automatic ? &r->without : err);
+
+	if (rc < 0 && r->automatic) {
+		r->ops->close(r->priv);
+		rc = fall_back(r, err);
+		if (rc < 0) {
+			r->ops = NULL;
+			return rc;
+		}
+		s->processes.count = s->tasks.count = s->undo.count = 0;
+		rc = r->ops->processes(r->priv, s, err);
+	}
+	r->automatic = false;
+	return rc < 0 ? error_at(err, rc, "listing the processes") : 0;
+}
+
 int reader_begin(struct reader *r, const struct read_scope *scope, struct snapshot **ret,
 		 struct snag_error *err)
 {
@@ -84,10 +113,10 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 
 	s->taken_realtime_ns = now_ns(CLOCK_REALTIME);
 	s->taken_boottime_ns = now_ns(CLOCK_BOOTTIME);
-	note_reader(r, s);
-	rc = r->ops->processes(r->priv, s, err);
+	rc = list_processes(r, s, err);
 	if (rc < 0)
-		return error_at(err, rc, "listing the processes");
+		return rc;
+	note_reader(r, s);
 	snapshot_index(s);
 	rc = tree_select(s, scope, err);
 	if (rc < 0)

@@ -96,7 +96,9 @@ static int bpf_processes(void *priv, struct snapshot *s, struct snag_error *err)
 		       err);
 	if (rc == 0)
 		rc = add_hidden_processes(r, s, err);
-	s->has_kernel_locks = true;
+	if (rc == 0)
+		rc = probe_ready(r->probe, err);
+	s->has_kernel_locks = rc == 0;
 	return rc;
 }
 
