@@ -126,13 +126,14 @@ static void index_tasks(struct snapshot *s)
 
 static void index_files(struct snapshot *s)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, p = 0;
 
 	sort(s->files.at, s->files.count, sizeof(*s->files.at), compare_files);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		struct snap_file *f = &s->files.at[i];
-		uint32_t p = map_get(&s->by_tgid, (uint32_t)f->tgid, 0);
 
+		if (!i || f->tgid != f[-1].tgid)
+			p = map_get(&s->by_tgid, (uint32_t)f->tgid, 0);
 		/* sorted, so the same descriptor again stands behind the first one */
 		if (!p || (n && !compare_files(&s->files.at[n - 1], f)))
 			continue;

@@ -26,6 +26,7 @@ static void bpf_pass_release(struct bpf_pass *x)
 	vec_release(&x->files);
 	vec_release(&x->sets);
 	vec_release(&x->pending);
+	vec_release(&x->ttys);
 	map_release(&x->descriptions);
 	map_release(&x->set_of);
 	map_release(&x->socks);
@@ -347,6 +348,45 @@ static void close_set(struct bpf_pass *x, const struct ev_file *e)
 	map_put(&x->set_of, e->it.file_ref, x->sets.count);
 }
 
+static bool has_path(const struct snap_file *f)
+{
+	return !f->path &&
+	       (f->named || f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
+		f->kind == FILE_DEVICE || f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER ||
+		f->kind == FILE_FUSE_DEV || f->kind == FILE_MQUEUE);
+}
+
+/*
+ * Descriptors that share a description share its name: stdin to stderr of a tree cost three looks.
+ */
+static void name_file(struct bpf_pass *x, struct snap_file *f, int32_t tid)
+{
+	char link[64], text[PATH_MAX];
+	ssize_t n;
+
+	if (map_find(&x->paths, f->description, &f->path))
+		return;
+	snprintf(link, sizeof(link), "/proc/%d/task/%d/fd/%d", f->tgid, tid, f->fd);
+	n = readlink(link, text, sizeof(text));
+	if (n > 0)
+		f->path = strtab_addn(x->s->strings, text, (size_t)n);
+	map_put(&x->paths, f->description, f->path);
+}
+
+static void add_tree_file(struct bpf_pass *x, const struct ev_file *e)
+{
+	struct snap_file *f = vec_push(&x->s->files);
+
+	*f = bpf_snap_file(x, e);
+	if (has_path(f))
+		name_file(x, f, e->tid);
+	if (e->it.class == EV_CLASS_TTY) {
+		*vec_push(&x->ttys) = e->tty.tty_ref;
+		*vec_push(&x->ttys) = e->tty.link_ref;
+	}
+}
+
+/* Those of the tree at once; the others' wait until it is known what of them matters. */
 static void on_file(struct bpf_pass *x, const struct ev_file *e)
 {
 	if (e->it.class == EV_CLASS_EPOLL)
@@ -357,7 +397,14 @@ static void on_file(struct bpf_pass *x, const struct ev_file *e)
 		x->s->uring.at[i].tgid = e->tgid;
 		x->s->uring.at[i].fd = e->fd;
 	}
-	*vec_push(&x->files) = *e;
+	if (e->tgid != x->owner_tgid) {
+		x->owner_tgid = e->tgid;
+		x->owner = snapshot_process(x->s, e->tgid);
+	}
+	if (x->owner && x->owner->in_tree)
+		add_tree_file(x, e);
+	else if (x->owner)
+		*vec_push(&x->files) = *e;
 	x->first_item = x->s->epitems.count;
 	x->first_request = x->s->uring.count;
 	x->first_inflight = x->s->inflight.count;
@@ -411,10 +458,25 @@ static void on_rest(const struct ev_head *head, void *arg)
 	}
 }
 
+/* Its descriptors in the tree were told before the rest of its items. */
+static void tell_holders(struct bpf_pass *x, uint32_t first_then, const struct bpf_set *set)
+{
+	for (uint32_t i = 0; i < x->s->files.count; i++) {
+		struct snap_file *f = &x->s->files.at[i];
+
+		if (f->kind != FILE_EPOLL || !f->items_cut || f->first_item != first_then)
+			continue;
+		f->first_item = set->first;
+		f->item_count = set->count;
+		f->items_cut = set->cut;
+		f->details = !set->cut;
+	}
+}
+
 /* All items side by side: what is there moves to the end, the others follow. */
 static int read_rest(struct bpf_pass *x, struct bpf_set *set, struct snag_error *err)
 {
-	uint32_t first = x->s->epitems.count;
+	uint32_t first = x->s->epitems.count, first_then = set->first;
 
 	for (uint32_t i = 0; i < set->count; i++) {
 		struct snap_epitem item = x->s->epitems.at[set->first + i];
@@ -434,50 +496,8 @@ static int read_rest(struct bpf_pass *x, struct bpf_set *set, struct snag_error 
 		set->count = x->s->epitems.count - first;
 		set->cut = r.cut;
 	}
+	tell_holders(x, first_then, set);
 	return 0;
-}
-
-/* ---- names ----------------------------------------------------------------------------------- */
-
-static bool has_path(const struct snap_file *f)
-{
-	return !f->path &&
-	       (f->named || f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY ||
-		f->kind == FILE_DEVICE || f->kind == FILE_TTY || f->kind == FILE_PTY_MASTER ||
-		f->kind == FILE_FUSE_DEV || f->kind == FILE_MQUEUE);
-}
-
-/*
- * Descriptors that share a description share its name: stdin to stderr of a tree cost three looks.
- */
-static void name_file(struct bpf_pass *x, struct snap_file *f, int32_t tid)
-{
-	char link[64], text[PATH_MAX];
-	ssize_t n;
-
-	if (map_find(&x->paths, f->description, &f->path))
-		return;
-	snprintf(link, sizeof(link), "/proc/%d/task/%d/fd/%d", f->tgid, tid, f->fd);
-	n = readlink(link, text, sizeof(text));
-	if (n > 0)
-		f->path = strtab_addn(x->s->strings, text, (size_t)n);
-	map_put(&x->paths, f->description, f->path);
-}
-
-static void add_tree_files(struct bpf_pass *x)
-{
-	for (uint32_t i = 0; i < x->files.count; i++) {
-		const struct ev_file *e = &x->files.at[i];
-		const struct snap_process *p = snapshot_process(x->s, e->tgid);
-		struct snap_file f;
-
-		if (!p || !p->in_tree)
-			continue;
-		f = bpf_snap_file(x, e);
-		if (has_path(&f))
-			name_file(x, &f, e->tid);
-		*vec_push(&x->s->files) = f;
-	}
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -537,6 +557,7 @@ static void tell_abilities(struct bpf_pass *x)
 int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 {
 	_cleanup_(bpf_pass_release_guard) struct bpf_pass x = { .s = s, .p = p };
+	uint32_t tree_files;
 	int rc;
 
 	rc = name_tree(s, p, err);
@@ -554,12 +575,12 @@ int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 		return rc;
 	socks_index(s);
 	link_pending(&x);
-	add_tree_files(&x);
 	tell_abilities(&x);
+	tree_files = s->files.count;
 	bpf_outside(&x);
 	bpf_hidden(&x);
+	socks_link_files(s, tree_files);
 	snapshot_index(s);
 	count_files(s);
-	socks_index(s);
 	return 0;
 }

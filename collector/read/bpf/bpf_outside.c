@@ -159,15 +159,8 @@ static void want_all(struct bpf_pass *x)
 	}
 	for (uint32_t i = 0; i < s->uring.count; i++)
 		want_target(x, s->uring.at[i].kind, s->uring.at[i].ino, s->uring.at[i].description);
-	for (uint32_t i = 0; i < x->files.count; i++) {
-		const struct ev_file *e = &x->files.at[i];
-		const struct snap_process *p = snapshot_process(s, e->tgid);
-
-		if (!p || !p->in_tree || e->it.class != EV_CLASS_TTY)
-			continue;
-		want(x, BY_TTY, 0, e->tty.tty_ref);
-		want(x, BY_TTY, 0, e->tty.link_ref);
-	}
+	for (uint32_t i = 0; i < x->ttys.count; i++)
+		want(x, BY_TTY, 0, x->ttys.at[i]);
 	want_sockets(x);
 	want_queues(x);
 }
@@ -207,10 +200,9 @@ void bpf_outside(struct bpf_pass *x)
 	want_all(x);
 	for (uint32_t i = 0; i < x->files.count; i++) {
 		const struct ev_file *e = &x->files.at[i];
-		const struct snap_process *p = snapshot_process(x->s, e->tgid);
 		struct snap_file f;
 
-		if (!p || p->in_tree || e->tgid == self)
+		if (e->tgid == self)
 			continue;
 		f = bpf_snap_file(x, e);
 		if (matters(x, e, &f))

@@ -27,7 +27,8 @@ struct bpf_pass {
 	struct snapshot *s;
 	struct probe *p;
 	uint32_t hz;
-	VEC(struct ev_file) files; /* of everybody */
+	VEC(struct ev_file) files; /* of processes outside the tree */
+	VEC(uint64_t) ttys;	   /* both sides of the terminals that the tree has open */
 	VEC(struct bpf_set) sets;
 	VEC(struct bpf_pending) pending;
 	struct map descriptions;	     /* file_ref -> number */
@@ -37,6 +38,8 @@ struct bpf_pass {
 	struct map paths;		     /* description -> string id */
 	struct map wanted;		     /* bpf_outside.c */
 	uint32_t kind_names[EV_CLASS_COUNT]; /* string ids, 0 not looked up yet or none */
+	const struct snap_process *owner;    /* of the last file; NULL: of none that was listed */
+	int32_t owner_tgid;
 	/* of the file whose records are coming */
 	uint32_t first_item, first_request, first_inflight;
 	uint32_t cut_queues, cut_rings;

@@ -229,7 +229,12 @@ void socks_index(struct snapshot *s)
 			*vec_push(&s->net_spaces) = s->socks.at[i].net_ns;
 		map_put(&spaces, s->socks.at[i].net_ns, 1);
 	}
-	for (uint32_t i = 0; i < s->files.count; i++)
+	socks_link_files(s, 0);
+}
+
+void socks_link_files(struct snapshot *s, uint32_t first)
+{
+	for (uint32_t i = first; i < s->files.count; i++)
 		if (s->files.at[i].kind == FILE_SOCKET)
 			s->files.at[i].sock = map_get(&s->by_sock, s->files.at[i].ino, 0);
 }

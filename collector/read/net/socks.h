@@ -21,6 +21,9 @@ int socks_load(struct snapshot *s, struct snag_error *err);
  */
 void socks_index(struct snapshot *s);
 
+/* Link the files from index `first` on to sockets that are indexed. */
+void socks_link_files(struct snapshot *s, uint32_t first);
+
 /* The socket with this inode number, or NULL. Borrowed until the next load. */
 const struct snap_sock *socks_find(const struct snapshot *s, uint64_t ino);
 
