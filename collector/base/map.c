@@ -34,7 +34,7 @@ static void grow(struct map *m)
 {
 	struct map old = *m;
 
-	m->cap = old.cap ? 4 * old.cap : 16;
+	m->cap = old.cap ? 2 * old.cap : 16;
 	m->at = xcalloc(m->cap, sizeof(*m->at));
 	for (uint32_t i = 0; i < old.cap; i++)
 		if (old.at[i].used)

@@ -118,26 +118,34 @@ uint32_t strtab_add(struct strtab *t, const char *s)
 	return s ? strtab_addn(t, s, strlen(s)) : 0;
 }
 
-uint32_t strtab_addf(struct strtab *t, const char *fmt, ...)
+uint32_t strtab_addv(struct strtab *t, const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *text = NULL;
 	char line[256];
-	va_list ap;
+	va_list again;
 	int n;
 
-	va_start(ap, fmt);
+	va_copy(again, ap);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(line))
-		return strtab_addn(t, line, (size_t)n);
-	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
-	va_end(ap);
+	if (n >= (int)sizeof(line))
+		n = vasprintf(&text, fmt, again);
+	va_end(again);
 	if (n < 0) {
-		text = NULL;
+		text = NULL; /* undefined after a failure */
 		return 0;
 	}
-	return strtab_addn(t, text, (size_t)n);
+	return strtab_addn(t, text ? text : line, (size_t)n);
+}
+
+uint32_t strtab_addf(struct strtab *t, const char *fmt, ...)
+{
+	va_list ap;
+	uint32_t id;
+
+	va_start(ap, fmt);
+	id = strtab_addv(t, fmt, ap);
+	va_end(ap);
+	return id;
 }
 
 const char *strtab_get(const struct strtab *t, uint32_t id)

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ uint32_t strtab_addn(struct strtab *t, const char *s, size_t n);
 
 /* The id of a formatted string. */
 __attribute__((format(printf, 2, 3))) uint32_t strtab_addf(struct strtab *t, const char *fmt, ...);
+
+/* The id of a formatted string; 0 without the memory to format it. */
+__attribute__((format(printf, 2, 0))) uint32_t strtab_addv(struct strtab *t, const char *fmt,
+							   va_list ap);
 
 /* The string of `id`, or NULL for 0. Borrowed until strtab_free(). */
 const char *strtab_get(const struct strtab *t, uint32_t id);

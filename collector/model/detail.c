@@ -165,13 +165,13 @@ static void detail_of_kind(struct jsonw *w, const struct snap_file *f)
 	}
 }
 
-char *object_detail(const struct snapshot *s, const struct snap_file *f, const struct snap_sock *k)
+void object_detail(struct strbuf *b, const struct snapshot *s, const struct snap_file *f,
+		   const struct snap_sock *k)
 {
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	struct jsonw w = { .out = &b };
+	struct jsonw w = { .out = b };
 
 	if (f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY || f->kind == FILE_UNKNOWN)
-		return NULL;
+		return;
 	jsonw_open(&w, NULL, '{');
 	if (f->kind == FILE_SOCKET)
 		detail_socket(&w, s, k);
@@ -179,6 +179,9 @@ char *object_detail(const struct snapshot *s, const struct snap_file *f, const s
 		detail_pipe(&w, s, f);
 	else
 		detail_of_kind(&w, f);
+	if (!w.comma) {
+		strbuf_reset(b);
+		return;
+	}
 	jsonw_close(&w, '}');
-	return strcmp(strbuf_str(&b), "{}") ? strbuf_steal(&b) : NULL;
 }

@@ -27,6 +27,7 @@ struct model_files {
 	uint32_t *group;	       /* 1 + group, by file */
 	VEC(struct file_group) groups;
 	struct map by_key;
+	struct strbuf scratch;
 	/* how many numbers were given to descriptions that kcmp told apart */
 	uint32_t descriptions;
 };
@@ -39,6 +40,7 @@ void model_files_free(struct model_files *x)
 	free(x->next);
 	free(x->group);
 	vec_release(&x->groups);
+	strbuf_release(&x->scratch);
 	map_release(&x->by_key);
 	free(x);
 }
@@ -71,6 +73,14 @@ static struct model_files *files_get(struct model *m, const struct snapshot *s)
 		x->kind_first[kind] = i + 1;
 	}
 	return x;
+}
+
+struct strbuf *files_scratch(struct model *m, const struct snapshot *s)
+{
+	struct strbuf *b = &files_get(m, s)->scratch;
+
+	strbuf_reset(b);
+	return b;
 }
 
 /* ---- what tells objects apart ---------------------------------------------------------------- */

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/strbuf.h"
 #include "model/model.h"
 #include "read/snapshot.h"
 
@@ -25,6 +26,9 @@ struct file_group {
 
 /* Free it. NULL is fine. */
 void model_files_free(struct model_files *x);
+
+/* An empty buffer to write text in. Borrowed until the next call. */
+struct strbuf *files_scratch(struct model *m, const struct snapshot *s);
 
 /*
  * The group of `f`, an element of s->files or one that only names a kind and what identifies it

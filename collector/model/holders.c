@@ -25,7 +25,8 @@ struct holding {
 	VEC(uint32_t) holders;	   /* holder indices that stand for a descriptor */
 	struct map by_actor;	   /* (description or number, actor) -> 1 */
 	struct map children;	   /* (description, parent) -> how many of its children hold that */
-	struct map descriptions;   /* description -> 1, each counted once */
+	uint32_t description;	   /* the first one; most objects have no other */
+	struct map descriptions;   /* the others -> 1, each counted once */
 	uint32_t readers, writers; /* descriptions that can be seen */
 	bool undescribed; /* some have no known description: the counts above say nothing */
 };
@@ -87,15 +88,21 @@ static void count_description(struct holding *x, uint32_t description, uint8_t m
 {
 	if (!description)
 		x->undescribed = true;
-	if (!description || map_find(&x->descriptions, description, NULL))
+	if (!description || description == x->description ||
+	    map_find(&x->descriptions, description, NULL))
 		return;
-	map_put(&x->descriptions, description, 1);
+	if (!x->description)
+		x->description = description;
+	else
+		map_put(&x->descriptions, description, 1);
 	x->readers += mode & MODE_READ ? 1 : 0;
 	x->writers += mode & MODE_WRITE ? 1 : 0;
 }
 
 static void add_files(struct holding *x, uint32_t first)
 {
+	bool alone = !files_next(x->m, first);
+
 	for (uint32_t i = first; i; i = files_next(x->m, i)) {
 		const struct snap_file *f = &x->s->files.at[i - 1];
 		uint32_t actor = model_actor_of(x->m, x->s, f->tgid);
@@ -106,6 +113,8 @@ static void add_files(struct holding *x, uint32_t first)
 			continue;
 		at = model_add_holder(x->m, x->object, actor, f->fd, f->mode);
 		x->m->holders.at[at].description = f->description;
+		if (alone)
+			break; /* nobody that it could be inherited from */
 		*vec_push(&x->holders) = at;
 		note_holder(x, &x->m->holders.at[at]);
 	}

@@ -228,19 +228,20 @@ static const struct snap_sock *sock_of(struct snapshot *s, const struct snap_fil
 static uint32_t describe(struct model *m, struct snapshot *s, const struct snap_file *f,
 			 const struct snap_file *first)
 {
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	const struct snap_sock *k = sock_of(s, f);
-	_cleanup_free_ char *detail = object_detail(s, f, k);
+	struct strbuf *b = files_scratch(m, s);
 	struct object *o;
 	uint32_t id;
 
-	object_key(&b, s, f, first);
-	id = model_add_object(m, object_kind(f), strbuf_str(&b));
-	strbuf_reset(&b);
-	object_label(&b, s, f, k);
+	object_key(b, s, f, first);
+	id = model_add_object(m, object_kind(f), strbuf_str(b));
 	o = model_object(m, id);
-	o->label = b.len ? strtab_add(m->strings, b.s) : 0;
-	o->detail = strtab_add(m->strings, detail);
+	strbuf_reset(b);
+	object_label(b, s, f, k);
+	o->label = b->len ? strtab_addn(m->strings, b->s, b->len) : 0;
+	strbuf_reset(b);
+	object_detail(b, s, f, k);
+	o->detail = b->len ? strtab_addn(m->strings, b->s, b->len) : 0;
 	return id;
 }
 

@@ -24,8 +24,9 @@ void object_key(struct strbuf *b, const struct snapshot *s, const struct snap_fi
 void object_label(struct strbuf *b, const struct snapshot *s, const struct snap_file *f,
 		  const struct snap_sock *k);
 
-/* The facts of the kind as a JSON object. Yours: free(). NULL: there is none. */
-char *object_detail(const struct snapshot *s, const struct snap_file *f, const struct snap_sock *k);
+/* The facts of the kind as a JSON object, into the empty `b`; nothing when there is none. */
+void object_detail(struct strbuf *b, const struct snapshot *s, const struct snap_file *f,
+		   const struct snap_sock *k);
 
 /*
  * Add all holders of the group's object, and say in object.holders_seen how sure it is that these

@@ -38,7 +38,7 @@ void wait_ctx_free(struct wait_ctx *c)
 	map_release(&c->map_ids);
 	map_release(&c->detail_tried);
 	map_release(&c->file_first);
-	map_release(&c->objects);
+	vec_release(&c->objects);
 	map_release(&c->child_first);
 	vec_release(&c->child_next);
 	vec_release(&c->traced);
@@ -176,15 +176,18 @@ uint32_t wait_actor(struct wait_ctx *c, int32_t tgid)
 uint32_t wait_file_object(struct wait_ctx *c, const struct snap_file *f)
 {
 	const struct snap_file *files = c->snap->files.at;
-	bool listed = f >= files && f < files + c->snap->files.count;
-	uint32_t object = listed ? map_get(&c->objects, (uint64_t)(f - files), 0) : 0;
+	size_t at = (size_t)(f - files);
+	uint32_t object;
 
-	if (object)
-		return object;
-	object = model_file_object(c->model, c->snap, f);
-	if (listed)
-		map_put(&c->objects, (uint64_t)(f - files), object);
-	return object;
+	if (f < files || at >= c->snap->files.count)
+		return model_file_object(c->model, c->snap, f);
+	while (c->objects.count < c->snap->files.count)
+		vec_push(&c->objects);
+	if (!c->objects.at[at]) {
+		object = model_file_object(c->model, c->snap, f);
+		c->objects.at[at] = object;
+	}
+	return c->objects.at[at];
 }
 
 const char *wait_file_name(struct wait_ctx *c, const struct snap_file *f)

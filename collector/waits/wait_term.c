@@ -10,17 +10,6 @@
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 0))) static uint32_t format_string(struct wait_ctx *c,
-								    const char *fmt, va_list args)
-{
-	_cleanup_free_ char *text = NULL;
-
-	/* Without memory the text is lost, the term stays. */
-	if (vasprintf(&text, fmt, args) < 0)
-		return 0;
-	return strtab_add(c->model->strings, text);
-}
-
 void wait_describe(struct wait_ctx *c, uint32_t wait, enum wait_type kind, const char *fmt, ...)
 {
 	struct wait *w = model_wait(c->model, wait);
@@ -28,7 +17,7 @@ void wait_describe(struct wait_ctx *c, uint32_t wait, enum wait_type kind, const
 
 	va_start(args, fmt);
 	w->kind = kind;
-	w->text = format_string(c, fmt, args);
+	w->text = strtab_addv(c->model->strings, fmt, args);
 	va_end(args);
 }
 
@@ -48,7 +37,7 @@ void wait_finding(struct wait_ctx *c, const struct wait_fact *fact, const char *
 
 	va_start(args, fmt);
 	f.kind = strtab_add(c->model->strings, fact->kind);
-	f.text = format_string(c, fmt, args);
+	f.text = strtab_addv(c->model->strings, fmt, args);
 	va_end(args);
 	f.actor = wait_actor(c, fact->tgid);
 	if (f.object)
@@ -64,7 +53,7 @@ void wait_term(struct wait_ctx *c, uint32_t wait, struct term term, const char *
 
 	if (fmt) {
 		va_start(args, fmt);
-		term.text = format_string(c, fmt, args);
+		term.text = strtab_addv(c->model->strings, fmt, args);
 		va_end(args);
 	}
 	model_add_term(c->model, wait, term);
@@ -78,7 +67,7 @@ void wait_term(struct wait_ctx *c, uint32_t wait, struct term term, const char *
 		va_list args;                                                                      \
                                                                                                    \
 		va_start(args, fmt);                                                               \
-		term.text = format_string(c, fmt, args);                                           \
+		term.text = strtab_addv(c->model->strings, fmt, args);                             \
 		va_end(args);                                                                      \
 		model_add_term(c->model, wait, term);                                              \
 	}
@@ -94,7 +83,7 @@ void wait_outside(struct wait_ctx *c, uint32_t wait, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	term.text = format_string(c, fmt, args);
+	term.text = strtab_addv(c->model->strings, fmt, args);
 	va_end(args);
 	model_wait(c->model, wait)->external = term.text;
 	model_add_term(c->model, wait, term);
