@@ -237,6 +237,10 @@ Test(wire_addr, from_the_kernel)
 	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, 2, &err), -EADDRNOTAVAIL);
 	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, 111, &err), -EINVAL);
 	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, 1, &err), -EINVAL);
+	strcpy(un.sun_path, "//");
+	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, sizeof(un), &err), -EINVAL);
+	un.sun_path[0] = 0;
+	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, 3, &err), -EADDRNOTAVAIL);
 	strcpy(un.sun_path, "relative");
 	cr_assert_eq(grove_multiaddr_from(&a, (struct sockaddr *)&un, sizeof(un), &err), -EINVAL);
 	memset(un.sun_path, 'x', sizeof(un.sun_path));

@@ -302,7 +302,8 @@ static int from_unix(struct grove_multiaddr *a, const char *name, size_t len,
 {
 	size_t out = 0;
 
-	if (!len)
+	/* Linux takes an abstract name of no bytes, but nothing could be printed for it. */
+	if (!len || (len == 1 && !name[0]))
 		return grove_error_set(err, -EADDRNOTAVAIL, "a unix socket without a name");
 	if (!name[0]) {
 		memcpy(a->un.sun_path, name, len);
@@ -314,9 +315,11 @@ static int from_unix(struct grove_multiaddr *a, const char *name, size_t len,
 				a->un.sun_path[out++] = name[i];
 		if (out > 1 && a->un.sun_path[out - 1] == '/')
 			out--;
-		if (out > NAME_MAX_BYTES || name[0] != '/')
+		if (out < 2 || out > NAME_MAX_BYTES || name[0] != '/')
 			return grove_error_set(err, -EINVAL, "a unix socket whose path is %s",
-					       name[0] == '/' ? "too long" : "not absolute");
+					       name[0] != '/' ? "not absolute" :
+					       out < 2	      ? "a folder" :
+								"too long");
 		a->un.sun_path[out] = 0;
 	}
 	a->size = UNIX_HEAD + (socklen_t)out + 1;
