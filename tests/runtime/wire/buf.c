@@ -21,7 +21,7 @@ char *grove_buf_reserve(struct grove_buf *buf, size_t size)
 	/*
 	 * Moving pays only when it frees as much as it moves, or a big buffer moves at each call.
 	 */
-	if (buf->start && buf->start >= used && room - used >= size) {
+	if (buf->at && buf->start && buf->start >= used && room - used >= size) {
 		memmove(buf->at, grove_buf_data(buf), used);
 		buf->start = 0;
 		buf->end = used;

@@ -22,7 +22,7 @@ static const char *show(struct shown *s, const char *text)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < sizeof(s->text) - 4; i++)
+	for (i = 0; i < sizeof(s->text) - 4 && text[i]; i++)
 		s->text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	snprintf(s->text + i, 4, "%s", text[i] ? "..." : "");
 	return s->text;
@@ -165,9 +165,11 @@ static const char *decode(const char *text, char *name, size_t *len, bool path)
 		char c = *p;
 
 		if (c == '%') {
-			if (hex(p[1]) < 0 || hex(p[2]) < 0)
+			int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+
+			if (low < 0)
 				return "% is followed by two hexadecimal digits";
-			c = (char)(hex(p[1]) << 4 | hex(p[2]));
+			c = (char)(16 * high + low);
 			p += 2;
 		}
 		if (path && !c)
@@ -285,7 +287,7 @@ const char *grove_multiaddr_print(const struct grove_multiaddr *a,
 	char ip[INET_ADDRSTRLEN];
 
 	if (!a->size) {
-		strcpy(text, "none");
+		snprintf(text, GROVE_MULTIADDR_TEXT, "none");
 	} else if (a->any.sa_family == AF_UNIX) {
 		print_unix(a, text);
 	} else if (a->any.sa_family == AF_INET6) {

@@ -35,7 +35,7 @@ int grove_uid_new(struct grove_uid *ret, const char *name, struct grove_error *e
 	/* RFC 4122, 4.4: version 4, variant 10. */
 	r[3] = (r[3] & 0x0fff) | 0x4000;
 	r[4] = (r[4] & 0x3fff) | 0x8000;
-	strcpy(uid.name, name);
+	grove_copy_name(uid.name, sizeof(uid.name), name);
 	snprintf(uid.uuid, sizeof(uid.uuid), "%04x%04x-%04x-%04x-%04x-%04x%04x%04x", r[0], r[1],
 		 r[2], r[3], r[4], r[5], r[6], r[7]);
 	*ret = uid;
@@ -64,8 +64,8 @@ int grove_uid_set(struct grove_uid *ret, const char *name, const char *uuid,
 		return rc;
 	if (!is_uuid(uuid))
 		return grove_error_set(err, -EINVAL, "actor %s has no valid uuid", name);
-	strcpy(uid.name, name);
-	strcpy(uid.uuid, uuid);
+	grove_copy_name(uid.name, sizeof(uid.name), name);
+	grove_copy_name(uid.uuid, sizeof(uid.uuid), uuid);
 	*ret = uid;
 	return 0;
 }
