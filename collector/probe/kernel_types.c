@@ -22,11 +22,12 @@ enum {
 	NO_KIND = 0,
 };
 
-static const char iterator_prefix[] = "bpf_iter_";
+/* Of the functions that somebody may ask for: hooks of iterators, and kernel/bpf/helpers.c. */
+static const char *const prefixes[] = { "bpf_iter_", "bpf_task_" };
 
-struct iterator {
+struct function {
 	uint32_t id;
-	char name[32]; /* without the prefix */
+	char name[40];
 };
 
 struct kernel_types {
@@ -39,7 +40,7 @@ struct kernel_types {
 	VEC(uint32_t) at;      /* kernel type id -> offset in types */
 	struct map renumbered; /* kernel type id -> id in the cut-out */
 	VEC(uint32_t) queue;   /* kernel type ids in the order of the cut-out */
-	VEC(struct iterator) iterators;
+	VEC(struct function) functions;
 	struct strbuf out_types, out_strings;
 	int fd;
 	char path[32];
@@ -76,7 +77,7 @@ void kernel_types_free(struct kernel_types *k)
 	forget_input(k);
 	map_release(&k->roots);
 	map_release(&k->members);
-	vec_release(&k->iterators);
+	vec_release(&k->functions);
 	if (k->fd >= 0)
 		close(k->fd);
 	free(k);
@@ -221,17 +222,21 @@ static bool is_wanted(const struct map *names, const char *name)
 	return *name && map_find(names, hash_name(name, strlen(name)), NULL);
 }
 
-static void note_iterator(struct kernel_types *k, const char *name, uint32_t id)
+static void note_function(struct kernel_types *k, const char *name, uint32_t id)
 {
-	struct iterator *it;
+	struct function *f;
+	bool known = false;
 
 	/* Half of all types are functions: most fail at their first letter. */
-	if (name[0] != iterator_prefix[0] ||
-	    strncmp(name, iterator_prefix, sizeof(iterator_prefix) - 1) != 0)
+	if (name[0] != prefixes[0][0])
 		return;
-	it = vec_push(&k->iterators);
-	it->id = id;
-	snprintf(it->name, sizeof(it->name), "%s", name + sizeof(iterator_prefix) - 1);
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		known |= !strncmp(name, prefixes[i], strlen(prefixes[i]));
+	if (!known || strlen(name) >= sizeof(f->name))
+		return;
+	f = vec_push(&k->functions);
+	f->id = id;
+	strcpy(f->name, name);
 }
 
 /* The id of kernel type `id` in the cut-out, which will contain it. */
@@ -263,7 +268,7 @@ static int index_types(struct kernel_types *k, const char *file, struct snag_err
 		    is_wanted(&k->roots, name_at(k, t->name_off)))
 			take(k, id);
 		else if (btf_is_func(t))
-			note_iterator(k, name_at(k, t->name_off), id);
+			note_function(k, name_at(k, t->name_off), id);
 		offset += sizeof(*t) + extra;
 	}
 	return 0;
@@ -430,10 +435,18 @@ const char *kernel_types_path(const struct kernel_types *k)
 	return k->path;
 }
 
+uint32_t kernel_types_function(const struct kernel_types *k, const char *name)
+{
+	for (uint32_t i = 0; i < k->functions.count; i++)
+		if (strcmp(k->functions.at[i].name, name) == 0)
+			return k->functions.at[i].id;
+	return 0;
+}
+
 uint32_t kernel_types_iterator(const struct kernel_types *k, const char *target)
 {
-	for (uint32_t i = 0; i < k->iterators.count; i++)
-		if (strcmp(k->iterators.at[i].name, target) == 0)
-			return k->iterators.at[i].id;
-	return 0;
+	char name[40];
+
+	snprintf(name, sizeof(name), "bpf_iter_%s", target);
+	return kernel_types_function(k, name);
 }

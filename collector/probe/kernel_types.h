@@ -49,3 +49,9 @@ const char *kernel_types_path(const struct kernel_types *k);
  * iterator.
  */
 uint32_t kernel_types_iterator(const struct kernel_types *k, const char *target);
+
+/*
+ * The id of the function `name` in the kernel's BTF, 0 if it has none: of those called bpf_iter_*
+ * and bpf_task_*.
+ */
+uint32_t kernel_types_function(const struct kernel_types *k, const char *name);

@@ -31,7 +31,7 @@ enum stack_reg {
 };
 
 /* `known` of the two readers. */
-#define STACK_KNOWN_ALL	  ((1U << STACK_REGS) - 1)
+#define STACK_KNOWN_ALL ((1U << STACK_REGS) - 1)
 #define STACK_KNOWN_SP_PC (1U << STACK_RSP | 1U << STACK_PC)
 
 enum stack_status {
@@ -46,12 +46,18 @@ enum stack_status {
 	STACK_STATUS_COUNT,
 };
 
+enum {
+	STACK_BATCH = 256,
+	STACK_BYTES = 8192, /* at most, of one thread */
+};
+
 /* What a batch asks for. */
 struct stack_ask {
 	int32_t tgid, tid; /* in our own pid namespace */
 	uint64_t start_ticks;
 	/* a thread of its process sleeps uninterruptibly: its mmap_lock may be held for ever */
 	bool suspicious;
+	bool compat; /* known to run 32-bit code */
 };
 
 struct snap_stack {
@@ -76,10 +82,22 @@ struct snap_stack {
 	/*
 	 * The top of the stack: byte_count bytes from address regs[STACK_RSP] on, at most to the
 	 * end of the next page. Borrowed until the reader's next batch. NULL with byte_count 0.
-	 * Bytes further up are read on demand (mem.h) and hold when the thread has not moved by the
-	 * time they have been read: see reader_stacks_confirm().
+	 * Bytes further up are read on demand (mem.h); they hold when the thread still has the same
+	 * stamp afterwards.
 	 */
 	const uint8_t *bytes;
 	uint32_t byte_count;
 	const char *why; /* static text for people: why it is not stable, or has no bytes */
 };
+
+/* Up to STACK_BATCH threads, what is asked and where the answers go. */
+struct stack_batch {
+	const struct stack_ask *asks;
+	uint32_t count;
+	bool with_bytes; /* false: registers and stamps only */
+	struct snap_stack *out;
+	uint8_t *room; /* STACK_BYTES for each, for a reader that has none of its own */
+};
+
+/* "stable", "stale", ...: the words of captures and JSON. Never NULL. */
+const char *stack_status_name(uint8_t status);

@@ -29,6 +29,8 @@ static struct btf *small_kernel(void)
 	btf__add_enum_value(b, "YES", 7);
 	int proto = btf__add_func_proto(b, number);
 	btf__add_func(b, "bpf_iter_thing", BTF_FUNC_GLOBAL, proto);
+	btf__add_func(b, "bpf_task_from_pid", BTF_FUNC_STATIC, proto);
+	btf__add_func(b, "bpf_other", BTF_FUNC_STATIC, proto);
 	return b;
 }
 
@@ -100,6 +102,8 @@ Test(kernel_types, keeps_what_is_named_and_nothing_else)
 	cr_expect_eq(btf_enum(words)[0].val, 7);
 	cr_expect_eq(kernel_types_iterator(k, "thing"),
 		     (uint32_t)btf__find_by_name_kind(kernel, "bpf_iter_thing", BTF_KIND_FUNC));
+	cr_expect_neq(kernel_types_function(k, "bpf_task_from_pid"), 0);
+	cr_expect_eq(kernel_types_function(k, "bpf_other"), 0);
 	cr_expect_eq(kernel_types_iterator(k, "nothing"), 0);
 	btf__free(cut);
 	btf__free(names);

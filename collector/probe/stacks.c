@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probe/stacks.h"
+
+#include "base/alloc.h"
+#include "probe/kernel_types.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "stacks.skel.h"
+
+static const char kernel_btf[] = "/sys/kernel/btf/vmlinux";
+
+/* include/linux/proc_ns.h: PROC_PID_INIT_INO */
+static const ino_t FIRST_PID_NS = 0xeffffffc;
+
+struct stack_probe {
+	struct stacks_bpf *object;
+	struct kernel_types *types;
+	pthread_t loader;
+	bool loading;
+	int rc;
+	struct snag_error err;
+	struct ev_stack *heads;
+	uint8_t *tops;
+	size_t heads_size, tops_size;
+};
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+/* Ids of the kernel's functions: they are the same for everybody until the next boot. */
+static uint32_t from_tid_id, release_id;
+
+static void put_id(struct bpf_insn *insn)
+{
+	uint32_t id = insn->imm == EV_KFUNC_FROM_TID ? from_tid_id :
+		      insn->imm == EV_KFUNC_RELEASE  ? release_id :
+						       0;
+
+	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !id)
+		return;
+	insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
+	insn->imm = (int32_t)id;
+	insn->off = 0;
+}
+
+/*
+ * Called right before the kernel sees the program, when the functions that it calls have been
+ * appended to it: see EV_KFUNC_FROM_TID.
+ */
+static int put_ids(struct bpf_program *prog,
+		   struct bpf_prog_load_opts *opts __attribute__((unused)),
+		   long cookie __attribute__((unused)))
+{
+	size_t count = bpf_program__insn_cnt(prog);
+	_cleanup_free_ struct bpf_insn *insns = xcalloc(count, sizeof(*insns));
+
+	memcpy(insns, bpf_program__insns(prog), count * sizeof(*insns));
+	for (size_t i = 0; i < count; i++)
+		put_id(&insns[i]);
+	return bpf_program__set_insns(prog, insns, count);
+}
+
+/* For the whole process, and never unregistered: see register_hooks() of probe.c. */
+static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+static int handler_rc;
+
+static void register_handler(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = put_ids);
+
+	handler_rc = libbpf_register_prog_handler("batch", BPF_PROG_TYPE_SYSCALL, 0, &opts);
+}
+
+/* By number in the reader's own pid namespace; before Linux 6.14 only in the first one. */
+static uint32_t find_from_tid(const struct kernel_types *types)
+{
+	uint32_t id = kernel_types_function(types, "bpf_task_from_vpid");
+	struct stat st;
+
+	if (id)
+		return id;
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != FIRST_PID_NS)
+		return 0;
+	return kernel_types_function(types, "bpf_task_from_pid");
+}
+
+static int open_object(struct stack_probe *p, struct snag_error *err)
+{
+	uint32_t from_tid, release;
+	int rc;
+
+	p->types = kernel_types_new();
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
+	p->object = stacks_bpf__open_opts(&opts);
+	if (!p->object) {
+		rc = errno ? -errno : -EINVAL;
+		return error_set(err, rc, "opening our own BPF object: %m");
+	}
+	kernel_types_want(p->types, bpf_object__btf(p->object->obj));
+	rc = kernel_types_read(p->types, kernel_btf, err);
+	if (rc < 0)
+		return rc;
+	from_tid = find_from_tid(p->types);
+	release = kernel_types_function(p->types, "bpf_task_release");
+	if (!from_tid || !release)
+		return error_set(err, -EOPNOTSUPP,
+				 "this kernel lets no BPF program look up threads of this pid "
+				 "namespace (Linux 6.2, inside a container 6.14)");
+	from_tid_id = from_tid;
+	release_id = release;
+	return 0;
+}
+
+static void *map_array(const struct bpf_map *map, size_t *size, struct snag_error *err)
+{
+	void *at;
+
+	*size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
+	at = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (at != MAP_FAILED)
+		return at;
+	error_set(err, -errno, "mapping %s: %m", bpf_map__name(map));
+	return NULL;
+}
+
+static int load_now(struct stack_probe *p, struct snag_error *err)
+{
+	int rc = open_object(p, err);
+
+	if (rc < 0)
+		return rc;
+	rc = bpf_program__set_flags(p->object->progs.stacks, BPF_F_SLEEPABLE);
+	if (rc == 0)
+		rc = stacks_bpf__load(p->object);
+	if (rc < 0)
+		return error_set(err, rc, "the kernel refuses our program over stacks: %s",
+				 strerror(-rc));
+	p->heads = map_array(p->object->maps.heads, &p->heads_size, err);
+	p->tops = p->heads ? map_array(p->object->maps.tops, &p->tops_size, err) : NULL;
+	return p->tops ? 0 : -ENOMEM;
+}
+
+static void *load(void *arg)
+{
+	struct stack_probe *p = arg;
+
+	p->rc = load_now(p, &p->err);
+	return NULL;
+}
+
+static void wait_for_loader(struct stack_probe *p)
+{
+	if (p->loading)
+		pthread_join(p->loader, NULL);
+	p->loading = false;
+}
+
+struct stack_probe *stack_probe_new(void)
+{
+	struct stack_probe *p = xcalloc(1, sizeof(*p));
+
+	pthread_once(&handler_once, register_handler);
+	if (handler_rc < 0)
+		p->rc = error_set(&p->err, handler_rc, "libbpf takes no handler");
+	else
+		p->loading = pthread_create(&p->loader, NULL, load, p) == 0;
+	if (handler_rc == 0 && !p->loading)
+		load(p);
+	return p;
+}
+
+void stack_probe_free(struct stack_probe *p)
+{
+	if (!p)
+		return;
+	wait_for_loader(p);
+	if (p->heads)
+		munmap(p->heads, p->heads_size);
+	if (p->tops)
+		munmap(p->tops, p->tops_size);
+	stacks_bpf__destroy(p->object);
+	kernel_types_free(p->types);
+	free(p);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+int stack_probe_ready(struct stack_probe *p, struct snag_error *err)
+{
+	wait_for_loader(p);
+	return p->rc < 0 ? error_set(err, p->rc, "%s", p->err.text) : 0;
+}
+
+struct ev_stack *stack_probe_slot(struct stack_probe *p, uint32_t i)
+{
+	return &p->heads[i];
+}
+
+const uint8_t *stack_probe_bytes(const struct stack_probe *p, uint32_t i)
+{
+	return p->tops + (size_t)i * EV_STACK_BYTES;
+}
+
+int stack_probe_run(struct stack_probe *p, uint32_t count, bool with_bytes, struct snag_error *err)
+{
+	struct ev_stack_batch batch = { .count = count, .with_bytes = with_bytes };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &batch, .ctx_size_in = sizeof(batch));
+	int rc = stack_probe_ready(p, err);
+
+	if (rc < 0)
+		return rc;
+	rc = bpf_prog_test_run_opts(bpf_program__fd(p->object->progs.stacks), &opts);
+	if (rc < 0)
+		return error_set(err, rc, "running our program over stacks: %s", strerror(-rc));
+	return 0;
+}
