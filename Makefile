@@ -30,7 +30,6 @@ endif
 endif
 
 .DELETE_ON_ERROR:
-.SECONDARY:
 .SUFFIXES:
 all:
 
@@ -155,6 +154,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsnag.a
 	$(call say,LINK,$@)
 	$(Q)$(LINK)
 
+# Kept. Not all files: an archive would go without a missing secondary object that is older.
+.SECONDARY: $(BPF:bpf/%.c=$(BUILD)/bpf/%.o) $(call objects,$(BENCH))
+
 # A patient may name its compiler and options in its first line: /* build: musl-gcc -static */
 $(BUILD)/patients/%: tests/scenario/patients/%.c Makefile
 	@mkdir -p $(@D)
@@ -163,7 +165,7 @@ $(BUILD)/patients/%: tests/scenario/patients/%.c Makefile
 		cc=$${1:-$(CC)}; [ $$# -eq 0 ] || shift; $$cc -std=gnu11 -D_GNU_SOURCE -O1 -g \
 		-Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $< "$$@"
 
-# Tests see where the build is, and no trace of this make: some of them run a make of their own.
+# Tests see where the build is, but not this make: some of them run a make of their own.
 RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
 	BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
 	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
@@ -212,9 +214,8 @@ demo:
 	+@$(SUB) all
 	@$(RUN) tests/demo.sh
 
-# ---- what has its own folder --------------------------------------------------------------------
+# ---- what has its own folder; first what others need --------------------------------------------
 
-# What others build upon comes first.
 include $(wildcard tests/runtime/runtime.mk tests/disturb/disturb.mk tests/fuzz/fuzz.mk \
 	tests/rules/lint.mk)
 

@@ -6,6 +6,7 @@ DISTURB := $(sort $(filter-out %.bpf.c,$(wildcard tests/disturb/*.c))) \
 # Its BPF program is no part of snag, so it is not in bpf/.
 $(BUILD)/bpf/%.bpf.o: tests/disturb/%.bpf.c Makefile
 	$(compile-bpf)
+.SECONDARY: $(BUILD)/bpf/disturb.bpf.o
 
 $(call objects,tests/disturb/main.c): | $(BUILD)/gen/disturb.skel.h
 $(BUILD)/disturb: $(call objects,$(DISTURB)) $(BUILD)/libsnag.a
