@@ -15,6 +15,8 @@ struct reader {
 	void *priv;
 	bool automatic;		   /* may fall back, until it has read something */
 	struct snag_error without; /* why "auto" had to do without bpf; empty: it had not */
+	bool stacks;		   /* they will be asked for */
+	uint8_t *stack_room;
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -27,11 +29,16 @@ static uint64_t now_ns(clockid_t clock)
 
 static int fall_back(struct reader *r, struct snag_error *err)
 {
+	int rc;
+
 	log_info("no bpf reader: %s", r->without.text);
 	r->automatic = false;
 	r->ops = &reader_procfs;
 	r->priv = NULL;
-	return r->ops->open(&r->priv, err);
+	rc = r->ops->open(&r->priv, err);
+	if (rc == 0 && r->stacks)
+		r->ops->want_stacks(r->priv);
+	return rc;
 }
 
 int reader_open(const char *name, struct reader **ret, struct snag_error *err)
@@ -63,6 +70,7 @@ void reader_free(struct reader *r)
 		return;
 	if (r->ops)
 		r->ops->close(r->priv);
+	free(r->stack_room);
 	free(r);
 }
 
@@ -152,6 +160,29 @@ int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err)
 	now = now_ns(CLOCK_BOOTTIME);
 	s->took_ms = (double)(now - s->taken_boottime_ns) / 1e6;
 	return 0;
+}
+
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
+void reader_want_stacks(struct reader *r)
+{
+	if (!r->stacks)
+		r->ops->want_stacks(r->priv);
+	r->stacks = true;
+}
+
+int reader_stacks(struct reader *r, struct snapshot *s, const struct stack_batch *batch,
+		  struct snag_error *err)
+{
+	struct stack_batch b = *batch;
+	int rc;
+
+	reader_want_stacks(r);
+	if (!r->stack_room)
+		r->stack_room = xcalloc(STACK_BATCH, STACK_BYTES);
+	b.room = r->stack_room;
+	rc = r->ops->stacks(r->priv, s, &b, err);
+	return rc < 0 ? error_at(err, rc, "reading stacks") : 0;
 }
 
 /* ---- the same holders? ---------------------------------------------------------------------- */

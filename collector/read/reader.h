@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "read/snapshot.h"
+#include "read/stack.h"
 
 /* Which processes are the tree. */
 struct read_scope {
@@ -46,6 +47,11 @@ struct reader_ops {
 	 * leader's moved.
 	 */
 	int (*restamp)(void *priv, struct snapshot *s, struct snag_error *err);
+	/* Stacks will be asked for: begin to load what they take. */
+	void (*want_stacks)(void *priv);
+	/* Answer a batch; what stands in the way goes into the missing list of `s`. */
+	int (*stacks)(void *priv, struct snapshot *s, const struct stack_batch *b,
+		      struct snag_error *err);
 	void (*close)(void *priv);
 };
 
@@ -88,3 +94,15 @@ int reader_finish(struct reader *r, struct snapshot *s, struct snag_error *err);
 SNAG_MUST_CHECK
 int reader_same_holders(struct reader *r, const struct snapshot *s, bool *same,
 			struct snag_error *err);
+
+/* Stacks will be asked for: what they take is loaded in the background. */
+void reader_want_stacks(struct reader *r);
+
+/*
+ * Registers and the tops of stacks of up to STACK_BATCH threads: out[i] for asks[i]. Whatever could
+ * not be had of one is in its `status` and `why`. The bytes are borrowed until the next call. With
+ * `with_bytes` false only registers and stamps, much faster: to see who has not moved.
+ */
+SNAG_MUST_CHECK
+int reader_stacks(struct reader *r, struct snapshot *s, const struct stack_batch *batch,
+		  struct snag_error *err);

@@ -96,7 +96,7 @@ struct stack_batch {
 	uint32_t count;
 	bool with_bytes; /* false: registers and stamps only */
 	struct snap_stack *out;
-	uint8_t *room; /* STACK_BYTES for each, for a reader that has none of its own */
+	uint8_t *room; /* STACK_BYTES for each; reader_stacks() sees to it */
 };
 
 /* "stable", "stale", ...: the words of captures and JSON. Never NULL. */

@@ -5,8 +5,10 @@
  * Programs, arguments and names of files still come from /proc, for the tree alone.
  */
 #include "read/bpf/bpf_files.h"
+#include "read/bpf/bpf_stacks.h"
 #include "read/bpf/bpf_tasks.h"
 #include "read/proc/procfs.h"
+#include "read/proc/procfs_stacks.h"
 #include "read/proc/procstat.h"
 #include "read/reader.h"
 
@@ -17,7 +19,8 @@
 struct bpf_reader {
 	struct probe *probe;
 	struct bpf_clocks clocks;
-	struct bpf_tasks tasks; /* of the last pass, until its threads have been read */
+	struct bpf_tasks tasks;	    /* of the last pass, until its threads have been read */
+	struct stack_probe *stacks; /* NULL: nobody wants any */
 };
 
 static void bpf_close(void *priv)
@@ -27,6 +30,7 @@ static void bpf_close(void *priv)
 	if (!r)
 		return;
 	bpf_tasks_release(&r->tasks);
+	stack_probe_free(r->stacks);
 	probe_free(r->probe);
 	free(r);
 }
@@ -181,6 +185,33 @@ static int bpf_restamp(void *priv, struct snapshot *s, struct snag_error *err)
 	return rc;
 }
 
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
+static void bpf_want_stacks(void *priv)
+{
+	struct bpf_reader *r = priv;
+
+	if (!r->stacks)
+		r->stacks = stack_probe_new();
+}
+
+/* Where the kernel refuses our program: as the other reader does it. */
+static int bpf_read_stacks(void *priv, struct snapshot *s, const struct stack_batch *b,
+			   struct snag_error *err)
+{
+	struct bpf_reader *r = priv;
+	struct snag_error why = { { 0 } };
+
+	if (stack_probe_ready(r->stacks, &why) == 0)
+		return bpf_stacks(r->stacks, &r->clocks, b, err);
+	snapshot_missing(s,
+			 "stacks read through /proc, not BPF (%s): of their registers only the "
+			 "stack pointer and the program counter are known",
+			 why.text);
+	procfs_stacks(b);
+	return 0;
+}
+
 const struct reader_ops reader_bpf = {
 	.name = "bpf",
 	.open = bpf_open,
@@ -188,5 +219,7 @@ const struct reader_ops reader_bpf = {
 	.threads = bpf_threads,
 	.files = bpf_files,
 	.restamp = bpf_restamp,
+	.want_stacks = bpf_want_stacks,
+	.stacks = bpf_read_stacks,
 	.close = bpf_close,
 };

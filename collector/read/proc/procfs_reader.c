@@ -4,6 +4,7 @@
 #include "read/deadline.h"
 #include "read/proc/procfs.h"
 #include "read/proc/procfs_files.h"
+#include "read/proc/procfs_stacks.h"
 #include "read/proc/procstat.h"
 
 #include <errno.h>
@@ -475,6 +476,23 @@ static int read_files(void *priv, struct snapshot *s, struct snag_error *err)
 	return procfs_files(s, err);
 }
 
+/* ---- stacks --------------------------------------------------------------------------------- */
+
+static void want_stacks(void *priv)
+{
+	(void)priv; /* there is nothing to load */
+}
+
+static int read_stacks(void *priv, struct snapshot *s, const struct stack_batch *b,
+		       struct snag_error *err)
+{
+	(void)priv;
+	(void)s;
+	(void)err;
+	procfs_stacks(b);
+	return 0;
+}
+
 const struct reader_ops reader_procfs = {
 	.name = "procfs",
 	.open = procfs_reader_open,
@@ -482,5 +500,7 @@ const struct reader_ops reader_procfs = {
 	.threads = read_threads,
 	.files = read_files,
 	.restamp = restamp,
+	.want_stacks = want_stacks,
+	.stacks = read_stacks,
 	.close = procfs_reader_close,
 };

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "read/proc/procfs_stacks.h"
+
+#include "base/alloc.h"
+#include "read/deadline.h"
+#include "read/mem.h"
+#include "read/proc/procfs.h"
+#include "read/proc/procstat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TIMEOUT_MS = 200, PAGE_BYTES = 4096 };
+
+/* One of the small files of a thread. */
+struct file_job {
+	int32_t tgid, tid;
+	char name[16];
+	int rc;
+	char text[4096];
+};
+
+static int read_file(void *arg)
+{
+	struct file_job *job = arg;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", job->tgid, job->tid, job->name);
+	job->rc = procfs_slurp(AT_FDCWD, path, job->text, sizeof(job->text));
+	return job->rc < 0 ? job->rc : 0;
+}
+
+/*
+ * `late`: reading it takes a lock that a thread which is stuck in execve(2) holds (fs/proc/base.c,
+ * lock_trace()), so there is a deadline. The file's size or -errno.
+ */
+static int slurp(const struct stack_ask *ask, const char *name, bool late, char *text, size_t size)
+{
+	struct file_job *job = xcalloc(1, sizeof(*job));
+	int rc;
+
+	job->tgid = ask->tgid;
+	job->tid = ask->tid;
+	snprintf(job->name, sizeof(job->name), "%s", name);
+	rc = late ? deadline_call(read_file, job, free, TIMEOUT_MS) : read_file(job);
+	if (rc == -ETIMEDOUT)
+		return rc;
+	rc = job->rc;
+	snprintf(text, size, "%s", rc > 0 ? job->text : "");
+	free(job);
+	return rc;
+}
+
+/* What changes when it runs. False: it is gone. */
+static bool look(const struct stack_ask *ask, uint64_t *stamp, char *state)
+{
+	char text[4096];
+	struct procstat st;
+
+	*stamp = 0;
+	if (slurp(ask, "schedstat", false, text, sizeof(text)) <= 0 ||
+	    !procstat_stamp(text, stamp)) {
+		if (slurp(ask, "status", false, text, sizeof(text)) <= 0 ||
+		    !procstat_stamp_status(text, stamp))
+			*stamp = 0;
+	}
+	if (slurp(ask, "stat", false, text, sizeof(text)) <= 0 || !procstat_parse(text, &st) ||
+	    st.start_ticks != ask->start_ticks)
+		return false;
+	*state = st.state;
+	return true;
+}
+
+/* sp and pc. The status so far. */
+static uint8_t look_regs(const struct stack_ask *ask, struct snap_stack *out)
+{
+	struct snap_task t = { .tid = ask->tid };
+	char text[512];
+	int rc = slurp(ask, "syscall", out->state == 'D', text, sizeof(text));
+
+	if (rc == -EACCES || rc == -EPERM)
+		return STACK_DENIED;
+	if (rc == -ETIMEDOUT)
+		out->why = "the kernel did not say where it sleeps";
+	if (rc <= 0)
+		return rc == -ESRCH || rc == -ENOENT ? STACK_GONE : STACK_UNKNOWN;
+	procstat_syscall(text, &t);
+	if (!t.has_syscall && !t.in_fault)
+		return STACK_STALE;
+	out->regs[STACK_RSP] = t.sp;
+	out->regs[STACK_PC] = t.pc;
+	out->known = STACK_KNOWN_SP_PC;
+	out->nr = t.has_syscall ? t.nr : -1;
+	return STACK_STABLE;
+}
+
+/* To the end of the next page, or of its own page where there is no next one. */
+static int copy_top(const struct stack_ask *ask, struct snap_stack *out, uint8_t *room)
+{
+	_cleanup_mem_ struct mem *mem = mem_new(ask->tgid, ask->suspicious);
+	uint64_t sp = out->regs[STACK_RSP];
+	uint32_t own = PAGE_BYTES - sp % PAGE_BYTES;
+	int rc = mem_read(mem, sp, room, own);
+
+	if (rc < 0)
+		return rc;
+	out->bytes = room;
+	out->byte_count = own;
+	if (mem_read(mem, sp + own, room + own, PAGE_BYTES) == 0)
+		out->byte_count += PAGE_BYTES;
+	return 0;
+}
+
+static void look_stack(const struct stack_ask *ask, struct snap_stack *out, uint8_t *room)
+{
+	int rc = copy_top(ask, out, room);
+
+	if (rc == -EPERM || rc == -EACCES)
+		out->status = STACK_DENIED;
+	else if (rc < 0)
+		out->status = STACK_UNREADY;
+	if (rc < 0)
+		out->why = rc == -EFAULT    ? "its stack pointer points to nothing" :
+			   rc == -ETIMEDOUT ? "its memory did not come" :
+			   rc == -ESRCH	    ? "it has no memory any more" :
+					      "its memory may not be read";
+}
+
+static void answer(const struct stack_batch *b, uint32_t i)
+{
+	const struct stack_ask *ask = &b->asks[i];
+	struct snap_stack *out = &b->out[i];
+	uint64_t stamp;
+	char state;
+
+	*out = (struct snap_stack){
+		.tgid = ask->tgid,
+		.tid = ask->tid,
+		.start_ticks = ask->start_ticks,
+		.suspicious = ask->suspicious,
+		.compat = ask->compat,
+		.nr = -1,
+		.status = STACK_GONE,
+	};
+	if (!look(ask, &out->stamp, &out->state))
+		return;
+	out->status = strchr("ZX", out->state) ? STACK_NONE : look_regs(ask, out);
+	if (out->status == STACK_STABLE && b->with_bytes && !out->compat)
+		look_stack(ask, out, b->room + (size_t)i * STACK_BYTES);
+	if (!look(ask, &stamp, &state))
+		out->status = STACK_GONE;
+	else if ((out->status == STACK_STABLE || out->status == STACK_UNREADY) &&
+		 (!stamp || stamp != out->stamp || state != out->state || state == 'R'))
+		out->status = STACK_MOVED;
+}
+
+void procfs_stacks(const struct stack_batch *b)
+{
+	for (uint32_t i = 0; i < b->count; i++)
+		answer(b, i);
+}
+
+/* "[<0>] futex_wait_queue+0x60/0x90": what is in front of the function and its length go. */
+static void add_function(struct strbuf *out, const char *line, size_t len)
+{
+	const char *end = line + len, *name = memchr(line, ']', len);
+	const char *size = memchr(line, '/', len);
+
+	name = name ? name + 1 : line;
+	while (name < end && *name == ' ')
+		name++;
+	if (size && size > name)
+		end = size;
+	if (end > name)
+		strbuf_addf(out, "%.*s\n", (int)(end - name), name);
+}
+
+int procfs_kernel_stack(int32_t tgid, int32_t tid, struct strbuf *text)
+{
+	struct stack_ask ask = { .tgid = tgid, .tid = tid };
+	char raw[4096], *line = raw, *end;
+	int rc = slurp(&ask, "stack", true, raw, sizeof(raw));
+
+	strbuf_reset(text);
+	if (rc < 0)
+		return rc == -EACCES ? -EPERM : rc == -ENOENT ? -ESRCH : rc;
+	for (; (end = strchr(line, '\n')); line = end + 1)
+		add_function(text, line, (size_t)(end - line));
+	return 0;
+}
