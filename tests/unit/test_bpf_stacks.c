@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Registers and stacks through BPF against what threads know of themselves. */
+#include "read/bpf/bpf_stacks.h"
+
+#include "lib/unit_bpf.h"
+#include "lib/unit_child.h"
+#include "lib/unit_stack.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void expect_parked(const struct snap_stack *s, const struct park *p)
+{
+	uint64_t top;
+
+	cr_assert_eq(s->status, STACK_STABLE, "%s: %s", stack_status_name(s->status), s->why);
+	cr_expect_eq(s->known, STACK_KNOWN_ALL);
+	cr_expect_eq(s->regs[STACK_RSP], p->sp);
+	cr_expect_eq(s->regs[STACK_PC], p->pc);
+	cr_expect_eq(s->regs[STACK_RBX], p->rbx);
+	cr_expect_eq(s->regs[STACK_RBP], p->rbp);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(s->regs[STACK_R12 + i], p->r12 + (uint64_t)i);
+	cr_expect_eq(s->regs[STACK_RDI], (uint64_t)(uintptr_t)p);
+	cr_expect_eq(s->fs_base, p->fs_base);
+	cr_expect_eq(s->nr, SYS_pause);
+	cr_expect_eq(s->state, 'S');
+	cr_assert_geq(s->byte_count, sizeof(top));
+	memcpy(&top, s->bytes, sizeof(top));
+	cr_expect_eq(top, p->top);
+}
+
+Test(bpf_stacks, registers_are_those_that_the_thread_has)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	struct park *p = park_new(1);
+	int32_t child = child_start(park_here, p);
+	struct snap_stack s;
+
+	child_wait_syscall(child, child, SYS_pause);
+	s = stack_of(r, child, child);
+	expect_parked(&s, p);
+}
+
+static void *park_thread(void *p)
+{
+	park_here(p);
+	return NULL;
+}
+
+enum { THREADS = 20 };
+
+static void park_many(void *arg)
+{
+	struct park *p = arg;
+	pthread_t t;
+
+	for (int i = 1; i < THREADS; i++)
+		pthread_create(&t, NULL, park_thread, &p[i]);
+	park_here(p);
+}
+
+Test(bpf_stacks, one_call_serves_many_threads)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	_cleanup_snapshot_ struct snapshot *snap = snapshot_new();
+	struct park *p = park_new(THREADS);
+	int32_t child = child_start(park_many, p);
+	struct stack_ask asks[THREADS];
+	struct snap_stack out[THREADS];
+	struct stack_batch b = { asks, THREADS, true, out, NULL };
+	struct snag_error err;
+
+	for (int i = 0; i < THREADS; i++) {
+		while (!__atomic_load_n(&p[i].tid, __ATOMIC_ACQUIRE))
+			usleep(1000);
+		child_wait_syscall(child, p[i].tid, SYS_pause);
+		asks[i] = stack_ask_for(child, p[i].tid);
+	}
+	cr_assert_eq(reader_stacks(r, snap, &b, &err), 0, "%s", err.text);
+	for (int i = 0; i < THREADS; i++)
+		expect_parked(&out[i], &p[i]);
+	/* a second look at those that did not move has the same stamps, and no bytes */
+	{
+		struct snap_stack again[THREADS];
+		struct stack_batch regs = { asks, THREADS, false, again, NULL };
+
+		cr_assert_eq(reader_stacks(r, snap, &regs, &err), 0, "%s", err.text);
+		for (int i = 0; i < THREADS; i++) {
+			cr_expect_eq(again[i].stamp, out[i].stamp);
+			cr_expect_eq(again[i].byte_count, 0);
+			cr_expect_eq(again[i].mm_seq, out[i].mm_seq);
+		}
+	}
+}
+
+Test(bpf_stacks, its_stamp_is_that_of_the_threads)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	struct park *p = park_new(1);
+	int32_t child = child_start(park_here, p);
+	_cleanup_snapshot_ struct snapshot *snap = NULL;
+	struct snap_stack s;
+
+	child_wait_syscall(child, child, SYS_pause);
+	snap = unit_begin(r, child);
+	s = stack_of(r, child, child);
+	cr_expect_neq(s.stamp, 0);
+	cr_expect_eq(s.stamp, snapshot_task(snap, child)->stamp);
+}
+
+static void spin(void *arg)
+{
+	(void)arg;
+	for (volatile uint64_t i = 0;; i++)
+		;
+}
+
+Test(bpf_stacks, one_that_runs_is_never_called_stable_while_on_a_cpu)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	int32_t child = child_start(spin, NULL);
+	bool seen_running = false;
+
+	for (int i = 0; i < 2000 && !seen_running; i++) {
+		struct snap_stack s = stack_of(r, child, child);
+
+		cr_assert_eq(s.state, 'R');
+		seen_running = s.status == STACK_STALE;
+		usleep(100);
+	}
+	cr_expect(seen_running);
+}
+
+Test(bpf_stacks, a_kernel_thread_has_none_and_who_is_gone_is_gone)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	struct snap_stack s = stack_of(r, 2, 2); /* kthreadd, in the first pid namespace */
+	struct stack_ask ask = { .tgid = INT32_MAX, .tid = INT32_MAX, .start_ticks = 1 };
+	struct stack_batch b = { &ask, 1, true, &s, NULL };
+	_cleanup_snapshot_ struct snapshot *snap = snapshot_new();
+	struct snag_error err;
+
+	cr_expect_eq(s.status, STACK_NONE);
+	cr_expect_eq(s.known, 0);
+	cr_assert_eq(reader_stacks(r, snap, &b, &err), 0, "%s", err.text);
+	cr_expect_eq(s.status, STACK_GONE);
+	/* the same number, but another thread now */
+	ask = stack_ask_for(getpid(), getpid());
+	ask.start_ticks--;
+	cr_assert_eq(reader_stacks(r, snap, &b, &err), 0, "%s", err.text);
+	cr_expect_eq(s.status, STACK_GONE);
+}
+
+/* A stack that points to nothing, as after a bad switch of contexts. */
+static void lose_stack(void *arg)
+{
+	(void)arg;
+	__asm__ volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall"
+			 :
+			 : "r"(0x1000ul), "i"(SYS_pause)
+			 : "rax", "rcx", "r11", "memory");
+}
+
+Test(bpf_stacks, a_stack_that_is_not_there)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	int32_t child = child_start(lose_stack, NULL);
+	struct snap_stack s;
+
+	child_wait_syscall(child, child, SYS_pause);
+	s = stack_of(r, child, child);
+	cr_expect_eq(s.status, STACK_UNREADY);
+	cr_expect_eq(s.regs[STACK_RSP], 0x1000);
+	cr_expect_eq(s.byte_count, 0);
+	cr_expect_str_eq(s.why, "its stack pointer points to nothing");
+}
+
+Test(bpf_stacks, both_readers_agree)
+{
+	_cleanup_reader_ struct reader *bpf = unit_reader("bpf"), *proc = unit_reader("procfs");
+	struct park *p = park_new(1);
+	int32_t child = child_start(park_here, p);
+	struct snap_stack a, b;
+
+	child_wait_syscall(child, child, SYS_pause);
+	a = stack_of(bpf, child, child);
+	b = stack_of(proc, child, child);
+	cr_expect_eq(a.status, b.status);
+	cr_expect_eq(a.stamp, b.stamp);
+	cr_expect_eq(a.nr, b.nr);
+	cr_expect_eq(a.regs[STACK_RSP], b.regs[STACK_RSP]);
+	cr_expect_eq(a.regs[STACK_PC], b.regs[STACK_PC]);
+	cr_assert(a.byte_count && b.byte_count);
+	cr_expect_eq(memcmp(a.bytes, b.bytes,
+			    a.byte_count < b.byte_count ? a.byte_count : b.byte_count),
+		     0);
+}
