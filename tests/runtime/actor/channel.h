@@ -35,6 +35,7 @@ struct grove_channel {
 	struct grove_buf out;
 	struct grove_nursery *flush;
 	bool flushing;
+	bool doomed;		    /* freed while flushing: the flush does it */
 	struct grove_event drained; /* pulsed when less is queued, or the channel broke */
 };
 
