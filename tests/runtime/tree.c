@@ -96,7 +96,7 @@ static int grow(struct node *node, int64_t i, struct grove_error *err)
 				    &portal, err);
 	if (rc == 0)
 		rc = grove_portal_open(portal, "tree.node", plan_value(&below),
-				       &node->branch[node->count].context, NULL, err);
+				       &node->branch[node->count].context, err);
 	if (rc == 0)
 		node->count++;
 	return rc;

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/actor/inside.h"
+#include "runtime/actor/kid.h"
 #include "runtime/core/io.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/truth.h"
@@ -435,6 +435,20 @@ static void flush_peers(struct grove_actor *actor)
 	(void)grove_scope_exit(&shield, 0, NULL);
 }
 
+/* Helper processes of backends end with the actor that the process was made for. */
+static void shut_backends(struct grove_actor *actor)
+{
+	struct grove_scope shield;
+
+	if (actor->host && actor->host->hosted)
+		return;
+	grove_scope_enter_shielded(&shield, "backends", GROVE_NEVER);
+	for (size_t i = 0; actor->program->backends[i]; i++)
+		if (actor->program->backends[i]->shutdown)
+			actor->program->backends[i]->shutdown(actor->program);
+	(void)grove_scope_exit(&shield, 0, NULL);
+}
+
 static void clean_up(struct grove_actor *actor)
 {
 	if (actor->parent)
@@ -473,6 +487,7 @@ static int actor_task(void *arg, struct grove_error *err)
 	if (actor->grace_ns > 0)
 		grove_registrar_leave(actor);
 	flush_peers(actor);
+	shut_backends(actor);
 	if (actor->host && actor->host->down)
 		actor->host->down(actor->host->arg);
 	grove_nursery_cancel(&actor->service, "the actor ends");

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "runtime/actor/inside.h"
+#include "runtime/actor/kid.h"
 #include "runtime/core/truth.h"
 
 #define START_NS (20 * GROVE_SECOND)
@@ -66,7 +66,7 @@ static int make_kid(struct grove_actors *actors, const struct grove_start_opts *
 		    struct grove_kid **ret, struct grove_error *err)
 {
 	struct grove_actor *actor = actors->actor;
-	const struct grove_backend *backend;
+	const struct grove_backend *backend = NULL;
 	struct grove_kid *kid;
 	struct grove_uid uid;
 	int rc = grove_uid_new(&uid, opts->name, err);
@@ -78,7 +78,7 @@ static int make_kid(struct grove_actors *actors, const struct grove_start_opts *
 	kid = grove_alloc(1, sizeof(*kid));
 	kid->actors = actors;
 	kid->actor = actor;
-	kid->opts = *opts;
+	kid->timeout_ns = opts->timeout_ns > 0 ? opts->timeout_ns : START_NS;
 	if (opts->binds)
 		grove_addrs_copy(&kid->binds, opts->binds);
 	kid->child.backend = backend;
@@ -190,11 +190,10 @@ static int not_up(struct grove_kid *kid, struct grove_error *err)
 /* Wait until it is connected, tell it what to be, and wait until it is that. */
 static int bring_up(struct grove_kid *kid, struct grove_error *err)
 {
-	int64_t timeout_ns = kid->opts.timeout_ns > 0 ? kid->opts.timeout_ns : START_NS;
 	struct grove_scope scope;
 	int rc = 0;
 
-	grove_fail_after(&scope, timeout_ns);
+	grove_fail_after(&scope, kid->timeout_ns);
 	while (rc == 0 && !kid->portal.peer && !kid->ended)
 		rc = grove_event_wait(&kid->changed);
 	if (rc == 0 && kid->portal.peer)
@@ -206,7 +205,7 @@ static int bring_up(struct grove_kid *kid, struct grove_error *err)
 	rc = grove_scope_exit(&scope, rc, err);
 	if (rc == -ETIMEDOUT)
 		return grove_error_set(err, rc, "actor %s was not up within %lld ms", kid->name,
-				       (long long)(timeout_ns / GROVE_MS));
+				       (long long)(kid->timeout_ns / GROVE_MS));
 	return rc == 0 && !kid->up ? not_up(kid, err) : rc;
 }
 
@@ -444,10 +443,9 @@ static int run_task(void *arg, struct grove_error *err)
 }
 
 int grove_actors_run(struct grove_actors *actors, const struct grove_start_opts *opts,
-		     const char *func, struct grove_value args, struct grove_result **ret,
-		     struct grove_error *err)
+		     struct grove_result **ret, struct grove_error *err)
 {
-	_grove_value_ struct grove_value owned = args;
+	_grove_value_ struct grove_value args = opts->args;
 	struct grove_result *result;
 	struct grove_kid *kid;
 	int rc = start_kid(actors, opts, &kid, err);
@@ -457,11 +455,11 @@ int grove_actors_run(struct grove_actors *actors, const struct grove_start_opts 
 	result = grove_alloc(1, sizeof(*result));
 	result->actors = actors;
 	result->kid = kid;
-	result->args = grove_value_move(&owned);
-	grove_copy_name(result->func, sizeof(result->func), func);
-	grove_event_init(&result->done, func);
+	result->args = grove_value_move(&args);
+	grove_copy_name(result->func, sizeof(result->func), opts->func);
+	grove_event_init(&result->done, opts->func);
 	grove_list_add(&actors->results, &result->link);
-	grove_spawn(&actors->nursery, func, run_task, result);
+	grove_spawn(&actors->nursery, opts->func, run_task, result);
 	if (ret)
 		*ret = result;
 	return 0;

@@ -36,6 +36,9 @@ struct grove_start_opts {
 	const char *backend;		 /* NULL: as the parent's own default */
 	const struct grove_addrs *binds; /* listen there too; NULL: nowhere else */
 	int64_t timeout_ns;		 /* to be up; 0: 20 s */
+	/* for grove_actors_run() only */
+	const char *func;
+	struct grove_value args; /* taken over, in any case */
 };
 
 /* What a function run by grove_actors_run() will give. Owned by the nursery. */
@@ -62,12 +65,11 @@ GROVE_MUST_CHECK
 int grove_actors_start(struct grove_actors *actors, const struct grove_start_opts *opts,
 		       struct grove_portal **portal, struct grove_error *err);
 
-/* Start an actor, run one function there (`args` is taken over), and end the actor after it. Waits
- * until the actor is up. Its failure is one of the nursery. `ret` may be NULL. */
+/* Start an actor, run opts->func there, and end the actor after it. Waits until the actor is up.
+ * A failure of the function is one of the nursery. `ret` may be NULL. */
 GROVE_MUST_CHECK
 int grove_actors_run(struct grove_actors *actors, const struct grove_start_opts *opts,
-		     const char *func, struct grove_value args, struct grove_result **ret,
-		     struct grove_error *err);
+		     struct grove_result **ret, struct grove_error *err);
 
 /* Wait for it and borrow the value until the nursery's exit. -EPIPE when the function failed: the
  * error itself goes to the nursery. */

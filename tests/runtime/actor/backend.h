@@ -94,8 +94,9 @@ struct grove_backend {
 	void (*release)(struct grove_child *child);
 
 	/*
-	 * Called when an actor ends that had spawned with this backend, or may have: end what the
-	 * process keeps for it (a fork server, a tracker). Waits for it; bounded. May be NULL.
+	 * Called when the actor ends that its process was made for (not a hosted one), after all
+	 * actors below it: end what the process keeps for this backend (a fork server, a tracker).
+	 * May wait, shielded; bounded by itself. NULL: keeps nothing.
 	 */
 	void (*shutdown)(const struct grove_program *program);
 

@@ -439,32 +439,32 @@ static int begin(struct grove_peer *peer, const char *func, struct grove_msg *ms
 	return 0;
 }
 
-static int start_call(struct grove_portal *portal, const char *func, const char *mode,
-		      struct grove_value args, struct grove_context **ret, struct grove_error *err)
+static struct grove_msg start_message(const char *func, const char *mode, struct grove_value args)
 {
-	_grove_msg_ struct grove_msg msg = { .kind = GROVE_MSG_START };
+	struct grove_msg msg = { .kind = GROVE_MSG_START };
 
 	msg.value = args;
 	msg.name = grove_strdup(func);
 	msg.mode = grove_strdup(mode);
-	return begin(portal->peer, func, &msg, ret, err);
+	return msg;
 }
 
 int grove_portal_run(struct grove_portal *portal, const char *func, struct grove_value args,
 		     struct grove_value *ret, struct grove_error *err)
 {
+	_grove_msg_ struct grove_msg msg = start_message(func, "call", args);
 	struct grove_context *context;
-	int rc = start_call(portal, func, "call", args, &context, err);
+	int rc = begin(portal->peer, func, &msg, &context, err);
 
 	return rc < 0 ? rc : grove_context_close(context, 0, ret, err);
 }
 
 int grove_portal_open(struct grove_portal *portal, const char *func, struct grove_value args,
-		      struct grove_context **ret, struct grove_value *value,
-		      struct grove_error *err)
+		      struct grove_context **ret, struct grove_error *err)
 {
+	_grove_msg_ struct grove_msg msg = start_message(func, "context", args);
 	struct grove_context *context;
-	int rc = start_call(portal, func, "context", args, &context, err);
+	int rc = begin(portal->peer, func, &msg, &context, err);
 
 	if (rc < 0)
 		return rc;
@@ -479,10 +479,13 @@ int grove_portal_open(struct grove_portal *portal, const char *func, struct grov
 	}
 	if (rc < 0)
 		return grove_context_close(context, rc, NULL, err);
-	if (value)
-		*value = grove_value_move(&context->first);
 	*ret = context;
 	return 0;
+}
+
+const struct grove_value *grove_context_first(const struct grove_context *context)
+{
+	return &context->first;
 }
 
 int grove_peer_ask(struct grove_peer *peer, struct grove_msg *msg, struct grove_msg *answer,

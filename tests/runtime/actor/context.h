@@ -8,7 +8,7 @@
  * Cancelling goes both ways: the caller's cancel cancels the scope of the function there; a
  * function that fails or ends makes the caller's calls return.
  *
- *	rc = grove_portal_open(portal, "numbers", grove_int(3), &context, &first, err);
+ *	rc = grove_portal_open(portal, "numbers", grove_int(3), &context, err);
  *	while (rc == 0 && (rc = grove_context_recv(context, &item, err)) == 0)
  *		...
  *	rc = grove_context_close(context, rc == -EPIPE ? 0 : rc, &result, err);
@@ -59,12 +59,14 @@ int grove_context_started(struct grove_context *context, struct grove_value valu
 
 /* ---- the caller's end ------------------------------------------------------------------------ */
 
-/* Run a function there (`args` is taken over), and wait until it says that it has started: *value
- * (may be NULL) is what it gave then. Its failure before is the result. */
+/* Run a function there (`args` is taken over), and wait until it says that it has started. Its
+ * failure before that is the result. */
 GROVE_MUST_CHECK
 int grove_portal_open(struct grove_portal *portal, const char *func, struct grove_value args,
-		      struct grove_context **ret, struct grove_value *value,
-		      struct grove_error *err);
+		      struct grove_context **ret, struct grove_error *err);
+
+/* The value that the function gave when it started. Borrowed while the context lives. */
+const struct grove_value *grove_context_first(const struct grove_context *context);
 
 /* Ask the function to stop; goes on. */
 void grove_context_cancel(struct grove_context *context, const char *reason);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/actor/inside.h"
+#include "runtime/actor/kid.h"
 #include "runtime/actor/process.h"
 #include "runtime/core/truth.h"
 
@@ -94,6 +94,15 @@ static void step_kill(struct grove_kid *kid)
 		(void)grove_kid_wait_ended(kid, GROVE_NEVER); /* gives up when a hurry begins */
 }
 
+static void take_subtree(const struct grove_kid *kid, struct grove_subtree *tree)
+{
+	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
+	int rc = grove_subtree_take(tree, kid->child.pid, kid->child.pidfd, &err);
+
+	if (rc < 0)
+		log_step(kid, "subtree", rc, err.text);
+}
+
 /* Those below it that outlived it had their grace as well. */
 static void end_survivors(struct grove_kid *kid, const struct grove_subtree *tree)
 {
@@ -115,7 +124,7 @@ void grove_ladder(struct grove_kid *kid)
 	if (rc < 0) {
 		/* what it leaves behind when it dies is known by now */
 		if (kid->child.pidfd >= 0 && !kid->actor->defects.ladder_by_pid)
-			(void)grove_subtree_take(&tree, kid->child.pid, kid->child.pidfd, NULL);
+			take_subtree(kid, &tree);
 		rc = step_term(kid);
 		if (rc < 0)
 			step_kill(kid);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/actor/inside.h"
+#include "runtime/actor/kid.h"
 #include "runtime/core/io.h"
 #include "runtime/core/truth.h"
 

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/actor/inside.h"
-#include "runtime/core/loop.h"
+#include "runtime/actor/kid.h"
 
 static struct grove_portal *portal_of(struct grove_peer *peer)
 {
