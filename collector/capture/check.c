@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/check.h"
 
+#include "model/frames.h"
+
 #include <errno.h>
 #include <jansson.h>
 
@@ -158,6 +160,51 @@ static void link_side_members(struct capture_rows *rows)
 	}
 }
 
+/* What is inlined at a place, and the frames of a thread, stand side by side. */
+static int link_codes(struct capture_rows *rows, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < rows->inlined.count; i++) {
+		const struct inlined_row *row = &rows->inlined.at[i];
+		struct code *c = model_code(rows->m, row->code);
+
+		if (!c->inlined_count)
+			c->first_inlined = i;
+		if (c->first_inlined + c->inlined_count++ != i)
+			return error_set(err, -EBADMSG, "inlined %u: apart from its siblings",
+					 i + 1);
+		*vec_push(&rows->m->inlined) = row->inlined;
+	}
+	return 0;
+}
+
+/* See link_codes(). */
+static int link_frames(struct capture_rows *rows, struct snag_error *err)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < rows->frames.count; i++) {
+		const struct frame_row *row = &rows->frames.at[i];
+		const struct thread *t = model_thread(m, row->thread);
+
+		if (t->frame_count && t->first_frame + t->frame_count != i)
+			return error_set(err, -EBADMSG, "frames %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_frame(m, row->thread, row->frame))
+			return error_set(err, -EBADMSG, "frames: too many");
+	}
+	for (uint32_t i = 0; i < rows->kernel_frames.count; i++) {
+		const struct kernel_row *row = &rows->kernel_frames.at[i];
+		const struct thread *t = model_thread(m, row->thread);
+
+		if (t->kernel_count && t->first_kernel + t->kernel_count != i)
+			return error_set(err, -EBADMSG, "kernel_frames %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_kernel_frame(m, row->thread, model_str(m, row->text)))
+			return error_set(err, -EBADMSG, "kernel_frames: too many");
+	}
+	return 0;
+}
+
 int capture_check(struct capture_rows *rows, struct snag_error *err)
 {
 	int rc = 0;
@@ -172,6 +219,10 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 		rc = check_waits(rows->m, err);
 	if (rc == 0)
 		rc = link_terms(rows, err);
+	if (rc == 0)
+		rc = link_codes(rows, err);
+	if (rc == 0)
+		rc = link_frames(rows, err);
 	if (rc == 0)
 		rc = check_objects(rows->m, err);
 	if (rc == 0)

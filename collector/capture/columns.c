@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "capture/columns.h"
 
+#include "read/stack.h"
+#include "unwind/frame.h"
+
 /* ---- words ----------------------------------------------------------------------------------- */
 
 /* Build code: lists of words from the closed lists of wait_kinds.h. */
@@ -18,6 +21,11 @@ static const char *const term_words[] = { NULL,	     "never",	"thread", "actor",
 					  "object",  "wait",	"time",	  "outside", "new",
 					  "stopped", "unknown", "now" };
 static const char *const role_words[] = { "holder", "owner", "child", "peer", "setter" };
+static const char *const stack_words[] = { "unknown", "stable", "stale", "moved",
+					   "denied",  "gone",	"none",	 "unready" };
+static const char *const how_words[] = { NULL,	       "first",		"cfi",
+					 "expression", "debug-frame",	"signal",
+					 "called",     "frame-pointer", "libunwind" };
 
 #define LIST(list)                                                                                 \
 	{                                                                                          \
@@ -29,6 +37,7 @@ const struct word_list capture_words[WORDS_COUNT] = {
 	[WORDS_WAIT] = LIST(wait_words),       [WORDS_LEVEL] = LIST(level_words),
 	[WORDS_TERM] = LIST(term_words),       [WORDS_ROLE] = LIST(role_words),
 	[WORDS_VERDICT] = LIST(verdict_words), [WORDS_CONFIDENCE] = LIST(confidence_words),
+	[WORDS_STACK] = LIST(stack_words),     [WORDS_HOW] = LIST(how_words),
 };
 
 /* The words lie in the order of the numbers that they stand for. */
@@ -36,6 +45,8 @@ _Static_assert(sizeof(term_words) / sizeof(*term_words) == TERM_NOW + 1, "a term
 _Static_assert(sizeof(role_words) / sizeof(*role_words) == AS_COUNT, "a role without a word");
 _Static_assert(sizeof(level_words) / sizeof(*level_words) == LEVEL_NONE + 1, "a level without one");
 _Static_assert(sizeof(seen_words) / sizeof(*seen_words) == HOLDERS_HIDDEN + 1, "and holders_seen");
+_Static_assert(sizeof(stack_words) / sizeof(*stack_words) == STACK_STATUS_COUNT, "and a stack");
+_Static_assert(sizeof(how_words) / sizeof(*how_words) == FRAME_HOW_COUNT, "and how");
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
@@ -92,7 +103,8 @@ static const struct column thread_columns[] = {
 	NEEDED(actor, ACTORS), PLAIN(INT, tid), PLAIN(TEXT, name), PLAIN(TEXT, syscall),
 	PLAIN(CHAR, state), PLAIN(BOOL, moved), PLAIN(BOOL, gone), PLAIN(BOOL, polls),
 	PLAIN(BOOL, busy), PLAIN(BOOL, interruptible), REF(wait, WAITS), PLAIN(OPTIONAL, since_ms),
-	PLAIN(TEXT, wchan),
+	PLAIN(TEXT, wchan), WORDS(stack, STACK), PLAIN(BOOL, stack_current), PLAIN(TEXT, stack_why),
+	PLAIN(TEXT, stack_end),
 };
 #undef ELEMENT
 
@@ -147,6 +159,35 @@ static const struct column side_member_columns[] = {
 };
 #undef ELEMENT
 
+#define ELEMENT code
+static const struct column code_columns[] = {
+	PLAIN(UINT, address), PLAIN(UINT, offset), PLAIN(TEXT, symbol), PLAIN(TEXT, module),
+	PLAIN(TEXT, missing), PLAIN(BOOL, function), PLAIN(BOOL, exact), PLAIN(TEXT, file),
+	PLAIN(UINT, line),
+};
+#undef ELEMENT
+
+#define ELEMENT inlined_row
+static const struct column inlined_columns[] = {
+	NEEDED(code, CODES), NAMED("symbol", TEXT, inlined.symbol, 0),
+	NAMED("file", TEXT, inlined.file, 0), NAMED("line", UINT, inlined.line, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT frame_row
+static const struct column frame_columns[] = {
+	NEEDED(thread, THREADS), NAMED("pc", UINT, frame.pc, 0),
+	NAMED("code", NEEDED_REF, frame.code, TABLE_CODES), NAMED("how", WORD, frame.how, WORDS_HOW),
+	NAMED("signal", BOOL, frame.signal, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT kernel_row
+static const struct column kernel_columns[] = {
+	NEEDED(thread, THREADS), PLAIN(NEEDED_TEXT, text),
+};
+#undef ELEMENT
+
 /* Elements that are one number. */
 static const struct column text_columns[] = {
 	{ .name = "text", .size = 4, .type = COLUMN_NEEDED_TEXT },
@@ -191,6 +232,10 @@ const struct table capture_tables[TABLE_COUNT] = {
 	[TABLE_CAVEATS] = TABLE("verdict_caveats", text_columns, verdict.caveats, FEW),
 	[TABLE_SIDES] = TABLE("sides", side_columns, sides, FEW),
 	[TABLE_SIDE_MEMBERS] = OUTSIDE("side_members", side_member_columns, side_members, MANY),
+	[TABLE_CODES] = TABLE("codes", code_columns, codes, MANY),
+	[TABLE_INLINED] = OUTSIDE("inlined", inlined_columns, inlined, MANY),
+	[TABLE_FRAMES] = OUTSIDE("frames", frame_columns, frames, MANY),
+	[TABLE_KERNEL_FRAMES] = OUTSIDE("kernel_frames", kernel_columns, kernel_frames, MANY),
 };
 /* clang-format on */
 
@@ -227,4 +272,7 @@ void capture_rows_release(struct capture_rows *rows)
 {
 	vec_release(&rows->terms);
 	vec_release(&rows->side_members);
+	vec_release(&rows->inlined);
+	vec_release(&rows->frames);
+	vec_release(&rows->kernel_frames);
 }

@@ -38,6 +38,8 @@ enum column_words {
 	WORDS_ROLE,
 	WORDS_VERDICT,
 	WORDS_CONFIDENCE,
+	WORDS_STACK,
+	WORDS_HOW,
 	WORDS_COUNT,
 };
 
@@ -58,6 +60,10 @@ enum table_id {
 	TABLE_CAVEATS,
 	TABLE_SIDES,
 	TABLE_SIDE_MEMBERS,
+	TABLE_CODES,
+	TABLE_INLINED,
+	TABLE_FRAMES,
+	TABLE_KERNEL_FRAMES,
 	TABLE_COUNT,
 };
 
@@ -86,11 +92,31 @@ struct side_row {
 	uint32_t side, actor;
 };
 
+/* A row of `inlined`. */
+struct inlined_row {
+	uint32_t code;
+	struct inlined inlined;
+};
+
+/* A row of `frames`. */
+struct frame_row {
+	uint32_t thread;
+	struct frame frame;
+};
+
+/* A row of `kernel_frames`. */
+struct kernel_row {
+	uint32_t thread, text;
+};
+
 /* The rows of a capture: the model's own elements, and those that it keeps in another form. */
 struct capture_rows {
 	struct model *m;
 	VEC(struct term_row) terms;
 	VEC(struct side_row) side_members;
+	VEC(struct inlined_row) inlined;
+	VEC(struct frame_row) frames;
+	VEC(struct kernel_row) kernel_frames;
 };
 
 /* Any vector of vec.h, which all have this layout. */

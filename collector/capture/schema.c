@@ -8,14 +8,18 @@
 static const char schema_1[] =
 #include "schema.sql.h"
 	;
+static const char schema_2[] =
+#include "schema_2.sql.h"
+	;
 
 /*
- * A new schema is a file schema_2.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
+ * A new schema is a file schema_N.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
  * row here, and its columns in columns.c. Old captures are then brought up by it before they are
  * read.
  */
 const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
 	{ .version = 1, .sql = schema_1 },
+	{ .version = 2, .sql = schema_2 },
 };
 
 static const char all_tables[] =

@@ -35,6 +35,33 @@ static void collect_side_members(struct capture_rows *rows)
 			};
 }
 
+/* Whose each frame is: the model keeps that at the thread, and at the code what is inlined there. */
+static void collect_frames(struct capture_rows *rows)
+{
+	const struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < m->codes.count; i++)
+		for (uint32_t k = 0; k < m->codes.at[i].inlined_count; k++)
+			*vec_push(&rows->inlined) = (struct inlined_row){
+				.code = i + 1,
+				.inlined = m->inlined.at[m->codes.at[i].first_inlined + k],
+			};
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		const struct thread *t = &m->threads.at[i];
+
+		for (uint32_t k = 0; k < t->frame_count; k++)
+			*vec_push(&rows->frames) = (struct frame_row){
+				.thread = i + 1,
+				.frame = m->frames.at[t->first_frame + k],
+			};
+		for (uint32_t k = 0; k < t->kernel_count; k++)
+			*vec_push(&rows->kernel_frames) = (struct kernel_row){
+				.thread = i + 1,
+				.text = m->kernel_frames.at[t->first_kernel + k],
+			};
+	}
+}
+
 static int bind_text(sqlite3_stmt *insert, int at, const char *text)
 {
 	return text ? sqlite3_bind_text(insert, at, text, -1, SQLITE_STATIC) :
@@ -126,6 +153,7 @@ static int fill(sqlite3 *db, const struct model *m, struct snag_error *err)
 
 	collect_terms(&rows);
 	collect_side_members(&rows);
+	collect_frames(&rows);
 	rc = schema_apply(db, schema_steps, 0, CAPTURE_SCHEMA, err);
 	if (rc < 0)
 		return rc;

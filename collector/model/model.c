@@ -87,6 +87,10 @@ void model_free(struct model *m)
 	vec_release(&m->terms);
 	vec_release(&m->findings);
 	vec_release(&m->sides);
+	vec_release(&m->frames);
+	vec_release(&m->codes);
+	vec_release(&m->inlined);
+	vec_release(&m->kernel_frames);
 	vec_release(&m->missing);
 	vec_release(&m->verdict.chain);
 	vec_release(&m->verdict.members);

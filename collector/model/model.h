@@ -58,6 +58,10 @@ struct model {
 	VEC(struct term) terms;
 	VEC(struct finding) findings;
 	VEC(struct side_verdict) sides;
+	VEC(struct frame) frames; /* those of a thread side by side (frames.h) */
+	VEC(struct code) codes;
+	VEC(struct inlined) inlined;
+	VEC(uint32_t) kernel_frames; /* strings: "futex_wait_queue+0x60" */
 	VEC(uint32_t) missing; /* strings: what could not be known and why */
 	struct verdict verdict;
 	/* indices, rebuilt by model_index() */

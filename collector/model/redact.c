@@ -329,7 +329,29 @@ static void treat_actors(struct redactor *r)
 		treat(r, &t->name, KEPT);
 		treat(r, &t->syscall, KEPT);
 		treat(r, &t->wchan, KEPT);
+		treat(r, &t->stack_why, TEXT);
+		treat(r, &t->stack_end, TEXT);
 	}
+}
+
+/* Names of functions stay: they are what a stack is for. So does "[vdso]". */
+static void treat_stacks(struct redactor *r)
+{
+	struct model *m = r->m;
+
+	for (uint32_t i = 0; i < m->codes.count; i++) {
+		treat(r, &m->codes.at[i].symbol, KEPT);
+		treat(r, &m->codes.at[i].module,
+		      model_str(m, m->codes.at[i].module)[0] == '[' ? KEPT : WHOLE);
+		treat(r, &m->codes.at[i].missing, TEXT);
+		treat(r, &m->codes.at[i].file, WHOLE);
+	}
+	for (uint32_t i = 0; i < m->inlined.count; i++) {
+		treat(r, &m->inlined.at[i].symbol, KEPT);
+		treat(r, &m->inlined.at[i].file, WHOLE);
+	}
+	for (uint32_t i = 0; i < m->kernel_frames.count; i++)
+		treat(r, &m->kernel_frames.at[i], KEPT);
 }
 
 static void treat_objects(struct redactor *r)
@@ -396,6 +418,7 @@ void model_redact(struct model *m, const uint8_t key[REDACT_KEY_SIZE])
 	r.key[1] = load(key + 8, 8);
 	collect(&r);
 	treat_actors(&r);
+	treat_stacks(&r);
 	treat_objects(&r);
 	treat_waits(&r);
 	treat_verdict(&r);

@@ -57,6 +57,41 @@ struct thread {
 	uint32_t wait;	    /* wait id, 0: none (running, or gone) */
 	uint64_t since_ms;  /* blocked for so long; UINT64_MAX unknown */
 	uint32_t wchan;	    /* string */
+	/* its native stack, when it was asked for; innermost frame first */
+	uint8_t stack;	    /* enum stack_status of read/stack.h */
+	bool stack_current; /* taken while it stood where its wait says, and it did not run since */
+	uint32_t stack_why; /* string: why it is not stable or has no frames, or 0 */
+	uint32_t stack_end; /* string: why the walk ended where it did, or 0 */
+	uint32_t first_frame, frame_count;   /* into model.frames */
+	uint32_t first_kernel, kernel_count; /* into model.kernel_frames */
+};
+
+/* One call on the native stack of a thread. */
+struct frame {
+	uint64_t pc;   /* in the address space of the process */
+	uint32_t code; /* code id: what is there */
+	uint8_t how;   /* enum frame_how of unwind/frame.h: how it was found */
+	bool signal;   /* the code that a signal handler returns to */
+};
+
+/*
+ * A place in the code of a file, whoever has it mapped where: equal stacks of different processes
+ * are equal lists of these.
+ */
+struct code {
+	uint64_t address; /* as the symbols of the module count; without one: the pc */
+	uint64_t offset;  /* from the start of the function; else of the module */
+	uint32_t symbol, module, missing; /* strings; `missing`: why there is no symbol */
+	bool function; /* `offset` counts from the start of a function, also of one without a name */
+	bool exact;    /* not behind a call, but where it stopped */
+	/* of the function itself: file and line of what it executes or calls here */
+	uint32_t file, line;		       /* string, 0 unknown; 0 unknown */
+	uint32_t first_inlined, inlined_count; /* into model.inlined, innermost first */
+};
+
+/* A function that was inlined at a place in the code. */
+struct inlined {
+	uint32_t symbol, file, line; /* as in struct code */
 };
 
 enum holders_seen {

@@ -2,6 +2,7 @@
 #include "lib/unit_rows.h"
 
 #include "capture/columns.h"
+#include "model/frames.h"
 
 #include <criterion/criterion.h>
 
@@ -56,6 +57,20 @@ static void fill(struct capture_rows *rows, uint32_t table, uint32_t n)
 	}
 }
 
+/* Each thread has one frame, in a place of its own where one function is inlined. */
+static void link_frames(struct capture_rows *rows)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		m->codes.at[i].first_inlined = i;
+		m->codes.at[i].inlined_count = 1;
+		*vec_push(&m->inlined) = rows->inlined.at[i].inlined;
+		model_add_frame(m, i + 1, rows->frames.at[i].frame);
+		model_add_kernel_frame(m, i + 1, model_str(m, rows->kernel_frames.at[i].text));
+	}
+}
+
 /* What holds between rows: each actor has one thread with one wait, that has one term. */
 static void link_rows(struct capture_rows *rows)
 {
@@ -75,6 +90,7 @@ static void link_rows(struct capture_rows *rows)
 		*vec_push(&m->terms) = rows->terms.at[i].term;
 		*vec_push(&m->sides.at[i].members) = rows->side_members.at[i].actor;
 	}
+	link_frames(rows);
 }
 
 struct model *rows_model(uint32_t n)
@@ -154,6 +170,44 @@ static void expect_table(const struct model *a, const struct model *b, const str
 			    (char *)y->at + i * t->element);
 }
 
+static void expect_inlined(const struct model *a, const struct model *b)
+{
+	cr_assert_eq(a->inlined.count, b->inlined.count);
+	for (uint32_t i = 0; i < a->codes.count; i++) {
+		const struct code *x = &a->codes.at[i], *y = &b->codes.at[i];
+
+		cr_assert_eq(x->inlined_count, y->inlined_count);
+		for (uint32_t k = 0; k < x->inlined_count; k++) {
+			const struct inlined *p = &a->inlined.at[x->first_inlined + k];
+			const struct inlined *q = &b->inlined.at[y->first_inlined + k];
+
+			cr_assert_str_eq(model_str(a, p->symbol), model_str(b, q->symbol));
+			cr_assert_str_eq(model_str(a, p->file), model_str(b, q->file));
+			cr_assert_eq(p->line, q->line);
+		}
+	}
+}
+
+static void expect_frames(const struct model *a, const struct model *b)
+{
+	for (uint32_t i = 0; i < a->threads.count; i++) {
+		const struct thread *x = &a->threads.at[i], *y = &b->threads.at[i];
+
+		cr_assert_eq(x->frame_count, y->frame_count);
+		for (uint32_t k = 0; k < x->frame_count; k++) {
+			const struct frame *f = &a->frames.at[x->first_frame + k];
+			const struct frame *g = &b->frames.at[y->first_frame + k];
+
+			cr_assert(f->pc == g->pc && f->code == g->code && f->how == g->how &&
+				  f->signal == g->signal);
+		}
+		cr_assert_eq(x->kernel_count, y->kernel_count);
+		for (uint32_t k = 0; k < x->kernel_count; k++)
+			cr_assert_str_eq(model_str(a, a->kernel_frames.at[x->first_kernel + k]),
+					 model_str(b, b->kernel_frames.at[y->first_kernel + k]));
+	}
+}
+
 static void expect_links(const struct model *a, const struct model *b)
 {
 	for (uint32_t i = 0; i < a->actors.count; i++) {
@@ -187,4 +241,6 @@ void rows_expect_equal(const struct model *a, const struct model *b)
 		if (!capture_tables[t].outside)
 			expect_table(a, b, &capture_tables[t]);
 	expect_links(a, b);
+	expect_inlined(a, b);
+	expect_frames(a, b);
 }

@@ -4,6 +4,8 @@
 #include "capture/columns.h"
 #include "capture/schema.h"
 #include "lib/unit_rows.h"
+#include "read/stack.h"
+#include "unwind/frame.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -173,7 +175,8 @@ static void expect_covered(unsigned char *bytes, size_t size, const struct table
 Test(capture, every_member_has_a_column)
 {
 	EXPECT_COVERED(actor, TABLE_ACTORS, x.first_thread = x.thread_count = 0);
-	EXPECT_COVERED(thread, TABLE_THREADS);
+	EXPECT_COVERED(thread, TABLE_THREADS, x.first_frame = x.frame_count = 0,
+		       x.first_kernel = x.kernel_count = 0);
 	EXPECT_COVERED(object, TABLE_OBJECTS);
 	EXPECT_COVERED(holder, TABLE_HOLDERS);
 	EXPECT_COVERED(wait, TABLE_WAITS, x.first_term = x.term_count = 0);
@@ -181,8 +184,23 @@ Test(capture, every_member_has_a_column)
 	EXPECT_COVERED(finding, TABLE_FINDINGS);
 	EXPECT_COVERED(side_verdict, TABLE_SIDES, memset(&x.members, 0, sizeof(x.members)));
 	EXPECT_COVERED(side_row, TABLE_SIDE_MEMBERS);
+	EXPECT_COVERED(code, TABLE_CODES, x.first_inlined = x.inlined_count = 0);
+	EXPECT_COVERED(inlined_row, TABLE_INLINED);
+	EXPECT_COVERED(frame_row, TABLE_FRAMES);
+	EXPECT_COVERED(kernel_row, TABLE_KERNEL_FRAMES);
 }
 #endif
+
+Test(capture, words_of_stacks_are_those_of_the_layers_that_make_them)
+{
+	const struct word_list *stack = &capture_words[WORDS_STACK];
+	const struct word_list *how = &capture_words[WORDS_HOW];
+
+	for (uint32_t i = 0; i < stack->count; i++)
+		cr_expect_str_eq(stack->words[i], stack_status_name((uint8_t)i));
+	for (uint32_t i = 1; i < how->count; i++)
+		cr_expect_str_eq(how->words[i], frame_how_name((uint8_t)i));
+}
 
 Test(capture, words_of_the_contract_are_what_is_stored)
 {
@@ -428,6 +446,18 @@ static const struct {
 	{ "UPDATE holders SET mode = 'x'", "mode" },
 	{ "UPDATE holders SET used = 3", "used" },
 	{ "UPDATE holders SET description = -1", "description" },
+	{ "UPDATE threads SET stack = 'shaky'", "stack" },
+	{ "UPDATE frames SET code = 99 WHERE id = 1", "code" },
+	{ "UPDATE frames SET code = 0", "code" },
+	{ "UPDATE frames SET thread = 99", "thread" },
+	{ "UPDATE frames SET how = 'luck'", "how" },
+	{ "UPDATE frames SET signal = 2", "signal" },
+	{ "UPDATE frames SET thread = 1 WHERE id = 3", "frames" },
+	{ "UPDATE kernel_frames SET thread = 1 WHERE id = 3", "kernel_frames" },
+	{ "UPDATE inlined SET code = 1 WHERE id = 3", "inlined" },
+	{ "UPDATE inlined SET code = -1", "code" },
+	{ "UPDATE codes SET line = -1", "line" },
+	{ "UPDATE codes SET exact = 7", "exact" },
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },
@@ -492,4 +522,31 @@ Test(capture, an_old_schema_is_brought_up_in_a_copy)
 	cr_assert_str_eq((const char *)sqlite3_column_text(s, 0), "x");
 	cr_assert_eq(sqlite3_open(file, &again), SQLITE_OK);
 	cr_assert_eq(schema_verify(again, two_steps, 1, &err), 0, "the file itself has changed");
+}
+
+/* A file of schema 1, as the first snag wrote it: one process, no stacks. */
+static const char first_rows[] =
+	"INSERT INTO capture VALUES(1,'h','0.1.0','bpf','6.1',1,1.0,1,0);"
+	"INSERT INTO actors VALUES(1,'process',7,1,NULL,1,'x',NULL,NULL,'S',1,0,0,0,0,0,0,NULL,7,7,0,"
+	"0,1,1,1,NULL,3,-1,'unknown',NULL,NULL,0,0,NULL,NULL,0,0);"
+	"INSERT INTO threads VALUES(1,1,7,'x','read','S',0,0,0,0,1,NULL,NULL,NULL);"
+	"INSERT INTO verdict VALUES(1,'idle','probable','s',NULL,1,NULL,0,NULL,0,NULL,NULL);";
+
+Test(capture, one_of_schema_1_is_read_and_has_no_stacks)
+{
+	_cleanup_sqlite_ sqlite3 *db = NULL;
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	cr_assert_eq(sqlite3_open(file, &db), SQLITE_OK);
+	cr_assert_eq(schema_apply(db, schema_steps, 0, 1, &err), 0, "%s", err.text);
+	cr_assert_eq(sqlite3_exec(db, first_rows, NULL, NULL, NULL), SQLITE_OK, "%s",
+		     sqlite3_errmsg(db));
+
+	_cleanup_model_ struct model *m = load();
+
+	cr_assert_eq(m->threads.count, 1);
+	cr_expect_eq(m->threads.at[0].stack, STACK_UNKNOWN);
+	cr_expect_eq(m->threads.at[0].frame_count, 0);
+	cr_expect_eq(m->threads.at[0].kernel_count, 0);
+	cr_expect(!m->threads.at[0].stack_current);
 }

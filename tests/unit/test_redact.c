@@ -2,6 +2,7 @@
 #include "model/redact.h"
 
 #include "lib/unit_hang.h"
+#include "model/frames.h"
 
 #include <criterion/criterion.h>
 
@@ -42,6 +43,29 @@ Test(redact, what_is_no_secret_stays)
 	cr_assert_eq(map_get(&m->by_key, model_object(m, 1)->key, 0), 1);
 	cr_assert_not_null(strstr(model_str(m, m->verdict.summary), "rw 1/2"));
 	cr_assert_not_null(strstr(model_str(m, model_object(m, 1)->detail), "\"buffered\":0"));
+}
+
+Test(redact, stacks_keep_their_functions_and_lose_their_files)
+{
+	_cleanup_model_ struct model *m = hang_model();
+	struct code code = { .symbol = strtab_add(m->strings, "wait_for_it"),
+			     .module = strtab_add(m->strings, "/home/ann/bin/tool"),
+			     .missing = strtab_add(m->strings, "no /home/ann/tool.debug"),
+			     .file = strtab_add(m->strings, "../ann/tool.c") };
+
+	model_add_frame(m, 1, (struct frame){ .pc = 1, .code = model_add_code(m, code) });
+	model_add_inlined(m, (struct inlined){ .symbol = code.symbol, .file = code.file });
+	model_add_code(m, (struct code){ .module = strtab_add(m->strings, "[vdso]") });
+	model_add_kernel_frame(m, 1, "pipe_read+0x10");
+	m->threads.at[0].stack_end = strtab_add(m->strings, "file not readable: /home/ann/x");
+	m->threads.at[0].stack_why = code.missing;
+	model_redact(m, key);
+	for (uint32_t id = 1; id <= strtab_count(m->strings); id++)
+		cr_expect_null(strstr(model_str(m, id), "ann"), "%s", model_str(m, id));
+	cr_expect_str_eq(model_str(m, m->codes.at[0].symbol), "wait_for_it");
+	cr_expect_eq(model_str(m, m->codes.at[0].module)[0], '#');
+	cr_expect_str_eq(model_str(m, m->codes.at[1].module), "[vdso]");
+	cr_expect_str_eq(model_str(m, m->kernel_frames.at[0]), "pipe_read+0x10");
 }
 
 Test(redact, equal_stays_equal)

@@ -6,11 +6,14 @@
 #include "view.h"
 
 #include "base/jsonw.h"
-
+#include "model/frames.h"
 #include "read/snapshot_files.h"
+#include "read/stack.h"
 #include "snag.h"
+#include "unwind/frame.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A wait on an object that everybody holds names so many of them; objects[].holders has them all.
@@ -171,6 +174,54 @@ static void put_spawn(struct document *d, const struct actor *a)
 	jsonw_close(&d->w, '}');
 }
 
+/* What is inlined at a place in the code comes as frames of its own, innermost first. */
+static void put_frame(struct document *d, const struct frame *f, const struct inlined *inlined)
+{
+	const struct code *c = model_code(d->m, f->code);
+	char pc[24];
+
+	snprintf(pc, sizeof(pc), "0x%llx", (unsigned long long)f->pc);
+	jsonw_open(&d->w, NULL, '{');
+	jsonw_string(&d->w, "pc", pc);
+	put_string(d, "symbol", inlined ? inlined->symbol : c->symbol);
+	jsonw_uint(&d->w, "offset", c->offset);
+	put_string(d, "module", c->module);
+	put_string(d, "file", inlined ? inlined->file : c->file);
+	jsonw_uint(&d->w, "line", inlined ? inlined->line : c->line);
+	jsonw_bool(&d->w, "inlined", inlined != NULL);
+	jsonw_bool(&d->w, "signal", f->signal);
+	jsonw_string(&d->w, "how", frame_how_name(f->how));
+	jsonw_uint(&d->w, "address", c->address);
+	put_string(d, "missing", c->symbol ? 0 : c->missing);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_stack(struct document *d, uint32_t thread)
+{
+	const struct thread *t = model_thread(d->m, thread);
+	uint32_t count;
+	const struct frame *frames = model_frames(d->m, thread, &count);
+
+	jsonw_open(&d->w, "native", '[');
+	for (uint32_t i = 0; i < count; i++) {
+		const struct code *c = model_code(d->m, frames[i].code);
+
+		for (uint32_t k = 0; k < c->inlined_count; k++)
+			put_frame(d, &frames[i], &d->m->inlined.at[c->first_inlined + k]);
+		put_frame(d, &frames[i], NULL);
+	}
+	jsonw_close(&d->w, ']');
+	put_empty(d, "python");
+	put_strings(d, "kernel", t->kernel_count ? &d->m->kernel_frames.at[t->first_kernel] : NULL,
+		    t->kernel_count);
+	jsonw_open(&d->w, "stack", '{');
+	jsonw_string(&d->w, "status", stack_status_name(t->stack));
+	jsonw_bool(&d->w, "current", t->stack_current);
+	put_string(d, "end", t->stack_end);
+	put_string(d, "why", t->stack_why);
+	jsonw_close(&d->w, '}');
+}
+
 static void put_thread(struct document *d, uint32_t id)
 {
 	const struct thread *t = model_thread(d->m, id);
@@ -187,9 +238,7 @@ static void put_thread(struct document *d, uint32_t id)
 	put_string(d, "wchan", t->wchan);
 	put_since(d, t->since_ms);
 	put_ids(d, "waits", 'w', &t->wait, t->wait != 0);
-	put_empty(d, "native");
-	put_empty(d, "python");
-	put_empty(d, "kernel");
+	put_stack(d, id);
 	jsonw_close(&d->w, '}');
 }
 

@@ -28,6 +28,8 @@ static const struct words enums[] = {
 	{ "seen", "unknown|visible|complete|hidden|" },
 	{ "task_state", "waiting|runnable|running|" },
 	{ "event_kind", "spawn|exec|exit|reap|signal|deliver|cancel|wait|message|" },
+	{ "stack_status", "unknown|stable|stale|moved|denied|gone|none|unready|" },
+	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|libunwind|" },
 	{ "term_level", NULL },
 };
 
@@ -98,11 +100,17 @@ static const struct field fields[] = {
 	{ "thread", "busy", "boolean" }, { "thread", "wchan", "string?" },
 	{ "thread", "since_ms", "integer?" }, { "thread", "waits", "[string]" },
 	{ "thread", "native", "[@native]" }, { "thread", "python", "[@frame]" },
-	{ "thread", "kernel", "[string]" },
+	{ "thread", "kernel", "[string]" }, { "thread", "stack", "@stack" },
 
 	{ "native", "pc", "string" }, { "native", "symbol", "string?" },
 	{ "native", "offset", "integer" }, { "native", "module", "string?" },
 	{ "native", "file", "string?" }, { "native", "line", "integer" },
+	{ "native", "inlined", "boolean" }, { "native", "signal", "boolean" },
+	{ "native", "how", "@how" }, { "native", "address", "integer" },
+	{ "native", "missing", "string?" },
+
+	{ "stack", "status", "@stack_status" }, { "stack", "current", "boolean" },
+	{ "stack", "end", "string?" }, { "stack", "why", "string?" },
 
 	{ "frame", "function", "string" }, { "frame", "file", "string?" },
 	{ "frame", "line", "integer" },

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/frames.h"
+
+#include <assert.h>
+
+struct code *model_code(const struct model *m, uint32_t id)
+{
+	assert(id && id <= m->codes.count);
+	return &m->codes.at[id - 1];
+}
+
+uint32_t model_add_code(struct model *m, struct code code)
+{
+	code.first_inlined = code.inlined_count = 0;
+	*vec_push(&m->codes) = code;
+	return m->codes.count;
+}
+
+void model_add_inlined(struct model *m, struct inlined inlined)
+{
+	struct code *c = model_code(m, m->codes.count);
+
+	if (!c->inlined_count)
+		c->first_inlined = m->inlined.count;
+	c->inlined_count++;
+	*vec_push(&m->inlined) = inlined;
+}
+
+bool model_add_frame(struct model *m, uint32_t thread, struct frame frame)
+{
+	struct thread *t = model_thread(m, thread);
+
+	if (m->frames.count >= FRAMES_MAX)
+		return false;
+	if (!t->frame_count)
+		t->first_frame = m->frames.count;
+	assert(t->first_frame + t->frame_count == m->frames.count);
+	assert(frame.code && frame.code <= m->codes.count);
+	t->frame_count++;
+	*vec_push(&m->frames) = frame;
+	return true;
+}
+
+bool model_add_kernel_frame(struct model *m, uint32_t thread, const char *text)
+{
+	struct thread *t = model_thread(m, thread);
+
+	if (m->kernel_frames.count >= FRAMES_MAX)
+		return false;
+	if (!t->kernel_count)
+		t->first_kernel = m->kernel_frames.count;
+	assert(t->first_kernel + t->kernel_count == m->kernel_frames.count);
+	t->kernel_count++;
+	*vec_push(&m->kernel_frames) = strtab_add(m->strings, text);
+	return true;
+}
+
+const struct frame *model_frames(const struct model *m, uint32_t thread, uint32_t *count)
+{
+	const struct thread *t = model_thread(m, thread);
+
+	*count = t->frame_count;
+	return t->frame_count ? m->frames.at + t->first_frame : NULL;
+}

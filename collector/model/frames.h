@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * frames.h - stacks of threads in a model.
+ *
+ *	code = model_add_code(m, (struct code){ .symbol = name, .module = file });
+ *	model_add_frame(m, thread, (struct frame){ .pc = pc, .code = code });
+ */
+#pragma once
+
+#include "model/model.h"
+
+enum {
+	FRAMES_MAX = 1 << 21, /* of all threads together */
+};
+
+/* The place in the code of an id, which must not be 0. Borrowed until the next addition. */
+struct code *model_code(const struct model *m, uint32_t id);
+
+/* A new place in the code; nothing is inlined there as yet. Returns its id. */
+uint32_t model_add_code(struct model *m, struct code code);
+
+/* The next function inlined at the place that was added last, innermost first. */
+void model_add_inlined(struct model *m, struct inlined inlined);
+
+/*
+ * The next frame of `thread`, innermost first. Frames of a thread are contiguous: finish one
+ * thread's before the next one's (an assert holds callers to it). False: there is no room.
+ */
+bool model_add_frame(struct model *m, uint32_t thread, struct frame frame);
+
+/* The next function of its kernel stack, in the same way. */
+bool model_add_kernel_frame(struct model *m, uint32_t thread, const char *text);
+
+/* The frames of a thread, *count of them. Borrowed until the next addition. */
+const struct frame *model_frames(const struct model *m, uint32_t thread, uint32_t *count);
