@@ -53,6 +53,8 @@ static void take_bytes(const struct ev_stack *e, const uint8_t *bytes, struct sn
 	out->why = why_no_bytes(e->bytes);
 	if (out->why && out->status == STACK_STABLE)
 		out->status = STACK_UNREADY;
+	/* whoever reads its memory all the same does so with a deadline */
+	out->suspicious |= e->bytes == EV_STACK_LOCKED;
 }
 
 static void answer(const struct bpf_clocks *clocks, const struct ev_stack *e,
