@@ -353,6 +353,10 @@ static int meet_parent(struct grove_actor *actor, struct grove_msg *spec, struct
 	rc = grove_scope_exit(&scope, rc, err);
 	if (rc == -ETIMEDOUT)
 		return grove_error_set(err, rc, "the parent has sent no spec");
+	if (rc == 0 && spec->kind == GROVE_MSG_CANCEL) {
+		grove_actor_cancel(actor, GROVE_CANCEL_REMOTE, actor->parent->name, spec->reason);
+		return -ECANCELED;
+	}
 	return rc < 0 ? rc : take_spec(actor, spec, err);
 }
 

@@ -251,6 +251,21 @@ static int judge(struct grove_kid *kid, struct grove_error *err)
 			       (int)kid->child.pid, end_text(kid, text));
 }
 
+/*
+ * We are cancelled, and its channel was gone before: mostly because it died, its caller saw that,
+ * and failed. Then its death is to be told as well. 0: it ended well, or does not end.
+ */
+static int was_first(struct grove_kid *kid, struct grove_error *err)
+{
+	struct grove_scope shield;
+	int rc;
+
+	grove_scope_enter_shielded(&shield, "last words", GROVE_NEVER);
+	rc = grove_kid_wait_ended(kid, grove_deadline_after(kid->actor->grace_ns));
+	(void)grove_scope_exit(&shield, rc, NULL);
+	return kid->ended ? judge(kid, err) : 0;
+}
+
 /* Until it ends by itself, or somebody wants that, or its channel is lost. */
 static int stay(struct grove_kid *kid, struct grove_error *err)
 {
@@ -271,6 +286,8 @@ static int stay(struct grove_kid *kid, struct grove_error *err)
 	rc = grove_scope_exit(&scope, rc, err);
 	if (rc == 0 && !scope.caught)
 		return judge(kid, err);
+	if (rc == -ECANCELED && !kid->wanted && !is_connected(kid) && was_first(kid, err) < 0)
+		return err->code;
 	if (!kid->why[0])
 		snprintf(kid->why, sizeof(kid->why), "%s", kid->actors->nursery.scope.reason.text);
 	return rc;

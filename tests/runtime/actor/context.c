@@ -269,14 +269,21 @@ static struct grove_errors *relayed(struct grove_context *context, int rc, struc
 	const struct grove_reason *reason = &actor->reason;
 	struct grove_errors *node;
 
-	if (rc != -ECANCELED)
-		node = grove_errors_from(err);
-	else if (context->cancelled)
+	if (rc == -ECANCELED && context->cancelled)
 		node = grove_errors_new(rc, "cancelled: %s", context->why);
-	else
+	else if (rc == -ECANCELED)
 		node = grove_errors_new(rc, "the actor was cancelled by %s%s%s",
 					reason->who[0] ? reason->who : "itself",
 					reason->text[0] ? ": " : "", reason->text);
+	else
+		node = grove_errors_from(err);
+	if (grove_errors_origin(node)->actor[0]) {
+		/* passed on as it came from a third actor: that one stays its origin */
+		struct grove_errors *from = node;
+
+		node = grove_errors_new(rc, "%s", grove_errors_text(from));
+		grove_errors_add(node, from);
+	}
 	grove_errors_set_origin(node, context->func, actor->uid.name, actor->uid.uuid);
 	return node;
 }
@@ -341,7 +348,15 @@ void grove_context_cancel(struct grove_context *context, const char *reason)
 	(void)grove_channel_post(context->peer->channel, &msg, NULL); /* broken: gone */
 }
 
-/* The error of the answer as ours. */
+/* The error that came first of all in a tree of them. Not deeper than a tree from a wire can be. */
+static const struct grove_errors *first_leaf(const struct grove_errors *node)
+{
+	while (grove_errors_count(node) > 0)
+		node = grove_errors_child(node, 0);
+	return node;
+}
+
+/* The error of the answer as ours: one line says where and what at first, the tree has it all. */
 static int remote_error(struct grove_context *context, struct grove_error *err)
 {
 	struct grove_errors *from = context->answer.errors;
@@ -351,7 +366,7 @@ static int remote_error(struct grove_context *context, struct grove_error *err)
 	if (code == -ECANCELED || code >= 0)
 		code = -EREMOTEIO;
 	node = grove_errors_new(code, "'%s' in %s: %s", context->func, context->peer->name,
-				grove_errors_text(from));
+				grove_errors_text(first_leaf(from)));
 	grove_errors_add(node, grove_errors_ref(from));
 	return grove_error_set_tree(err, node);
 }

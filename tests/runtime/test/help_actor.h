@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * help_actor.h - tests of actors: the program that they are, every backend, nothing left behind.
+ *
+ *	static int body(void *arg, struct grove_error *err) { ... }
+ *
+ *	Test(actor_life, start)
+ *	{
+ *		help_on_all((struct help_case){ .name = "life.start", .body = body });
+ *	}
+ *
+ * The case is run once for each backend and transport. After each run there must be no child and
+ * no descendant, no descriptor more than before, and no file in the folder of sockets; a listening
+ * port needs one of these.
+ */
+#pragma once
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/actor/actor.h"
+#include "runtime/actor/actors.h"
+#include "runtime/actor/context.h"
+#include "runtime/actor/registrar.h"
+#include "runtime/core/errors.h"
+#include "runtime/core/io.h"
+#include "runtime/spawn/backends.h"
+
+/* A backend that a case is not for, and why. */
+struct help_skip {
+	const char *backend; /* NULL ends the list */
+	const char *reason;
+};
+
+struct help_case {
+	const char *name;
+	grove_task_fn *body; /* the root's program; its failure is that of the test */
+	int expect;	     /* what grove_actor_root() shall give */
+	int64_t grace_ns;    /* 0: as usual */
+	const struct help_skip *skip;
+	bool orphans; /* a process is killed: those below it are for us to reap */
+	bool one_transport;
+};
+
+/* Run it on all backends. `help_arg` of a case is the struct help_run below. */
+void help_on_all(struct help_case what);
+
+/* Of the present run, for the body's `arg`. */
+struct help_run {
+	const char *backend;
+	bool tcp;
+	bool hosted;
+};
+
+/* The program of the tests: see the functions in help_actor.c. */
+extern const struct grove_program help_program;
+
+/* Start an actor; the test fails when it cannot be. */
+struct grove_portal *help_start(struct grove_actors *actors, const char *name);
+
+/* "double" in the actor: whether it still does its work. */
+void help_expect_alive(struct grove_portal *portal);
+
+/* How long it takes to sort itself out, on a slow machine under valgrind. */
+#define HELP_LONG (30 * GROVE_SECOND)
+
+/* Whether the process is there (a zombie counts as not). */
+bool help_process_lives(pid_t pid);
+
+/* Wait until it is not: false after HELP_LONG. */
+bool help_wait_dead(pid_t pid);
