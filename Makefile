@@ -57,7 +57,7 @@ GENERATED := $(SKELETONS) $(foreach f,$(SQL),$(BUILD)/gen/$(notdir $(f)).h)
 
 # ---- how it is built ----------------------------------------------------------------------------
 
-PACKAGES := libbpf libelf zlib sqlite3 jansson
+PACKAGES := libbpf libelf zlib sqlite3 jansson libdw liblzma libunwind-generic
 ifneq ($(shell command -v pkg-config),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
@@ -76,7 +76,7 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DSNAG_VERSION=\"$(VERSION)\" -Icollector -I. -I$(
 SAN_FLAGS_1 := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_FLAGS_fuzz := $(SAN_FLAGS_1) -fsanitize=fuzzer-no-link
 CFLAGS_ALL := -std=gnu11 -pthread $(CFLAGS) $(WARNINGS) $(SAN_FLAGS_$(SAN))
-LIBS := $(PKG_LIBS) -pthread -lm
+LIBS := $(PKG_LIBS) -liberty -pthread -lm
 LINK = $(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))

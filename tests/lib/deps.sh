@@ -7,6 +7,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev linux-libc-dev
 	libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libjansson-dev
+	libdw-dev liblzma-dev libunwind-dev libiberty-dev
 	clang-14 clang llvm-14 llvm bpftool libcriterion-dev libmsgpack-dev systemtap-sdt-dev"
 tests="libclang-rt-14-dev python3 musl-tools
 	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev

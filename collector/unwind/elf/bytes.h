@@ -14,6 +14,7 @@
 #include "read/mem.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct bytes;
 
@@ -25,6 +26,17 @@ struct bytes_piece {
 
 /* Of a regular file, `size` bytes long; `fd` is theirs now. Never NULL. */
 struct bytes *bytes_of_fd(int fd, uint64_t size);
+
+/* Of the regular file at `path`; NULL: there is none, or it does not answer in time. Yours. */
+struct bytes *bytes_open(const char *path);
+
+/*
+ * Open a regular file for reading, and nothing else: opening a device may have effects. The time
+ * of its last access stays where we may say so. A descriptor or -errno. May take as long as the
+ * file system likes.
+ */
+SNAG_MUST_CHECK
+int bytes_open_regular(const char *path, struct stat *st);
 
 /* Of `len` bytes from malloc(3), theirs now. Never NULL. */
 struct bytes *bytes_of_memory(void *data, uint64_t len);

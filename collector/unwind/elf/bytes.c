@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "unwind/bytes.h"
+#include "unwind/elf/bytes.h"
 
 #include "base/alloc.h"
 #include "read/deadline.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -62,6 +65,63 @@ struct bytes *bytes_of_fd(int fd, uint64_t size)
 	struct bytes *b = reserve(size, FILE_BLOCK);
 
 	b->fd = fd;
+	return b;
+}
+
+int bytes_open_regular(const char *path, struct stat *st)
+{
+	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC);
+	char self[64];
+	int fd;
+
+	if (place < 0 || fstat(place, st) < 0)
+		return -errno;
+	if (!S_ISREG(st->st_mode))
+		return -EINVAL;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
+	if (fd < 0 && errno == EPERM)
+		fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+struct open_job {
+	int fd; /* out */
+	struct stat st;
+	char path[PATH_MAX];
+};
+
+static void open_job_free(void *arg)
+{
+	struct open_job *job = arg;
+
+	if (job->fd >= 0)
+		close(job->fd);
+	free(job);
+}
+
+static int open_worker(void *arg)
+{
+	struct open_job *job = arg;
+
+	job->fd = bytes_open_regular(job->path, &job->st);
+	return job->fd < 0 ? job->fd : 0;
+}
+
+struct bytes *bytes_open(const char *path)
+{
+	struct open_job *job = xcalloc(1, sizeof(*job));
+	struct bytes *b = NULL;
+	int rc;
+
+	job->fd = -1;
+	snprintf(job->path, sizeof(job->path), "%s", path);
+	rc = deadline_call(open_worker, job, open_job_free, TIMEOUT_MS);
+	if (rc == -ETIMEDOUT)
+		return NULL;
+	if (rc == 0)
+		b = bytes_of_fd(steal_fd(&job->fd), (uint64_t)job->st.st_size);
+	open_job_free(job);
 	return b;
 }
 

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "base/cleanup.h"
-#include "unwind/bytes.h"
+#include "unwind/elf/bytes.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "unwind/elf_file.h"
+#include "unwind/elf/elf_file.h"
 
 #include "base/alloc.h"
 
