@@ -102,3 +102,6 @@ if [ "$mode" = full ]; then
 	measure '5,000 processes x 30 fds' 5000 1 30
 	measure '10 processes x 1,000 threads' 10 1000 30
 fi
+if [ -x "$BUILD/grove-bench" ]; then
+	"$BUILD/grove-bench" "$([ "$mode" = full ] && echo 7 || echo 3)"
+fi

@@ -43,6 +43,9 @@ $(BUILD)/grove-tree $(BUILD)/grove-bench: $(BUILD)/grove-%: $(BUILD)/obj/tests/r
 all: $(if $(GROVE),$(BUILD)/libgrove.a) $(GROVE_TREE)
 tests: $(if $(GROVE_TEST),$(BUILD)/grove-test)
 
+# A section of tests/bench/run.sh.
+bench: $(GROVE_BENCH)
+
 GROVE_RUN = GROVE_TREE=$(abspath $(BUILD)/grove-tree) $(RUN)
 check-grove: $(if $(GROVE_TEST),$(BUILD)/grove-test) $(GROVE_TREE)
 	$(call have,$(GROVE_TEST),$(Q)$(GROVE_RUN) $(BUILD)/grove-test --timeout 60 $(ARGS))

@@ -245,6 +245,7 @@ enum {
 	OPT_FAULT,
 	OPT_TRANSPORT,
 	OPT_REGISTRAR,
+	OPT_ENDPOINTS,
 	OPT_FAIL,
 	OPT_GRACE,
 	OPT_HELP
@@ -258,6 +259,7 @@ static const struct option table[] = {
 	{ "fault", required_argument, NULL, OPT_FAULT },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "registrar", required_argument, NULL, OPT_REGISTRAR },
+	{ "endpoints", required_argument, NULL, OPT_ENDPOINTS },
 	{ "fail-leaves", no_argument, NULL, OPT_FAIL },
 	{ "grace-ms", required_argument, NULL, OPT_GRACE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -273,6 +275,7 @@ static void print_help(void)
 	     "  --spawn-backend NAME how actors are started; --backend is the same\n"
 	     "  --transport NAME     unix (default) or tcp\n"
 	     "  --registrar ADDRESS  of the registrar; with tcp: " GROVE_REGISTRAR_TCP "\n"
+	     "  --endpoints FILE     who else listens where (TOML)\n"
 	     "  --grace-ms N         how long each step of ending an actor waits (500)\n"
 	     "  --fault NAME         switch a defect on\n"
 	     "  --fail-leaves        let all leaves fail when the tree is up\n"
@@ -323,6 +326,9 @@ static int take_option(struct options *options, int option, struct grove_error *
 			       grove_error_set(err, -EINVAL, "no transport '%s'", optarg);
 	case OPT_REGISTRAR:
 		return grove_addrs_add_text(&options->registrars, optarg, err);
+	case OPT_ENDPOINTS:
+		options->root.endpoints = optarg;
+		return 0;
 	case OPT_GRACE:
 		rc = read_number(optarg, 3600 * 1000, &ms, err);
 		options->root.grace_ns = rc == 0 ? ms * GROVE_MS : 0;

@@ -175,22 +175,36 @@ static int own_unix(const struct grove_actor *actor, struct grove_multiaddr *ret
 	return grove_multiaddr_from(ret, (struct sockaddr *)&un, sizeof(un), err);
 }
 
-/* Listen at the own address, then at those asked for. */
-static int start_listening(struct grove_actor *actor, const struct grove_addrs *binds,
-			   struct grove_error *err)
+/* Where it is to listen: at an own address, where its parent and where the table want it. */
+static int list_binds(struct grove_actor *actor, const struct grove_addrs *binds,
+		      struct grove_addrs *all, struct grove_error *err)
 {
-	_grove_addrs_ struct grove_addrs all = GROVE_ADDRS_INIT;
+	const struct grove_addrs *listed = NULL;
 	struct grove_multiaddr own;
 	int rc = actor->tcp ? grove_multiaddr_parse(&own, "/ip4/127.0.0.1/tcp/0", err) :
 			      own_unix(actor, &own, err);
 
 	if (rc < 0)
 		return rc;
-	/* a registrar on TCP is found at its port: no second one is needed */
-	if (!actor->tcp || !binds || binds->count == 0)
-		grove_addrs_add(&all, &own);
-	if (binds)
-		grove_addrs_merge(&all, binds);
+	if (actor->endpoints)
+		listed = grove_endpoints_find(actor->endpoints, actor->uid.name);
+	/* on TCP an address that was asked for serves as well */
+	if (!actor->tcp || (binds->count == 0 && !listed))
+		grove_addrs_add(all, &own);
+	grove_addrs_merge(all, binds);
+	if (listed)
+		grove_addrs_merge(all, listed);
+	return 0;
+}
+
+static int start_listening(struct grove_actor *actor, const struct grove_addrs *binds,
+			   struct grove_error *err)
+{
+	_grove_addrs_ struct grove_addrs all = GROVE_ADDRS_INIT;
+	int rc = list_binds(actor, binds, &all, err);
+
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < all.count; i++) {
 		rc = grove_listen(&actor->listeners, &all.at[i], err);
 		if (rc < 0)
@@ -209,11 +223,23 @@ static int start_listening(struct grove_actor *actor, const struct grove_addrs *
 	return 0;
 }
 
+/* Read the table of endpoints. An actor that is to have one and cannot read it does not start. */
+static int read_table(struct grove_actor *actor, const char *path, struct grove_error *err)
+{
+	if (!path)
+		return 0;
+	actor->table = realpath(path, NULL);
+	if (!actor->table)
+		return grove_error_set(err, -errno, "%s: %m", path);
+	return grove_endpoints_load(&actor->endpoints, actor->table, err);
+}
+
 /* ---- a root ---------------------------------------------------------------------------------- */
 
 static int configure_root(struct grove_actor *actor, struct grove_error *err)
 {
 	const struct grove_root_opts *opts = actor->root;
+	int rc;
 
 	actor->grace_ns = opts->grace_ns > 0 ? opts->grace_ns : GROVE_GRACE_NS;
 	actor->tcp = opts->tcp;
@@ -223,6 +249,9 @@ static int configure_root(struct grove_actor *actor, struct grove_error *err)
 		actor->backend = grove_program_backend(actor->program, opts->backend, err);
 	if (!actor->backend)
 		return -EINVAL;
+	rc = read_table(actor, opts->endpoints, err);
+	if (rc < 0)
+		return rc;
 	if (!actor->tcp)
 		actor->dir = grove_listen_dir(err);
 	return actor->tcp || actor->dir ? 0 : -EIO;
@@ -236,6 +265,8 @@ static int find_registrar(struct grove_actor *actor, struct grove_addrs *binds,
 	struct grove_peer *peer;
 	int rc;
 
+	if ((!asked || asked->count == 0) && actor->endpoints)
+		asked = grove_endpoints_registrar(actor->endpoints);
 	if (actor->root->binds)
 		grove_addrs_merge(binds, actor->root->binds);
 	if (asked && asked->count > 0) {
@@ -309,6 +340,7 @@ static int take_spec(struct grove_actor *actor, struct grove_msg *spec, struct g
 {
 	const char *backend = spec->backend ? spec->backend : actor->boot->backend;
 	const char *dir = grove_value_str(grove_value_find(&spec->value, "dir"), NULL);
+	int rc;
 
 	if (spec->kind != GROVE_MSG_SPEC || !grove_uid_equal(&spec->uid, &actor->uid))
 		return grove_error_set(err, -EPROTO, "the parent says '%s' instead of our spec",
@@ -327,6 +359,10 @@ static int take_spec(struct grove_actor *actor, struct grove_msg *spec, struct g
 	actor->backend = grove_program_backend(actor->program, backend, err);
 	if (!actor->backend)
 		return -EINVAL;
+	rc = read_table(actor, grove_value_str(grove_value_find(&spec->value, "endpoints"), NULL),
+			err);
+	if (rc < 0)
+		return rc;
 	grove_truth("spawned-by", grove_fact_text("parent", actor->parent->name),
 		    grove_fact_int("parent_pid", actor->boot->parent_pid),
 		    grove_fact_int("parent_tid", actor->boot->parent_tid),
@@ -466,6 +502,10 @@ static void clean_up(struct grove_actor *actor)
 		grove_listen_dir_remove(actor->dir);
 	free(actor->dir);
 	actor->dir = NULL;
+	grove_endpoints_free(actor->endpoints);
+	actor->endpoints = NULL;
+	free(actor->table);
+	actor->table = NULL;
 }
 
 static int actor_task(void *arg, struct grove_error *err)

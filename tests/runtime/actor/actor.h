@@ -36,8 +36,9 @@ struct grove_root_opts {
 	/* Registrars: the first that answers is ours; none answers: we are it and listen there too.
 	 * NULL or empty: we are. */
 	const struct grove_addrs *registrars;
-	int64_t grace_ns;   /* of each step of the ladder; 0: GROVE_GRACE_NS */
-	bool leave_signals; /* SIGINT and SIGTERM are the program's own business */
+	const char *endpoints; /* a TOML file (wire/endpoints.h): who else listens where; or NULL */
+	int64_t grace_ns;      /* of each step of the ladder; 0: GROVE_GRACE_NS */
+	bool leave_signals;    /* SIGINT and SIGTERM are the program's own business */
 };
 
 /*

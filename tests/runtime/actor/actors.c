@@ -164,6 +164,8 @@ static int send_spec(struct grove_kid *kid, struct grove_error *err)
 	grove_value_set(&msg.value, "grace_ns", grove_int(actor->grace_ns));
 	grove_value_set(&msg.value, "fault", grove_str(actor->fault));
 	grove_value_set(&msg.value, "method", grove_str(kid->child.backend->method));
+	if (actor->table)
+		grove_value_set(&msg.value, "endpoints", grove_str(actor->table));
 	if (actor->dir)
 		grove_value_set(&msg.value, "dir", grove_str(actor->dir));
 	return grove_channel_send(kid->portal.peer->channel, &msg, err);

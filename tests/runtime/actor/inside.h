@@ -11,6 +11,7 @@
 #include "runtime/actor/listen.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/nursery.h"
+#include "runtime/wire/endpoints.h"
 
 /* Contexts of a peer are found by cid in so many lists. */
 enum { GROVE_CONTEXT_LISTS = 64 };
@@ -98,6 +99,8 @@ struct grove_actor {
 	struct grove_list peers;
 	struct grove_list kids; /* of all its nurseries */
 	int64_t grace_ns;
+	char *table; /* path of the endpoints, for those below; NULL: none */
+	struct grove_endpoints *endpoints;
 	char *dir; /* where unix sockets are */
 	bool tcp;
 	char fault[GROVE_NAME_SIZE];

@@ -52,8 +52,10 @@ static int step_message(struct grove_kid *kid)
 	_grove_msg_ struct grove_msg msg = { .kind = GROVE_MSG_CANCEL };
 	int rc;
 
-	if (!peer || peer->gone || kid->actor->hurried)
+	if (!peer || kid->actor->hurried)
 		return -ENOTCONN;
+	if (peer->gone) /* which asks it as well: it is about to end */
+		return wait_step(kid);
 	msg.reason = grove_strdup(kid->why);
 	msg.uid = kid->actor->uid;
 	rc = grove_channel_post(peer->channel, &msg, NULL);

@@ -35,7 +35,8 @@ static int with_actor(case_fn *fn, struct grove_error *err)
 	Test(actor_call, fn)                                                                       \
 	{                                                                                          \
 		help_on_all((struct help_case){ .name = #fn, .body = fn##_body });                 \
-	}
+	}                                                                                          \
+	struct help_case /* takes the semicolon */
 
 static int values(struct grove_portal *portal, struct grove_error *err)
 {
@@ -52,9 +53,9 @@ static int values(struct grove_portal *portal, struct grove_error *err)
 	cr_assert(grove_value_equal(&map, &back));
 	return 0;
 }
-ActorTest(values)
+ActorTest(values);
 
-	static int too_large(struct grove_portal *portal, struct grove_error *err)
+static int too_large(struct grove_portal *portal, struct grove_error *err)
 {
 	_grove_free_ char *large = calloc(1, 17 << 20);
 	int rc = grove_portal_run(portal, "echo", grove_bin(large, 17 << 20), NULL, err);
@@ -63,9 +64,9 @@ ActorTest(values)
 	grove_error_clear(err);
 	return 0;
 }
-ActorTest(too_large)
+ActorTest(too_large);
 
-	static int unknown_function(struct grove_portal *portal, struct grove_error *err)
+static int unknown_function(struct grove_portal *portal, struct grove_error *err)
 {
 	int rc = grove_portal_run(portal, "levitate", grove_nil(), NULL, err);
 
@@ -78,9 +79,9 @@ ActorTest(too_large)
 	grove_error_clear(err);
 	return 0;
 }
-ActorTest(unknown_function)
+ActorTest(unknown_function);
 
-	static int failing(struct grove_portal *portal, struct grove_error *err)
+static int failing(struct grove_portal *portal, struct grove_error *err)
 {
 	struct grove_context *context;
 	int rc = grove_portal_run(portal, "double", grove_str("two"), NULL, err);
@@ -96,9 +97,9 @@ ActorTest(unknown_function)
 	grove_error_clear(err);
 	return 0;
 }
-ActorTest(failing)
+ActorTest(failing);
 
-	static int many_at_once_task(void *arg, struct grove_error *err)
+static int many_at_once_task(void *arg, struct grove_error *err)
 {
 	struct grove_portal *portal = arg;
 
@@ -122,11 +123,11 @@ static int many_at_once(struct grove_portal *portal, struct grove_error *err)
 		grove_spawn(&nursery, "caller", many_at_once_task, portal);
 	return grove_nursery_exit(&nursery, 0, err);
 }
-ActorTest(many_at_once)
+ActorTest(many_at_once);
 
-	/* ---- streams --------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
-	static int stream_feed(void *arg, struct grove_error *err)
+static int stream_feed(void *arg, struct grove_error *err)
 {
 	struct grove_context *context = arg;
 	int rc = 0;
@@ -162,9 +163,9 @@ static int stream(struct grove_portal *portal, struct grove_error *err)
 	cr_assert_eq(count.i, 1000);
 	return rc;
 }
-ActorTest(stream)
+ActorTest(stream);
 
-	static int backpressure(struct grove_portal *portal, struct grove_error *err)
+static int backpressure(struct grove_portal *portal, struct grove_error *err)
 {
 	_grove_value_ struct grove_value item = grove_nil();
 	struct grove_context *context, *echo;
@@ -199,9 +200,9 @@ ActorTest(stream)
 	cr_assert_eq(grove_context_close(context, -EPIPE, NULL, NULL), -EPIPE);
 	return 0;
 }
-ActorTest(backpressure)
+ActorTest(backpressure);
 
-	static int ends_early(struct grove_portal *portal, struct grove_error *err)
+static int ends_early(struct grove_portal *portal, struct grove_error *err)
 {
 	_grove_value_ struct grove_value item = grove_nil();
 	struct grove_context *context;
@@ -216,11 +217,11 @@ ActorTest(backpressure)
 	cr_assert_eq(item.i, 0);
 	return rc;
 }
-ActorTest(ends_early)
+ActorTest(ends_early);
 
-	/* ---- cancels --------------------------------------------------------------------------------- */
+/* ---- cancels --------------------------------------------------------------------------------- */
 
-	static int caller_cancelled(struct grove_portal *portal, struct grove_error *err)
+static int caller_cancelled(struct grove_portal *portal, struct grove_error *err)
 {
 	char path[] = "/tmp/grove-test-XXXXXX";
 	struct grove_scope scope;
@@ -238,9 +239,9 @@ ActorTest(ends_early)
 	cr_assert_eq(unlink(path), 0, "%s: %m", path);
 	return 0;
 }
-ActorTest(caller_cancelled)
+ActorTest(caller_cancelled);
 
-	static int callee_swallows(struct grove_portal *portal, struct grove_error *err)
+static int callee_swallows(struct grove_portal *portal, struct grove_error *err)
 {
 	int64_t begin_ns = grove_now_ns();
 	struct grove_scope scope;
@@ -301,4 +302,4 @@ static int actor_cancelled_meanwhile(struct grove_portal *portal, struct grove_e
 	grove_portal_free(other);
 	return 0;
 }
-ActorTest(actor_cancelled_meanwhile)
+ActorTest(actor_cancelled_meanwhile);

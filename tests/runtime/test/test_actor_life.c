@@ -288,3 +288,54 @@ Test(actor_life, several_addresses)
 {
 	help_on_all((struct help_case){ .name = "merged_binds", .body = merged_binds });
 }
+
+/* ---- a table of endpoints -------------------------------------------------------------------- */
+
+static void write_table(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	cr_assert_not_null(file, "%s: %m", path);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int listed(void *arg, struct grove_error *err)
+{
+	_grove_addrs_ struct grove_addrs wanted = GROVE_ADDRS_INIT;
+	struct grove_portal *portal;
+	struct grove_actors actors;
+
+	(void)arg;
+	cr_assert_eq(grove_addrs_add_text(&wanted, "/unix/@grove-test-listed", err), 0);
+	cr_assert_eq(grove_addrs_add_text(&wanted, "/unix/@grove-test-registrar", err), 0);
+	cr_assert(grove_addrs_has(grove_actor_addrs(grove_actor_self()), &wanted.at[1]));
+	grove_actors_open(&actors, "actors");
+	portal = help_start(&actors, "worker");
+	cr_assert(grove_addrs_has(grove_portal_addrs(portal), &wanted.at[0]));
+	cr_assert_not(grove_addrs_has(grove_portal_addrs(help_start(&actors, "b")), &wanted.at[0]));
+	grove_actors_cancel(&actors, "done");
+	return grove_actors_exit(&actors, 0, err);
+}
+
+Test(actor_life, table_of_endpoints)
+{
+	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
+	char path[] = "/tmp/grove-test-XXXXXX";
+	struct grove_root_opts opts = { .name = "root", .endpoints = path };
+	int rc, fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	write_table(path, "[registrar]\nbind = \"/unix/@grove-test-registrar\"\n"
+			  "[actor.worker]\nbind = [\"/unix/@grove-test-listed\"]\n");
+	rc = grove_actor_root(&help_program, &opts, listed, NULL, &err);
+	cr_assert_eq(rc, 0, "%s", err.text);
+	write_table(path, "[actor.worker]\nbind = \"somewhere\"\n");
+	rc = grove_actor_root(&help_program, &opts, listed, NULL, &err);
+	cr_assert_eq(rc, -EBADMSG, "%s", err.text);
+	cr_assert(strstr(err.text, ":2:"), "%s", err.text);
+	cr_assert_eq(unlink(path), 0);
+	rc = grove_actor_root(&help_program, &opts, listed, NULL, &err);
+	cr_assert_eq(rc, -ENOENT, "%s", err.text);
+}
