@@ -25,7 +25,8 @@ static const char *const stack_words[] = { "unknown", "stable", "stale", "moved"
 					   "denied",  "gone",	"none",	 "unready" };
 static const char *const how_words[] = { NULL,	       "first",		"cfi",
 					 "expression", "debug-frame",	"signal",
-					 "called",     "frame-pointer", "libunwind" };
+					 "called",     "frame-pointer", "guess",
+					 "libunwind" };
 
 #define LIST(list)                                                                                 \
 	{                                                                                          \

@@ -6,13 +6,10 @@
 const char *frame_how_name(uint8_t how)
 {
 	static const char *const names[FRAME_HOW_COUNT] = {
-		[FRAME_FIRST] = "first",
-		[FRAME_CFI] = "cfi",
-		[FRAME_EXPRESSION] = "expression",
-		[FRAME_DEBUG_FRAME] = "debug-frame",
-		[FRAME_SIGNAL] = "signal",
-		[FRAME_CALLED] = "called",
-		[FRAME_POINTER] = "frame-pointer",
+		[FRAME_FIRST] = "first",	   [FRAME_CFI] = "cfi",
+		[FRAME_EXPRESSION] = "expression", [FRAME_DEBUG_FRAME] = "debug-frame",
+		[FRAME_SIGNAL] = "signal",	   [FRAME_CALLED] = "called",
+		[FRAME_POINTER] = "frame-pointer", [FRAME_GUESS] = "guess",
 		[FRAME_PORTABLE] = "libunwind",
 	};
 

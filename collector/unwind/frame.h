@@ -9,14 +9,15 @@
 
 /* How a frame was found. */
 enum frame_how {
-	FRAME_FIRST = 1,     /* the registers themselves */
-	FRAME_CFI,	     /* .eh_frame of the frame below */
-	FRAME_EXPRESSION,    /* the same, with a DWARF expression in it */
-	FRAME_DEBUG_FRAME,   /* .debug_frame of the frame below, through libdw */
-	FRAME_SIGNAL,	     /* a signal frame below, laid out by the kernel: no CFI was needed */
-	FRAME_CALLED,	     /* what jumped to a wrong address: the word on top of the stack */
-	FRAME_POINTER,	     /* the chain of saved rbp: may have left out callers */
-	FRAME_PORTABLE,	     /* libunwind, which does not say */
+	FRAME_FIRST = 1,   /* the registers themselves */
+	FRAME_CFI,	   /* .eh_frame of the frame below */
+	FRAME_EXPRESSION,  /* the same, with a DWARF expression in it */
+	FRAME_DEBUG_FRAME, /* .debug_frame of the frame below, through libdw */
+	FRAME_SIGNAL,	   /* a signal frame below, laid out by the kernel: no CFI was needed */
+	FRAME_CALLED,	   /* what jumped to a wrong address: the word on top of the stack */
+	FRAME_POINTER,	   /* the chain of saved rbp: may have left out callers */
+	FRAME_GUESS,	   /* the first word on the stack that a call of this code left there */
+	FRAME_PORTABLE,	   /* libunwind, which does not say */
 	FRAME_HOW_COUNT,
 };
 
@@ -40,12 +41,12 @@ enum unwind_end {
 
 struct unwind_frame {
 	uint64_t pc;
-	uint64_t cfa;	/* what sp was before the call; 0 when the walk ended here */
-	uint64_t addr;	/* pc as the symbols of `file` count; pc itself without a file */
-	uint32_t file;	/* for names: number of the file in its unwinder, 0 none */
-	uint8_t how;	/* enum frame_how */
-	bool exact;	/* pc is where it stopped, not behind a call: do not look at pc - 1 */
-	bool signal;	/* this is the code that a signal handler returns to */
+	uint64_t cfa;  /* what sp was before the call; 0 when the walk ended here */
+	uint64_t addr; /* pc as the symbols of `file` count; pc itself without a file */
+	uint32_t file; /* for names: number of the file in its unwinder, 0 none */
+	uint8_t how;   /* enum frame_how */
+	bool exact;    /* pc is where it stopped, not behind a call: do not look at pc - 1 */
+	bool signal;   /* this is the code that a signal handler returns to */
 };
 
 /* "first", "cfi", ...: the words of captures and JSON. Never NULL. */

@@ -14,8 +14,8 @@ enum { HDR_TABLE = 12, TABLE_ENTRY = 8, SDATA4_DATAREL = 0x3b };
 
 /* The library's own search in a table; libunwind-ptrace and perf(1) use it, no header has it. */
 #define search_table UNW_OBJ(dwarf_search_unwind_table)
-extern int search_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di,
-			unw_proc_info_t *pi, int need_unwind_info, void *arg);
+extern int search_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di, unw_proc_info_t *pi,
+			int need_unwind_info, void *arg);
 
 static struct code_file *file_at(struct walk *w, uint64_t addr, uint64_t *bias)
 {
@@ -34,7 +34,8 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *p
 	uint64_t bias = 0;
 	struct code_file *f = file_at(w, ip, &bias);
 	const struct elf_range *hdr = f && f->elf ? &f->elf->frame_hdr : NULL;
-	const uint8_t *at = hdr && hdr->size >= HDR_TABLE ? elf_at(f->elf, hdr->addr, HDR_TABLE) : NULL;
+	const uint8_t *at = hdr && hdr->size >= HDR_TABLE ? elf_at(f->elf, hdr->addr, HDR_TABLE) :
+							    NULL;
 	unw_dyn_info_t di = { .format = UNW_INFO_FORMAT_REMOTE_TABLE };
 	uint32_t count;
 
@@ -84,7 +85,8 @@ static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *value, i
 	return 0;
 }
 
-static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *value, int write, void *arg)
+static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *value, int write,
+		      void *arg)
 {
 	struct walk *w = arg;
 

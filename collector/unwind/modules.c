@@ -31,7 +31,7 @@ struct modules {
 	int32_t tgid;
 	bool suspicious;
 	uint64_t mm_key, mm_seq;
-	uint32_t round; /* in which it was asked for last */
+	uint32_t round;		       /* in which it was asked for last */
 	VEC(struct module_area) areas; /* sorted; some of them, or all when `whole` */
 	uint32_t last;		       /* where the last search ended */
 	bool whole;
@@ -245,8 +245,10 @@ static int query(struct modules *m, uint64_t addr, struct map_area *area, char *
 	}
 	if (ioctl(c->maps_fd, PROCMAP_QUERY_6_11, &q) < 0)
 		return errno == ENOENT ? 0 : -errno;
-	*area = (struct map_area){ .start = q.vma_start, .end = q.vma_end,
-				   .offset = q.vma_offset, .ino = q.inode,
+	*area = (struct map_area){ .start = q.vma_start,
+				   .end = q.vma_end,
+				   .offset = q.vma_offset,
+				   .ino = q.inode,
 				   .exec = q.vma_flags & VMA_EXECUTABLE };
 	if (q.inode)
 		area->dev = makedev(q.dev_major, q.dev_minor);
@@ -264,8 +266,8 @@ static struct module_area *insert(struct modules *m, const struct map_area *area
 	vec_push(&m->areas);
 	memmove(m->areas.at + at + 1, m->areas.at + at,
 		(m->areas.count - 1 - at) * sizeof(*m->areas.at));
-	m->areas.at[at] = (struct module_area){ .start = area->start, .end = area->end,
-						.exec = area->exec };
+	m->areas.at[at] =
+		(struct module_area){ .start = area->start, .end = area->end, .exec = area->exec };
 	m->last = at;
 	return &m->areas.at[at];
 }
@@ -287,8 +289,9 @@ static int ask(struct modules *m, uint64_t addr)
 			return rc;
 	}
 	a = insert(m, &area);
-	place = (struct file_place){ .tgid = m->tgid, .suspicious = m->suspicious,
-				     .area = &area, .path = name };
+	place = (struct file_place){
+		.tgid = m->tgid, .suspicious = m->suspicious, .area = &area, .path = name
+	};
 	if (a->exec)
 		open_area(m, a, &place);
 	return 1;
@@ -320,8 +323,9 @@ static void open_whole(struct modules *m, uint32_t index)
 {
 	const struct map_area *area = &m->maps->areas[index];
 	const char *path = strtab_get(m->maps->strings, area->path);
-	struct file_place place = { .tgid = m->tgid, .suspicious = m->suspicious, .area = area,
-				    .path = path ? path : "" };
+	struct file_place place = {
+		.tgid = m->tgid, .suspicious = m->suspicious, .area = area, .path = path ? path : ""
+	};
 
 	open_area(m, &m->areas.at[index], &place);
 }
@@ -353,8 +357,8 @@ const struct module_area *modules_find(struct modules *m, uint64_t addr)
 	struct module_area *a;
 	uint32_t at = m->last;
 
-	if (at < m->areas.count && addr - m->areas.at[at].start <
-					   m->areas.at[at].end - m->areas.at[at].start)
+	if (at < m->areas.count &&
+	    addr - m->areas.at[at].start < m->areas.at[at].end - m->areas.at[at].start)
 		return &m->areas.at[at];
 	at = search(m, addr);
 	if (at == m->areas.count || m->areas.at[at].start > addr) {

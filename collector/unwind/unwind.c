@@ -15,7 +15,10 @@ enum {
 	/* struct rt_sigframe behind its first word: struct ucontext, whose registers begin at 40
 	   (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h) */
 	UCONTEXT_REGS = 40,
-	LONGEST_FUNCTION = 1 << 20,
+	LONGEST_FUNCTION = 1 << 12,
+	LONGEST_JUMP = 1 << 18,
+	MAX_SCAN = 512, /* words of the stack */
+	MIN_CODE = 1 << 16,
 };
 
 /* A frame larger than this is none: a register that happens to look like a frame pointer. */
@@ -129,8 +132,9 @@ static const char *const no_register[STACK_REGS] = {
 static bool eval(struct walk *w, const struct cfi_rule *rule, const uint64_t *cfa, uint64_t bias,
 		 uint64_t *value)
 {
-	struct expr_env env = { .regs = w->regs, .known = w->known, .bias = bias,
-				.read = read_for_expr, .arg = w };
+	struct expr_env env = {
+		.regs = w->regs, .known = w->known, .bias = bias, .read = read_for_expr, .arg = w
+	};
 	int rc;
 
 	if (cfa) {
@@ -155,8 +159,13 @@ static bool find_cfa(struct walk *w, const struct row *row, uint64_t bias, uint6
 	return true;
 }
 
+/* What the rules of a frame count from. */
+struct base {
+	uint64_t cfa, bias;
+};
+
 /* The caller's value of one register. *there false: it is lost, which is no reason to stop. */
-static bool apply(struct walk *w, const struct cfi_rule *rule, uint64_t cfa, uint64_t bias,
+static bool apply(struct walk *w, const struct cfi_rule *rule, const struct base *base,
 		  uint64_t *value, bool *there)
 {
 	int rc = 0;
@@ -164,10 +173,10 @@ static bool apply(struct walk *w, const struct cfi_rule *rule, uint64_t cfa, uin
 	*there = true;
 	switch (rule->kind) {
 	case CFI_OFFSET:
-		rc = read_word(w, cfa + (uint64_t)rule->offset, value);
+		rc = read_word(w, base->cfa + (uint64_t)rule->offset, value);
 		break;
 	case CFI_VAL_OFFSET:
-		*value = cfa + (uint64_t)rule->offset;
+		*value = base->cfa + (uint64_t)rule->offset;
 		break;
 	case CFI_REGISTER:
 		*there = knows(w, rule->from);
@@ -175,13 +184,14 @@ static bool apply(struct walk *w, const struct cfi_rule *rule, uint64_t cfa, uin
 		break;
 	case CFI_EXPR:
 	case CFI_VAL_EXPR:
-		if (!eval(w, rule, &cfa, bias, value))
+		if (!eval(w, rule, &base->cfa, base->bias, value))
 			return false;
 		if (rule->kind == CFI_EXPR)
 			rc = read_word(w, *value, value);
 		break;
 	default:
 		*there = false;
+		*value = 0;
 		break;
 	}
 	return rc < 0 ? end_memory(w, rc) : true;
@@ -207,16 +217,17 @@ static bool goes_up(struct walk *w, const struct row *row, uint64_t cfa, uint64_
 static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 {
 	const struct cfi_rule *rules = rows_rules(w->rows, row);
-	uint64_t values[STACK_REGS], cfa = 0;
+	uint64_t values[STACK_REGS];
+	struct base base = { .bias = bias };
 	uint32_t known = w->known, ends = STACK_REGS;
 	bool there;
 
-	if (!find_cfa(w, row, bias, &cfa))
+	if (!find_cfa(w, row, bias, &base.cfa))
 		return false;
 	if (!row->signal)
 		known &= CALLEE_SAVED;
 	for (uint32_t i = 0; i < row->rule_count; i++) {
-		if (!apply(w, &rules[i], cfa, bias, &values[i], &there))
+		if (!apply(w, &rules[i], &base, &values[i], &there))
 			return false;
 		if (there)
 			known |= 1u << rules[i].reg;
@@ -227,9 +238,9 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 	}
 	if (ends == STACK_REGS || !(known & 1u << STACK_PC))
 		return walk_end(w, UNWIND_LOST_REGISTER, no_register[STACK_PC]);
-	if (!goes_up(w, row, cfa, values[ends]))
+	if (!goes_up(w, row, base.cfa, values[ends]))
 		return walk_end(w, UNWIND_LOOP, NULL);
-	w->regs[STACK_RSP] = cfa;
+	w->regs[STACK_RSP] = base.cfa;
 	known |= 1u << STACK_RSP;
 	for (uint32_t i = 0; i < row->rule_count; i++)
 		w->regs[rules[i].reg] = values[i];
@@ -245,7 +256,8 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 static bool step_sigreturn(struct walk *w)
 {
 	/* order of struct sigcontext */
-	static const uint8_t order[] = { 8, 9, 10, 11, 12, 13, 14, 15, STACK_RDI, STACK_RSI,
+	static const uint8_t order[] = { 8,	    9,	       10,	  11,	     12,
+					 13,	    14,	       15,	  STACK_RDI, STACK_RSI,
 					 STACK_RBP, STACK_RBX, STACK_RDX, STACK_RAX, STACK_RCX,
 					 STACK_RSP, STACK_PC };
 	uint64_t saved[STACK_REGS];
@@ -263,27 +275,52 @@ static bool step_sigreturn(struct walk *w)
 	return true;
 }
 
-static bool is_code(struct walk *w, uint64_t pc)
-{
-	const struct module_area *a = modules_find(w->modules, pc - 1);
+enum { CALL_MAX = 7 };
 
-	return a && a->exec;
+/* The bytes before a return address, in code; false when it is in none. */
+static bool before_return(struct walk *w, uint64_t ret, uint8_t *code)
+{
+	const struct module_area *a = ret < CALL_MAX ? NULL : modules_find(w->modules, ret - 1);
+	struct code_file *f = a && a->exec && a->file ? files_get(w->files, a->file) : NULL;
+	const uint8_t *at = f && f->elf ? elf_at(f->elf, ret - CALL_MAX - a->bias, CALL_MAX) : NULL;
+
+	if (!f)
+		return false;
+	if (at)
+		memcpy(code, at, CALL_MAX);
+	return at || walk_read(w, ret - CALL_MAX, code, CALL_MAX) == 0;
 }
 
-/* Is there, before `ret`, a call of code that begins shortly before `pc`? */
-static bool was_called(struct walk *w, uint64_t ret, uint64_t pc)
+/* Does a call end there: e8 rel32, or ff /2 with any kind of operand? */
+static bool is_after_call(struct walk *w, uint64_t ret)
 {
-	const struct module_area *a = modules_find(w->modules, ret - 1);
-	struct code_file *f = a && a->exec && a->file ? files_get(w->files, a->file) : NULL;
-	const uint8_t *code = f && f->elf ? elf_at(f->elf, ret - 5 - a->bias, 5) : NULL;
+	uint8_t code[CALL_MAX];
+
+	if (!before_return(w, ret, code))
+		return false;
+	if (code[CALL_MAX - 5] == 0xe8)
+		return true;
+	for (uint32_t len = 2; len <= CALL_MAX; len++)
+		if (len != 5 && code[CALL_MAX - len] == 0xff &&
+		    (code[CALL_MAX - len + 1] & 0x38) == 0x10)
+			return true;
+	return false;
+}
+
+/*
+ * Is there, before `ret`, a direct call of code that begins at most `reach` bytes away from `pc`?
+ */
+static bool was_called(struct walk *w, uint64_t ret, uint64_t pc, uint64_t reach)
+{
+	uint8_t code[CALL_MAX];
 	int32_t relative;
 	uint64_t target;
 
-	if (!code || code[0] != 0xe8)
+	if (!before_return(w, ret, code) || code[CALL_MAX - 5] != 0xe8)
 		return false;
-	memcpy(&relative, code + 1, sizeof(relative));
+	memcpy(&relative, code + CALL_MAX - 4, sizeof(relative));
 	target = ret + (uint64_t)(int64_t)relative;
-	return target <= pc && pc - target < LONGEST_FUNCTION;
+	return pc - target < reach || target - pc < reach;
 }
 
 static void enter(struct walk *w, uint64_t pc, uint64_t sp, uint8_t how)
@@ -305,45 +342,62 @@ static bool step_called(struct walk *w, bool certain)
 
 	if (!w->exact || read_word(w, sp, &ret) < 0 || !ret)
 		return false;
-	if (certain ? !is_code(w, ret) : !was_called(w, ret, w->regs[STACK_PC]))
+	if (certain ? !is_after_call(w, ret) :
+		      !was_called(w, ret, w->regs[STACK_PC], LONGEST_FUNCTION))
 		return false;
 	enter(w, ret, sp + 8, FRAME_CALLED);
 	return true;
 }
 
-/* By the chain of frame pointers, when rbp looks like one. `end`, `reason`: why it is needed. */
-static bool step_frame_pointer(struct walk *w, uint8_t end, const char *reason)
+/* By the chain of frame pointers, when rbp looks like one. */
+static bool step_frame_pointer(struct walk *w)
 {
 	uint64_t fp = w->regs[STACK_RBP], sp = w->regs[STACK_RSP], saved[2];
-	int rc;
 
-	if (!knows(w, STACK_RBP))
-		return walk_end(w, end, reason ? reason : "and rbp is not known");
-	if (!fp)
-		return walk_end(w, UNWIND_ZERO, "the frame pointer is 0");
-	if (fp % 8 || fp < sp || fp - sp > MAX_FRAME)
-		return walk_end(w, end, reason);
-	rc = walk_read(w, fp, saved, sizeof(saved));
-	if (rc < 0)
-		return walk_end(w, end, reason);
-	if (saved[1] && !is_code(w, saved[1]))
-		return walk_end(w, end, reason);
+	if (!knows(w, STACK_RBP) || fp % 8 || fp < sp || fp - sp > MAX_FRAME ||
+	    walk_read(w, fp, saved, sizeof(saved)) < 0)
+		return false;
+	if (saved[1] ? !is_after_call(w, saved[1]) : saved[0] != 0)
+		return false;
 	enter(w, saved[1], fp + 16, FRAME_POINTER);
 	w->regs[STACK_RBP] = saved[0];
-	/* Whoever had saved the others is not known. */
+	/* Who has saved the others is not known. */
 	w->known = 1u << STACK_RBP | STACK_KNOWN_SP_PC;
 	return true;
 }
 
+/*
+ * The last resort, for what is built without CFI and without frame pointers (musl): the nearest
+ * word that a call of code around here has left; a jump at the end of that code may have led to
+ * pc. It may be an old one.
+ */
+static bool step_scan(struct walk *w)
+{
+	uint64_t sp = w->regs[STACK_RSP], pc = w->regs[STACK_PC], word;
+
+	for (uint32_t i = 0; i < MAX_SCAN; i++) {
+		if (read_word(w, sp + i * 8ull, &word) < 0)
+			return false;
+		if (word < MIN_CODE || !was_called(w, word, pc, LONGEST_JUMP))
+			continue;
+		enter(w, word, sp + (i + 1) * 8ull, FRAME_GUESS);
+		w->known = STACK_KNOWN_SP_PC;
+		return true;
+	}
+	return false;
+}
+
 static bool step_guess(struct walk *w, const struct row *row, const struct code_file *f)
 {
-	if (step_called(w, false))
+	if (step_called(w, false) || step_frame_pointer(w) || step_scan(w))
 		return true;
+	if (knows(w, STACK_RBP) && !w->regs[STACK_RBP])
+		return walk_end(w, UNWIND_ZERO, "the frame pointer is 0");
 	if (row->kind == ROW_BAD)
-		return step_frame_pointer(w, UNWIND_BAD_CFI, NULL);
+		return walk_end(w, UNWIND_BAD_CFI, NULL);
 	if (row->kind == ROW_NO_FILE && f->ino)
-		return step_frame_pointer(w, UNWIND_NO_FILE, f->missing);
-	return step_frame_pointer(w, UNWIND_NO_CFI, f->ino ? NULL : "code that no file holds");
+		return walk_end(w, UNWIND_NO_FILE, f->missing);
+	return walk_end(w, UNWIND_NO_CFI, f->ino ? NULL : "code that no file holds");
 }
 
 /* ---- the walk -------------------------------------------------------------------------------- */
@@ -389,9 +443,9 @@ static bool step_nowhere(struct walk *w)
 	const char *missing = modules_missing(w->modules);
 
 	if (missing) {
-		if (w->count || !walk_add(w, NULL))
-			return walk_end(w, UNWIND_NO_MODULES, missing);
-		return step_frame_pointer(w, UNWIND_NO_MODULES, missing);
+		if (!w->count)
+			walk_add(w, NULL);
+		return walk_end(w, UNWIND_NO_MODULES, missing);
 	}
 	if (!w->exact)
 		return walk_end(w, UNWIND_UNMAPPED, NULL);

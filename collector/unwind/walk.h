@@ -15,8 +15,8 @@ struct walk {
 	const struct snap_stack *stack;
 	uint64_t regs[STACK_REGS];
 	uint32_t known;
-	bool exact;   /* regs[STACK_PC] is where it stopped, not where it returns to */
-	uint8_t how;  /* enum frame_how of the registers as they are now */
+	bool exact;	/* regs[STACK_PC] is where it stopped, not where it returns to */
+	uint8_t how;	/* enum frame_how of the registers as they are now */
 	uint32_t turns; /* how often the stack went the wrong way */
 	struct unwind_frame *frames;
 	uint32_t count, max;

@@ -1,89 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/unit_stack.h"
 
-#include "read/proc/procfs.h"
-#include "read/proc/procstat.h"
-
 #include <criterion/criterion.h>
-#include <asm/prctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 
-struct park *park_new(uint32_t count)
+static void take_regs(const struct user_regs_struct *r, struct snap_stack *s)
 {
-	void *p = mmap(NULL, count * sizeof(struct park), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t regs[STACK_REGS] = {
+		r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8,
+		r->r9,	r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip,
+	};
 
-	cr_assert_neq(p, MAP_FAILED);
-	return p;
+	memcpy(s->regs, regs, sizeof(regs));
+	s->known = STACK_KNOWN_ALL;
+	s->fs_base = r->fs_base;
 }
 
-/*
- * Below the red zone the top word, then the system call: sp and pc are those that the kernel will
- * return to. Every register that a caller may rely on gets a value of its own.
- */
-static void park_in_pause(struct park *p)
+static size_t take_bytes(int32_t tgid, uint64_t sp, uint8_t *bytes)
 {
-	__asm__ volatile(
-		"sub $128, %%rsp\n\t"
-		"push %%rbp\n\t"
-		"push %[top]\n\t"
-		"mov %%rsp, %[sp]\n\t"
-		"lea 1f(%%rip), %%rax\n\t"
-		"mov %%rax, %[pc]\n\t"
-		"mov %[rbx], %%rbx\n\t"
-		"mov %[r12], %%r12\n\t"
-		"mov %[r13], %%r13\n\t"
-		"mov %[r14], %%r14\n\t"
-		"mov %[r15], %%r15\n\t"
-		"mov %[rbp], %%rbp\n\t"
-		"mov %[nr], %%eax\n\t"
-		"syscall\n"
-		"1:\n\t"
-		"add $8, %%rsp\n\t"
-		"pop %%rbp\n\t"
-		"add $128, %%rsp"
-		: [sp] "=m"(p->sp), [pc] "=m"(p->pc)
-		: "D"(p), [top] "m"(p->top), [rbx] "m"(p->rbx), [rbp] "m"(p->rbp), [r12] "m"(p->r12),
-		  [r13] "m"(p->r13), [r14] "m"(p->r14), [r15] "m"(p->r15), [nr] "i"(SYS_pause)
-		: "rax", "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory");
+	struct iovec local = { bytes, UNIT_STACK_BYTES - sp % 4096 };
+	struct iovec remote = { (void *)(uintptr_t)sp, local.iov_len };
+	ssize_t n = process_vm_readv(tgid, &local, 1, &remote, 1, 0);
+
+	return n > 0 ? (size_t)n : 0;
 }
 
-void park_here(void *arg)
+void unit_stack_take(int32_t tgid, int32_t tid, struct unit_stack *stack)
 {
-	struct park *p = arg;
+	struct user_regs_struct regs;
+	int status;
 
-	p->tid = gettid();
-	p->top = 0x746f702d6f662d73ull + (uint64_t)p->tid;
-	p->rbx = 0xb0b0000000000000ull + (uint64_t)p->tid;
-	p->rbp = p->rbx + 1;
-	p->r12 = p->rbx + 12;
-	p->r13 = p->rbx + 13;
-	p->r14 = p->rbx + 14;
-	p->r15 = p->rbx + 15;
-	syscall(SYS_arch_prctl, ARCH_GET_FS, &p->fs_base);
-	park_in_pause(p);
+	memset(stack, 0, sizeof(*stack));
+	cr_assert_eq(ptrace(PTRACE_SEIZE, tid, 0, 0), 0, "ptrace: %s", strerror(errno));
+	cr_assert_eq(ptrace(PTRACE_INTERRUPT, tid, 0, 0), 0);
+	cr_assert_eq(waitpid(tid, &status, __WALL), tid);
+	cr_assert_eq(ptrace(PTRACE_GETREGS, tid, 0, &regs), 0);
+	stack->s.tgid = tgid;
+	stack->s.tid = tid;
+	stack->s.status = STACK_STABLE;
+	take_regs(&regs, &stack->s);
+	stack->s.bytes = stack->bytes;
+	stack->s.byte_count = (uint32_t)take_bytes(tgid, regs.rsp, stack->bytes);
+	cr_assert_eq(ptrace(PTRACE_DETACH, tid, 0, 0), 0);
 }
 
-struct stack_ask stack_ask_for(int32_t tgid, int32_t tid)
+uint32_t unit_stack_walk(struct unwinder *u, int32_t tgid, struct unwind_frame *frames,
+			 uint32_t max, struct unwind_result *result)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	struct procstat st;
+	struct unit_stack stack;
 
-	cr_assert_eq(procfs_read_of(&text, tgid, tid, "stat", NULL), 0);
-	cr_assert(procstat_parse(strbuf_str(&text), &st));
-	return (struct stack_ask){ .tgid = tgid, .tid = tid, .start_ticks = st.start_ticks };
+	unit_stack_take(tgid, tgid, &stack);
+	return unwind_thread(u, &stack.s, frames, max, result);
 }
 
-struct snap_stack stack_of(struct reader *r, int32_t tgid, int32_t tid)
+void unit_stack_print(struct unwinder *u, const struct unwind_frame *frames, uint32_t count,
+		      const struct unwind_result *result)
 {
-	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	struct stack_ask ask = stack_ask_for(tgid, tid);
-	struct snap_stack out = { .status = STACK_UNKNOWN };
-	struct stack_batch b = { .asks = &ask, .count = 1, .with_bytes = true, .out = &out };
-	struct snag_error err;
+	for (uint32_t i = 0; i < count; i++) {
+		struct unwind_name name;
 
-	cr_assert_eq(reader_stacks(r, s, &b, &err), 0, "%s", err.text);
-	return out;
+		unwinder_name(u, &frames[i], &name);
+		fprintf(stderr, "#%u %#llx %s+%#llx %s %s%s\n", i, (unsigned long long)frames[i].pc,
+			name.function ? name.function : "?", (unsigned long long)name.offset,
+			name.module ? name.module : "-", frame_how_name(frames[i].how),
+			frames[i].signal ? " signal" : "");
+	}
+	fprintf(stderr, "end: %s (%s)\n", unwind_end_name(result->end),
+		result->reason ? result->reason : "");
 }

@@ -1,31 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * unit_stack.h - threads that know their own registers, for the tests of stacks.
+ * unit_stack.h - stacks of real threads for the tests of unwind/: taken with ptrace(2), which stops
+ * the thread and so knows everything.
  */
 #pragma once
 
-#include "read/reader.h"
+#include "read/stack.h"
+#include "unwind/unwind.h"
 
-#include <stdint.h>
+enum { UNIT_STACK_BYTES = 8192 };
 
-/* What a parked thread knows of itself. In memory that parent and child share. */
-struct park {
-	uint64_t sp, pc, fs_base;
-	uint64_t rbx, rbp, r12, r13, r14, r15;
-	uint64_t top; /* the word at sp */
-	int32_t tid;
+/* A stack and the memory that it borrows. */
+struct unit_stack {
+	struct snap_stack s;
+	uint8_t bytes[UNIT_STACK_BYTES];
 };
 
-/* Memory for `count` of them that children share. Lives as long as the test. */
-struct park *park_new(uint32_t count);
+/* All registers and the top of the stack of a thread that is blocked or stopped. */
+void unit_stack_take(int32_t tgid, int32_t tid, struct unit_stack *stack);
 
-/*
- * Fill `p` and block in pause(2) with exactly those registers. For child_start() and threads.
- */
-void park_here(void *p);
+/* The frames of that thread by the unwinder, at most `max`. */
+uint32_t unit_stack_walk(struct unwinder *u, int32_t tgid, struct unwind_frame *frames,
+			 uint32_t max, struct unwind_result *result);
 
-/* An ask for thread `tid` of `tgid`, with its true start time. */
-struct stack_ask stack_ask_for(int32_t tgid, int32_t tid);
-
-/* The stack of one thread; fails the test when there is no answer at all. */
-struct snap_stack stack_of(struct reader *r, int32_t tgid, int32_t tid);
+/* Print the frames to stderr: what a failing test wants to know. */
+void unit_stack_print(struct unwinder *u, const struct unwind_frame *frames, uint32_t count,
+		      const struct unwind_result *result);

@@ -29,7 +29,7 @@ static const struct words enums[] = {
 	{ "task_state", "waiting|runnable|running|" },
 	{ "event_kind", "spawn|exec|exit|reap|signal|deliver|cancel|wait|message|" },
 	{ "stack_status", "unknown|stable|stale|moved|denied|gone|none|unready|" },
-	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|libunwind|" },
+	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|guess|libunwind|" },
 	{ "term_level", NULL },
 };
 

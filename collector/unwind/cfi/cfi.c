@@ -8,7 +8,7 @@
 #include <errno.h>
 
 enum {
-	MAX_STATES = 32,  /* remembered rows; compilers nest one deep */
+	MAX_STATES = 32,     /* remembered rows; compilers nest one deep */
 	MAX_STEPS = 1 << 16, /* instructions of one program */
 };
 

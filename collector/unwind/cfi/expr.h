@@ -15,8 +15,8 @@ struct expr_env {
 	const uint64_t *regs; /* by DWARF number, STACK_REGS of them */
 	uint32_t known;	      /* bit n: regs[n] is valid */
 	bool has_cfa;
-	uint64_t cfa;	      /* pushed first when there is one */
-	uint64_t bias;	      /* what is added to DW_OP_addr */
+	uint64_t cfa;  /* pushed first when there is one */
+	uint64_t bias; /* what is added to DW_OP_addr */
 	/* `len` bytes (at most 8) of memory at `addr`, into *value. 0 or -errno. */
 	int (*read)(void *arg, uint64_t addr, uint32_t len, uint64_t *value);
 	void *arg;

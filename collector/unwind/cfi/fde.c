@@ -9,9 +9,9 @@
 #include <errno.h>
 
 enum {
-	MAX_INDEX = 4 << 20,	/* chrome has 600,000 */
-	MAX_ENTRY = 1 << 20,	/* bytes of one description; the longest seen are some 4 KiB */
-	HDR_TABLE = 12,		/* where the table begins, with the usual encodings */
+	MAX_INDEX = 4 << 20, /* chrome has 600,000 */
+	MAX_ENTRY = 1 << 20, /* bytes of one description; the longest seen are some 4 KiB */
+	HDR_TABLE = 12,	     /* where the table begins, with the usual encodings */
 	HDR_SDATA4_DATAREL = DW_EH_PE_datarel | DW_EH_PE_sdata4,
 };
 
@@ -34,7 +34,7 @@ void cfi_section_init(struct cfi_section *s, struct elf_file *file)
 }
 
 void cfi_section_init_debug(struct cfi_section *s, struct elf_file *file, struct bytes *bytes,
-		    struct elf_range range)
+			    struct elf_range range)
 {
 	*s = (struct cfi_section){
 		.file = file, .bytes = bytes, .range = range, .debug_frame = true

@@ -26,10 +26,10 @@ enum block_state { BLOCK_UNREAD, BLOCK_READ, BLOCK_MISSING };
 struct bytes {
 	uint8_t *at;
 	uint64_t size, read_count;
-	uint32_t block;		  /* bytes a block */
-	uint8_t *blocks;	  /* enum block_state of each; NULL: all of it is there */
-	int fd;			  /* of a file, else -1 */
-	struct mem *mem;	  /* of a target, else NULL */
+	uint32_t block;	 /* bytes a block */
+	uint8_t *blocks; /* enum block_state of each; NULL: all of it is there */
+	int fd;		 /* of a file, else -1 */
+	struct mem *mem; /* of a target, else NULL */
 	struct bytes_piece *pieces;
 	uint32_t piece_count;
 	const char *why;

@@ -65,7 +65,8 @@ static struct elf_file *by_build_id(const struct elf_file *elf)
 static const char *debug_link(const struct elf_file *elf, uint32_t *crc)
 {
 	const struct elf_section *s = elf_section(elf, ".gnu_debuglink", 0);
-	const uint8_t *at = s && s->size < PATH_MAX ? bytes_at(elf->bytes, s->offset, s->size) : NULL;
+	const uint8_t *at = s && s->size < PATH_MAX ? bytes_at(elf->bytes, s->offset, s->size) :
+						      NULL;
 	uint64_t len = at ? strnlen((const char *)at, s->size) : 0;
 
 	if (!len || len / 4 * 4 + 8 > s->size || memchr(at, '/', len))
@@ -76,7 +77,9 @@ static const char *debug_link(const struct elf_file *elf, uint32_t *crc)
 
 static struct elf_file *by_link(const struct code_file *f)
 {
-	static const char *const dirs[][2] = { { "", "" }, { "", "/.debug" }, { "/usr/lib/debug", "" } };
+	static const char *const dirs[][2] = { { "", "" },
+					       { "", "/.debug" },
+					       { "/usr/lib/debug", "" } };
 	uint32_t crc;
 	const char *name = debug_link(f->elf, &crc);
 	const char *slash = strrchr(f->path, '/');

@@ -183,9 +183,9 @@ static uint32_t find_pieces(const struct file_place *place, struct bytes_piece *
 		/* A private page that may be written need not be what the file says. */
 		if (a->dev != place->area->dev || a->ino != place->area->ino || !a->read)
 			continue;
-		pieces[count++] = (struct bytes_piece){
-			.offset = a->offset, .len = a->end - a->start, .addr = a->start
-		};
+		pieces[count++] = (struct bytes_piece){ .offset = a->offset,
+							.len = a->end - a->start,
+							.addr = a->start };
 	}
 	return count;
 }
@@ -238,8 +238,11 @@ static void open_file(struct code_file *f, const struct file_place *place)
 	struct bytes_piece pieces[MAX_PIECES];
 	uint32_t count = 0;
 
-	*job = (struct open_job){ .tgid = place->tgid, .start = place->area->start,
-				  .end = place->area->end, .dev = f->dev, .ino = f->ino,
+	*job = (struct open_job){ .tgid = place->tgid,
+				  .start = place->area->start,
+				  .end = place->area->end,
+				  .dev = f->dev,
+				  .ino = f->ino,
 				  .fd = -1 };
 	snprintf(job->path, sizeof(job->path), "%s", place->path);
 	if (deadline_call(open_worker, job, open_job_free, OPEN_TIMEOUT_MS) == -ETIMEDOUT) {
@@ -308,8 +311,8 @@ static bool was_written(const struct code_file *f)
 	struct statx st;
 	int fd = f->elf ? bytes_fd(f->elf->bytes) : -1;
 
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MTIME | STATX_SIZE,
-			    &st) < 0)
+	if (fd < 0 ||
+	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MTIME | STATX_SIZE, &st) < 0)
 		return false;
 	return st.stx_size != f->size ||
 	       (uint64_t)st.stx_mtime.tv_sec * 1000000000u + st.stx_mtime.tv_nsec != f->mtime_ns;

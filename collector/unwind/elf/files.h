@@ -16,12 +16,12 @@ struct lines;
 
 /* A file, or something without one: "[vdso]", "[anon]". */
 struct code_file {
-	uint32_t id, next; /* next: with the same hash, 0 none */
-	uint64_t dev, ino; /* 0, 0: no file */
-	char *path;	   /* as the first process that was met sees it */
-	bool opened;	   /* tried; then either missing or not */
-	bool target;	   /* read from the memory of a process that may be gone tomorrow */
-	const char *missing; /* why it is of no use, or NULL */
+	uint32_t id, next;    /* next: with the same hash, 0 none */
+	uint64_t dev, ino;    /* 0, 0: no file */
+	char *path;	      /* as the first process that was met sees it */
+	bool opened;	      /* tried; then either missing or not */
+	bool target;	      /* read from the memory of a process that may be gone tomorrow */
+	const char *missing;  /* why it is of no use, or NULL */
 	struct elf_file *elf; /* NULL when missing */
 	uint64_t size, mtime_ns;
 	struct cfi_section eh, debug;

@@ -16,8 +16,8 @@
 
 enum {
 	TIMEOUT_MS = 3000,
-	MAX_LINES = 32,	     /* inlined into each other */
-	MAX_UNITS = 1 << 17, /* compilation units of one file */
+	MAX_LINES = 32,	      /* inlined into each other */
+	MAX_UNITS = 1 << 17,  /* compilation units of one file */
 	MAX_RANGES = 1 << 12, /* of one unit */
 };
 
@@ -29,7 +29,7 @@ struct unit {
 
 struct lines {
 	Dwarf *dwarf;
-	uint64_t bias; /* of the debug file's addresses */
+	uint64_t bias;		/* of the debug file's addresses */
 	VEC(struct unit) units; /* sorted by start */
 	struct strtab *strings;
 	bool stuck;	     /* a worker has it and does not come back */
@@ -149,7 +149,8 @@ static int number_of(Dwarf_Die *die, unsigned int name)
 	Dwarf_Attribute attr;
 	Dwarf_Word value = 0;
 
-	if (!dwarf_attr(die, name, &attr) || dwarf_formudata(&attr, &value) != 0 || value > INT32_MAX)
+	if (!dwarf_attr(die, name, &attr) || dwarf_formudata(&attr, &value) != 0 ||
+	    value > INT32_MAX)
 		return 0;
 	return (int)value;
 }

@@ -17,7 +17,7 @@ enum {
 	 * So many searches pass over all symbols before it pays to sort them: a stack or two of a
 	 * large program needs a dozen names.
 	 */
-	SCANS = 16,
+	SCANS = 64,
 	MAX_BACK = 64, /* symbols before the nearest one that may still hold an address */
 };
 
@@ -108,9 +108,8 @@ static bool add_section(struct symbols *s, struct elf_file *elf, uint32_t type, 
 static void add_dynamic(struct symbols *s, struct elf_file *elf)
 {
 	uint64_t at = 0, strings = 0, len = 0, got = 0, left;
-	const uint8_t *dyn =
-		bytes_upto(elf->bytes, elf->dynamic.offset,
-			   elf->dynamic.size < 4096 ? elf->dynamic.size : 4096, &got);
+	const uint8_t *dyn = bytes_upto(elf->bytes, elf->dynamic.offset,
+					elf->dynamic.size < 4096 ? elf->dynamic.size : 4096, &got);
 	struct table t = { .bias = 0 };
 
 	for (uint64_t i = 0; dyn && i + sizeof(Elf64_Dyn) <= got; i += sizeof(Elf64_Dyn)) {
@@ -165,7 +164,9 @@ static struct symbols *load(struct code_file *f, bool outside)
 
 /* ---- search ---------------------------------------------------------------------------------- */
 
-/* One place may have many names: read, __read, __libc_read, __GI___libc_read. The plain one wins. */
+/*
+ * One place may have many names: read, __read, __libc_read, __GI___libc_read. The plain one wins.
+ */
 static uint32_t rank_of(const Elf64_Sym *sym, const char *raw)
 {
 	uint32_t underscores = (uint32_t)strspn(raw, "_"), len = (uint32_t)strnlen(raw, 0xfff);
@@ -188,8 +189,8 @@ static bool read_symbol(const struct table *t, uint64_t i, struct entry *e)
 	memcpy(&sym, t->symbols + i * sizeof(sym), sizeof(sym));
 	type = ELF64_ST_TYPE(sym.st_info);
 	if ((type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
-	    sym.st_shndx == SHN_UNDEF || sym.st_shndx == SHN_ABS ||
-	    sym.st_name >= t->strings_len || !sym.st_value)
+	    sym.st_shndx == SHN_UNDEF || sym.st_shndx == SHN_ABS || sym.st_name >= t->strings_len ||
+	    !sym.st_value)
 		return false;
 	e->raw = t->strings + sym.st_name;
 	if (!e->raw[0] || e->raw[0] == '$')
