@@ -409,6 +409,8 @@ static int watch_parent(void *arg, struct grove_error *err)
 	if (rc == 0 || rc == -ESRCH)
 		grove_actor_cancel(actor, GROVE_CANCEL_REMOTE, actor->parent->name,
 				   "the parent's process has ended");
+	else if (rc < 0 && rc != -ECANCELED)
+		grove_truth("parent-unwatched", grove_fact_int("rc", rc));
 	return rc == -ECANCELED ? rc : 0;
 }
 

@@ -18,6 +18,7 @@
 
 #include "runtime/core/io.h"
 #include "runtime/core/scope.h"
+#include "runtime/core/task.h"
 
 /* waitid(2), since Linux 5.4; glibc 2.36 has it in <sys/wait.h> as an enumerator. */
 #define WAIT_BY_PIDFD P_PIDFD
@@ -200,16 +201,37 @@ int grove_subtree_kill(pid_t pid, int pidfd, size_t *count, struct grove_error *
 
 /* ---- children -------------------------------------------------------------------------------- */
 
+/*
+ * Where there is no pidfd_open(2) (before Linux 5.3, and under valgrind before 3.21) child->pidfd
+ * is -1. Then we look again and again; and its number is safe, because the child is ours and not
+ * reaped: nobody else can get the number before.
+ */
+static int wait_without_pidfd(const struct grove_child *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+	int rc = grove_check();
+
+	while (rc == 0 && info.si_pid == 0) {
+		if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0)
+			return errno == ECHILD ? 0 : -errno;
+		if (info.si_pid == 0)
+			rc = grove_sleep(2 * GROVE_MS);
+	}
+	return rc;
+}
+
 int grove_process_wait(struct grove_child *child, struct grove_error *err)
 {
 	siginfo_t info = { .si_pid = 0 };
-	int rc = grove_wait_pidfd(child->pidfd, child->pid);
+	bool has_pidfd = child->pidfd >= 0;
+	int rc = has_pidfd ? grove_wait_pidfd(child->pidfd, child->pid) : wait_without_pidfd(child);
 
 	if (rc == -ECANCELED)
 		return rc;
 	if (rc < 0)
-		return grove_error_set(err, rc, "pidfd of %d: %s", (int)child->pid, strerror(-rc));
-	while (waitid(WAIT_BY_PIDFD, (id_t)child->pidfd, &info, WEXITED) < 0) {
+		return grove_error_set(err, rc, "wait for %d: %s", (int)child->pid, strerror(-rc));
+	while (waitid(has_pidfd ? WAIT_BY_PIDFD : P_PID,
+		      (id_t)(has_pidfd ? child->pidfd : child->pid), &info, WEXITED) < 0) {
 		if (errno == EINTR)
 			continue;
 		if (errno == ECHILD) /* somebody else has reaped it */
@@ -226,10 +248,13 @@ int grove_process_tell(struct grove_child *child, enum grove_tell how, struct gr
 {
 	int rc;
 
-	if (how == GROVE_TELL_KILL)
+	if (child->pidfd < 0) /* see wait_without_pidfd() */
+		rc = kill(child->pid, how == GROVE_TELL_KILL ? SIGKILL : SIGTERM) < 0 ? -errno : 0;
+	else if (how == GROVE_TELL_KILL)
 		return grove_subtree_kill(child->pid, child->pidfd, NULL, err);
-	rc = send_signal(child->pidfd, SIGTERM);
-	return rc < 0 && rc != -ESRCH ? grove_error_set(err, rc, "SIGTERM to %d: %s",
+	else
+		rc = send_signal(child->pidfd, SIGTERM);
+	return rc < 0 && rc != -ESRCH ? grove_error_set(err, rc, "signal to %d: %s",
 							(int)child->pid, strerror(-rc)) :
 					0;
 }
@@ -314,7 +339,9 @@ int grove_process_exec(struct grove_exec *exec, struct grove_error *err)
 		return grove_error_set(err, -rc, "start %s: %s", exec->argv[0], strerror(rc));
 	/* nobody has reaped it yet, so the number is still its own */
 	exec->pidfd = grove_pidfd_open(exec->pid);
-	if (exec->pidfd < 0) {
+	if (exec->pidfd == -ENOSYS)
+		exec->pidfd = -1;
+	else if (exec->pidfd < 0) {
 		rc = grove_error_set(err, exec->pidfd, "pidfd of %d: %s", (int)exec->pid,
 				     strerror(-exec->pidfd));
 		kill(exec->pid, SIGKILL);

@@ -56,7 +56,8 @@ int grove_subtree_wait(const struct grove_subtree *tree, int64_t deadline_ns);
 GROVE_MUST_CHECK
 int grove_subtree_kill(pid_t pid, int pidfd, size_t *count, struct grove_error *err);
 
-/* backend->wait of a process that is our child: its pidfd, then waitid(P_PIDFD). */
+/* backend->wait of a process that is our child: its pidfd, then waitid(P_PIDFD). Without a pidfd
+ * (-1, where the kernel or valgrind has none) it looks every 2 ms. */
 GROVE_MUST_CHECK
 int grove_process_wait(struct grove_child *child, struct grove_error *err);
 
@@ -81,7 +82,7 @@ struct grove_exec {
 	const int *keep;
 	size_t keep_count;
 	pid_t pid; /* out */
-	int pidfd; /* out */
+	int pidfd; /* out; -1: there is no pidfd_open(2) here */
 };
 
 /* See struct grove_exec. In a worker thread of the loop or in the loop itself; does not wait. */

@@ -253,6 +253,9 @@ static const char *why_skipped(const struct help_case *what, const struct grove_
 	for (const struct help_skip *skip = what->skip; skip && skip->backend; skip++)
 		if (strcmp(skip->backend, backend->name) == 0)
 			return skip->reason;
+	_grove_close_ int pidfd = what->pidfd ? grove_pidfd_open(getpid()) : -1;
+	if (pidfd == -ENOSYS)
+		return "no pidfd_open(2) here (valgrind before 3.21)";
 	return backend->refuses ? backend->refuses() : NULL;
 }
 

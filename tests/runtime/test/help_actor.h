@@ -41,6 +41,7 @@ struct help_case {
 	const struct help_skip *skip;
 	bool orphans; /* a process is killed: those below it are for us to reap */
 	bool one_transport;
+	bool pidfd; /* it kills what is not a child: not without pidfd_open(2) */
 };
 
 /* Run it on all backends. `help_arg` of a case is the struct help_run below. */

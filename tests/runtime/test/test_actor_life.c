@@ -258,6 +258,15 @@ Test(actor_life, start_cancelled_at_any_moment)
 	help_on_all((struct help_case){ .name = "cancelled_start", .body = cancelled_start });
 }
 
+/* An address of this test run alone. Until the next call. */
+static const char *own_name(const char *what)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "/unix/@grove-test-%s-%d", what, (int)getpid());
+	return text;
+}
+
 static int merged_binds(void *arg, struct grove_error *err)
 {
 	_grove_addrs_ struct grove_addrs binds = GROVE_ADDRS_INIT;
@@ -267,7 +276,7 @@ static int merged_binds(void *arg, struct grove_error *err)
 
 	(void)arg;
 	cr_assert_eq(grove_addrs_add_text(&binds, "/ip4/127.0.0.1/tcp/0", err), 0);
-	cr_assert_eq(grove_addrs_add_text(&binds, "/unix/@grove-test-merged", err), 0);
+	cr_assert_eq(grove_addrs_add_text(&binds, own_name("merged"), err), 0);
 	grove_actors_open(&actors, "actors");
 	int rc = grove_actors_start(&actors, &opts, &portal, err);
 	cr_assert_eq(rc, 0, "%s", err->text);
@@ -307,8 +316,8 @@ static int listed(void *arg, struct grove_error *err)
 	struct grove_actors actors;
 
 	(void)arg;
-	cr_assert_eq(grove_addrs_add_text(&wanted, "/unix/@grove-test-listed", err), 0);
-	cr_assert_eq(grove_addrs_add_text(&wanted, "/unix/@grove-test-registrar", err), 0);
+	cr_assert_eq(grove_addrs_add_text(&wanted, own_name("listed"), err), 0);
+	cr_assert_eq(grove_addrs_add_text(&wanted, own_name("registrar"), err), 0);
 	cr_assert(grove_addrs_has(grove_actor_addrs(grove_actor_self()), &wanted.at[1]));
 	grove_actors_open(&actors, "actors");
 	portal = help_start(&actors, "worker");
@@ -327,8 +336,11 @@ Test(actor_life, table_of_endpoints)
 
 	cr_assert_geq(fd, 0);
 	close(fd);
-	write_table(path, "[registrar]\nbind = \"/unix/@grove-test-registrar\"\n"
-			  "[actor.worker]\nbind = [\"/unix/@grove-test-listed\"]\n");
+	_grove_free_ char *registrar = grove_strdup(own_name("registrar"));
+	_grove_free_ char *table = grove_format("[registrar]\nbind = \"%s\"\n"
+						"[actor.worker]\nbind = [\"%s\"]\n",
+						registrar, own_name("listed"));
+	write_table(path, table);
 	rc = grove_actor_root(&help_program, &opts, listed, NULL, &err);
 	cr_assert_eq(rc, 0, "%s", err.text);
 	write_table(path, "[actor.worker]\nbind = \"somewhere\"\n");

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_actor_tree.c - the program grove-tree: trees on every backend, ended from outside. */
+#include "runtime/test/help_actor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+enum { ARGS_MAX = 16, OUTPUT_MAX = 65536 };
+
+struct program {
+	pid_t pid;
+	int out; /* its stdout and stderr */
+	char text[OUTPUT_MAX];
+	size_t size;
+	char dir[16]; /* of its sockets */
+};
+
+/* Start grove-tree with these arguments, ended by NULL. */
+static void start(struct program *p, const char *const *args)
+{
+	const char *argv[ARGS_MAX] = { getenv("GROVE_TREE") };
+	int pair[2], count = 1;
+
+	cr_assert_not_null(argv[0], "GROVE_TREE is not set");
+	for (; args[count - 1]; count++)
+		argv[count] = args[count - 1];
+	strcpy(p->dir, "/tmp/gtXXXXXX");
+	cr_assert_not_null(mkdtemp(p->dir));
+	setenv("XDG_RUNTIME_DIR", p->dir, 1);
+	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	cr_assert_eq(pipe2(pair, O_CLOEXEC), 0);
+	p->size = 0;
+	p->out = pair[0];
+	p->pid = fork();
+	cr_assert_geq(p->pid, 0);
+	if (p->pid == 0) {
+		dup2(pair[1], STDOUT_FILENO);
+		dup2(pair[1], STDERR_FILENO);
+		execv(argv[0], (char **)argv);
+		_exit(127);
+	}
+	close(pair[1]);
+}
+
+/* Read what it says: until the first line is there, or until the end. */
+static void hear(struct program *p, bool all)
+{
+	ssize_t n = 1;
+
+	p->text[p->size] = 0;
+	while (n > 0 && p->size < sizeof(p->text) - 1 && (all || !strchr(p->text, '\n'))) {
+		n = read(p->out, p->text + p->size, sizeof(p->text) - 1 - p->size);
+		cr_assert(n >= 0 || errno == EINTR, "%m");
+		p->size += n > 0 ? (size_t)n : 0;
+		p->text[p->size] = 0;
+	}
+}
+
+/* Its exit code; nothing of it may be left, no process and no file. */
+static int end(struct program *p)
+{
+	int status;
+
+	hear(p, true); /* the end of the pipe: all that had it are gone or have closed it */
+	cr_assert_eq(waitpid(p->pid, &status, 0), p->pid);
+	close(p->out);
+	cr_assert(WIFEXITED(status), "signal %d: %s", WTERMSIG(status), p->text);
+	cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a process is left: %s", p->text);
+	cr_assert_eq(rmdir(p->dir), 0, "%s: %m", p->dir);
+	return WEXITSTATUS(status);
+}
+
+/* The name of the next backend that works here; NULL: there is none. *at is 0 at first. */
+static const char *next_backend(size_t *at)
+{
+	while (grove_backends[*at]) {
+		const struct grove_backend *backend = grove_backends[(*at)++];
+		const char *reason = backend->refuses ? backend->refuses() : NULL;
+
+		if (!reason)
+			return backend->name;
+		cr_log_info("not on %s: %s\n", backend->name, reason);
+	}
+	return NULL;
+}
+
+Test(actor_tree, sigint_to_the_root_ends_all)
+{
+	char unix_name[64];
+	const char *const transports[][2] = {
+		{ "unix", unix_name },
+		{ "tcp", "/ip4/127.0.0.1/tcp/0" },
+	};
+	const char *backend;
+	size_t at = 0;
+
+	snprintf(unix_name, sizeof(unix_name), "/unix/@grove-test-%d", (int)getpid());
+	while ((backend = next_backend(&at))) {
+		for (size_t i = 0; i < 2; i++) {
+			const char *const args[] = {
+				"--depth",
+				"3",
+				"--breadth",
+				"2",
+				"--spawn-backend",
+				backend,
+				"--transport",
+				transports[i][0],
+				"--registrar",
+				transports[i][1],
+				NULL,
+			};
+			struct program p;
+
+			start(&p, args);
+			hear(&p, false);
+			cr_assert_eq(atoi(p.text), p.pid, "%s: %s", backend, p.text);
+			cr_assert_eq(kill(p.pid, SIGINT), 0);
+			cr_assert_eq(end(&p), 130, "%s: %s", backend, p.text);
+			cr_assert_eq(strchr(p.text, '\n')[1], 0, "%s: %s", backend, p.text);
+		}
+	}
+}
+
+Test(actor_tree, all_errors_of_a_nested_tree)
+{
+	const char *backend;
+	size_t at = 0;
+
+	while ((backend = next_backend(&at))) {
+		const char *const args[] = {
+			"--depth",    "3",     "--breadth", "2",     "--fail-leaves",
+			"--grace-ms", "20000", "--backend", backend, NULL
+		};
+		char leaf[32];
+		struct program p;
+
+		start(&p, args);
+		cr_assert_eq(end(&p), 1, "%s: %s", backend, p.text);
+		cr_assert(strstr(p.text, "\n8 errors\n"), "%s: %s", backend, p.text);
+		for (int i = 0; i < 8; i++) {
+			snprintf(leaf, sizeof(leaf), "leaf root.%d.%d.%d fails", i >> 2, i >> 1 & 1,
+				 i & 1);
+			cr_assert(strstr(p.text, leaf), "%s: no %s: %s", backend, leaf, p.text);
+		}
+	}
+}
+
+Test(actor_tree, wrong_usage)
+{
+	static const char *const wrong[][3] = {
+		{ "--spawn-backend", "telepathy", NULL },
+		{ "--depth", "0", NULL },
+		{ "--depth", "1000", NULL },
+		{ "--breadth", "x", NULL },
+		{ "--transport", "pigeon", NULL },
+		{ "--registrar", "there", NULL },
+		{ "--fault", "none", NULL },
+		{ "--fly", NULL },
+		{ "more", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct program p;
+
+		start(&p, wrong[i]);
+		cr_assert_eq(end(&p), 2, "%s: %s", wrong[i][0], p.text);
+		cr_assert(strstr(p.text, wrong[i][1] ? wrong[i][1] : wrong[i][0]), "%s", p.text);
+	}
+}
+
+Test(actor_tree, help_names_every_backend)
+{
+	static const char *const args[] = { "--help", NULL };
+	struct program p;
+
+	start(&p, args);
+	cr_assert_eq(end(&p), 0);
+	for (size_t i = 0; grove_backends[i]; i++)
+		cr_assert(strstr(p.text, grove_backends[i]->name), "%s", grove_backends[i]->name);
+}
