@@ -4,14 +4,18 @@
 
 #include "lib/unit_bpf.h"
 #include "lib/unit_child.h"
-#include "lib/unit_stack.h"
+#include "lib/unit_park.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static void expect_parked(const struct snap_stack *s, const struct park *p)
@@ -77,7 +81,7 @@ Test(bpf_stacks, one_call_serves_many_threads)
 	struct snag_error err;
 
 	for (int i = 0; i < THREADS; i++) {
-		while (!__atomic_load_n(&p[i].tid, __ATOMIC_ACQUIRE))
+		for (int k = 0; k < 5000 && !__atomic_load_n(&p[i].tid, __ATOMIC_ACQUIRE); k++)
 			usleep(1000);
 		child_wait_syscall(child, p[i].tid, SYS_pause);
 		asks[i] = stack_ask_for(child, p[i].tid);
@@ -127,7 +131,7 @@ Test(bpf_stacks, one_that_runs_is_never_called_stable_while_on_a_cpu)
 	int32_t child = child_start(spin, NULL);
 	bool seen_running = false;
 
-	for (int i = 0; i < 2000 && !seen_running; i++) {
+	for (int i = 0; i < 50000 && !seen_running; i++) {
 		struct snap_stack s = stack_of(r, child, child);
 
 		cr_assert_eq(s.state, 'R');
@@ -200,4 +204,130 @@ Test(bpf_stacks, both_readers_agree)
 	cr_expect_eq(memcmp(a.bytes, b.bytes,
 			    a.byte_count < b.byte_count ? a.byte_count : b.byte_count),
 		     0);
+}
+
+/* ---- one that flips between two stacks as fast as it can -------------------------------------- */
+
+enum { FLIP_WORDS = 480, FLIP_THREADS = 2 };
+
+/* Where the words of a flipping thread lie, and the two places where it naps. */
+struct flip {
+	uint64_t words, odd_pc, even_pc;
+};
+
+static const struct timespec shortest = { .tv_nsec = 1 };
+
+/*
+ * Every word and every register becomes `n`, then it naps: any stack of it that holds two numbers
+ * is of two moments. Two copies of this are two places in the code.
+ */
+#define FLIP(words, n, pc)                                                                         \
+	__asm__ volatile("lea 1f(%%rip), %%rax\n\t"                                                \
+			 "mov %%rax, %[at]\n\t"                                                    \
+			 "mov %[number], %%rax\n\t"                                                \
+			 "mov %[count], %%ecx\n\t"                                                 \
+			 "rep stosq\n\t"                                                           \
+			 "mov %%rax, %%rbx\n\t"                                                    \
+			 "mov %%rax, %%r12\n\t"                                                    \
+			 "mov %%rax, %%r13\n\t"                                                    \
+			 "lea %[nap], %%rdi\n\t"                                                   \
+			 "xor %%esi, %%esi\n\t"                                                    \
+			 "mov %[nr], %%eax\n\t"                                                    \
+			 "syscall\n"                                                               \
+			 "1:"                                                                      \
+			 : [at] "=m"(pc), "+D"(words)                                              \
+			 : [number] "m"(n), [count] "i"(FLIP_WORDS), [nap] "m"(shortest),          \
+			   [nr] "i"(SYS_nanosleep)                                                 \
+			 : "rax", "rcx", "r11", "rbx", "r12", "r13", "rsi", "memory")
+
+static void *flip_for_ever(void *arg)
+{
+	struct flip *f = arg;
+	uint64_t words[FLIP_WORDS];
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	for (volatile uint64_t n = 1;; n++) {
+		uint64_t odd = n, even = ++n, *at = words, *again = words;
+
+		FLIP(at, odd, f->odd_pc);
+		FLIP(again, even, f->even_pc);
+		__atomic_store_n(&f->words, (uint64_t)(uintptr_t)words, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void flip_many(void *arg)
+{
+	struct flip *f = arg;
+	pthread_t t;
+
+	for (int i = 1; i < FLIP_THREADS; i++)
+		pthread_create(&t, NULL, flip_for_ever, &f[i]);
+	flip_for_ever(f);
+}
+
+/* Are all words that the capture holds, and the registers, of one and the same moment? */
+static bool is_whole(const struct snap_stack *s, const struct flip *f)
+{
+	uint64_t n = s->regs[STACK_RBX], from = f->words - s->regs[STACK_RSP], word;
+
+	if (s->regs[STACK_PC] != (n % 2 ? f->odd_pc : f->even_pc) || s->regs[STACK_R12] != n ||
+	    s->regs[STACK_R12 + 1] != n)
+		return false;
+	for (uint64_t i = from; i < from + sizeof(uint64_t) * FLIP_WORDS && i + 8 <= s->byte_count;
+	     i += 8) {
+		memcpy(&word, s->bytes + i, sizeof(word));
+		if (word != n)
+			return false;
+	}
+	return true;
+}
+
+struct flip_count {
+	unsigned long stable, mixed, rejected, torn, odd;
+};
+
+static void count_flip(struct flip_count *c, const struct snap_stack *s, const struct flip *f)
+{
+	bool in_nap = s->regs[STACK_PC] == f->odd_pc || s->regs[STACK_PC] == f->even_pc;
+
+	if (s->status != STACK_STABLE || !in_nap) {
+		c->rejected++;
+		c->torn += s->known && !is_whole(s, f);
+		return;
+	}
+	c->stable++;
+	c->odd += s->regs[STACK_RBX] % 2;
+	c->mixed += !is_whole(s, f);
+}
+
+/* SNAG_FLIPS: how many stable captures to make. */
+Test(bpf_stacks, a_stable_stack_is_never_mixed, .timeout = 120)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	_cleanup_snapshot_ struct snapshot *snap = snapshot_new();
+	struct flip *f =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int32_t child = child_start(flip_many, f), other = child_wait_thread(child);
+	struct stack_ask asks[2] = { stack_ask_for(child, child), stack_ask_for(child, other) };
+	struct snap_stack out[2];
+	struct stack_batch b = { asks, 2, true, out, NULL };
+	unsigned long want = getenv("SNAG_FLIPS") ? strtoul(getenv("SNAG_FLIPS"), NULL, 10) : 20000;
+	struct flip_count c = { 0 };
+	struct snag_error err;
+
+	for (int i = 0; i < 5000 * FLIP_THREADS; i++)
+		if (!__atomic_load_n(&f[i / 5000].words, __ATOMIC_ACQUIRE))
+			usleep(1000);
+	cr_assert(f[0].words && f[1].words, "they do not flip");
+	while (c.stable < want || (!c.rejected && c.stable < 100 * want)) {
+		cr_assert_eq(reader_stacks(r, snap, &b, &err), 0, "%s", err.text);
+		for (int i = 0; i < FLIP_THREADS; i++)
+			count_flip(&c, &out[i], &f[i]);
+	}
+	fprintf(stderr, "%lu stable captures, %lu mixed among them; %lu others, %lu mixed\n",
+		c.stable, c.mixed, c.rejected, c.torn);
+	cr_expect_eq(c.mixed, 0, "%lu of %lu stable stacks are of two moments", c.mixed, c.stable);
+	cr_expect_gt(c.rejected, 0, "it never ran meanwhile: nothing was tried");
+	cr_expect(c.odd > 0 && c.odd < c.stable, "it never flipped");
 }

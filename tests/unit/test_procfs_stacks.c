@@ -4,7 +4,7 @@
 
 #include "lib/unit_bpf.h"
 #include "lib/unit_child.h"
-#include "lib/unit_stack.h"
+#include "lib/unit_park.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
