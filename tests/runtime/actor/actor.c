@@ -493,6 +493,8 @@ static void shut_backends(struct grove_actor *actor)
 
 static void clean_up(struct grove_actor *actor)
 {
+	bool orphan = actor->parent && actor->parent->gone;
+
 	if (actor->parent)
 		grove_peer_unref(actor->parent);
 	actor->parent = NULL;
@@ -502,6 +504,8 @@ static void clean_up(struct grove_actor *actor)
 	grove_addrs_release(&actor->registrars);
 	if (actor->root && actor->dir)
 		grove_listen_dir_remove(actor->dir);
+	if (orphan && actor->dir)
+		grove_listen_tidy(&actor->boot->address, actor->dir);
 	free(actor->dir);
 	actor->dir = NULL;
 	grove_endpoints_free(actor->endpoints);

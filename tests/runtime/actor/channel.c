@@ -131,6 +131,10 @@ int grove_channel_post(struct grove_channel *channel, const struct grove_msg *ms
 {
 	int rc;
 
+	if (grove_buf_size(&channel->out) > GROVE_CHANNEL_MOST) {
+		grove_channel_shut(channel);
+		return grove_error_set(err, -ENOBUFS, "the peer does not read what it asked for");
+	}
 	if (channel->broken)
 		return grove_error_set(err, channel->broken, "the channel is closed");
 	rc = grove_msg_frame(&channel->out, msg, GROVE_FRAME_LIMIT, err);

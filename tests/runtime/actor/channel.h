@@ -18,6 +18,8 @@
 
 /* Senders wait while more than this is queued. */
 #define GROVE_CHANNEL_HIGH (256u << 10)
+/* A peer that asks and does not read its answers: with more than this it is cut off. */
+#define GROVE_CHANNEL_MOST (64u << 20)
 /* A peer has so long to say hello. */
 #define GROVE_HELLO_NS (5 * INT64_C(1000000000))
 
@@ -71,7 +73,8 @@ GROVE_MUST_CHECK
 int grove_channel_send(struct grove_channel *channel, const struct grove_msg *msg,
 		       struct grove_error *err);
 
-/* As send, but never waits for room and is no checkpoint: for short answers and while ending. */
+/* As send, but never waits for room and is no checkpoint: for answers, and while ending. -ENOBUFS:
+ * the peer takes nothing, and the channel is closed. */
 int grove_channel_post(struct grove_channel *channel, const struct grove_msg *msg,
 		       struct grove_error *err);
 

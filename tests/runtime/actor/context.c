@@ -512,6 +512,8 @@ int grove_peer_ask(struct grove_peer *peer, struct grove_msg *msg, struct grove_
 	if (rc < 0)
 		return rc;
 	rc = grove_context_wait_done(context);
+	if (rc < 0)
+		grove_context_cancel(context, "nobody waits for it");
 	if (rc == 0 && context->answer.kind == GROVE_MSG_NONE)
 		rc = gone(context, err);
 	if (rc == 0 && context->answer.kind == GROVE_MSG_ERROR)

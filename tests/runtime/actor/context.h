@@ -103,7 +103,7 @@ struct grove_portal *grove_portal_parent(void);
 struct grove_portal *grove_portal_back(struct grove_context *context)
 	__attribute__((returns_nonnull));
 
-/* Let go of it; the connection stays as long as somebody needs it. NULL is fine. */
+/* Let go of it. A connection that we have made ends when nobody here uses it. NULL is fine. */
 void grove_portal_free(struct grove_portal *portal);
 GROVE_GUARD(grove_portal)
 #define _grove_portal_ _grove_cleanup_(grove_portal_free_guard)

@@ -15,6 +15,8 @@
 
 /* Contexts of a peer are found by cid in so many lists. */
 enum { GROVE_CONTEXT_LISTS = 64 };
+/* So many calls of one peer may run at a time: each has a stack. */
+enum { GROVE_CALLS_MAX = 4096 };
 
 struct grove_kid;
 
@@ -178,6 +180,9 @@ void grove_registry_free(struct grove_registry *registry);
 
 /* A message of a peer to the registrar: register, unregister, find, wait, query. */
 int grove_registrar_on(struct grove_peer *peer, struct grove_msg *msg, struct grove_error *err);
+
+/* A peer no longer waits for the answer to its question `cid`. */
+void grove_registrar_on_cancel(struct grove_peer *peer, int64_t cid);
 
 /* The peer is gone, and with it what it had registered and asked for. */
 void grove_registrar_on_gone(struct grove_peer *peer);

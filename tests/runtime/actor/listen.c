@@ -128,6 +128,13 @@ void grove_listen_dir_remove(const char *dir)
 	(void)rmdir(dir);
 }
 
+void grove_listen_tidy(const struct grove_multiaddr *address, const char *dir)
+{
+	if (is_left_over(address))
+		(void)unlink(grove_multiaddr_path(address)); /* another orphan was faster */
+	(void)rmdir(dir);				     /* fails while the others are there */
+}
+
 void grove_listen_unlink(const struct grove_addrs *addrs)
 {
 	for (size_t i = 0; i < addrs->count; i++) {

@@ -29,5 +29,11 @@ char *grove_listen_dir(struct grove_error *err);
 /* Remove the folder with what sockets are left in it, of actors that were killed. */
 void grove_listen_dir_remove(const char *dir);
 
+/*
+ * The last things of an actor that was killed: the file of its socket, when nobody listens there,
+ * and the folder, when nothing is left in it.
+ */
+void grove_listen_tidy(const struct grove_multiaddr *address, const char *dir);
+
 /* Remove the socket files among `addrs`, of an actor that has ended. */
 void grove_listen_unlink(const struct grove_addrs *addrs);

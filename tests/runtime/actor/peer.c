@@ -39,10 +39,22 @@ struct grove_peer *grove_peer_ref(struct grove_peer *peer)
 	return peer;
 }
 
+/* A connection that we made is closed when only its reader is left. */
+static bool is_idle(const struct grove_peer *peer)
+{
+	return peer->users == 1 && peer->ours && !peer->gone && !peer->is_parent &&
+	       peer != peer->actor->registrar;
+}
+
 void grove_peer_unref(struct grove_peer *peer)
 {
-	if (--peer->users > 0)
+	if (--peer->users > 0) {
+		if (is_idle(peer)) {
+			peer->gone = true; /* nobody takes it up again */
+			grove_channel_shut(peer->channel);
+		}
 		return;
+	}
 	grove_list_del(&peer->link);
 	grove_channel_free(peer->channel);
 	free(peer);
@@ -106,6 +118,10 @@ static int on_start(struct grove_peer *peer, struct grove_msg *msg, struct grove
 		answer_error(peer, msg->cid, -ESHUTDOWN, "the actor is ending");
 		return 0;
 	}
+	if (peer->context_count >= GROVE_CALLS_MAX) {
+		answer_error(peer, msg->cid, -EBUSY, "too many calls at a time");
+		return 0;
+	}
 	context = grove_context_new(peer, msg->cid, func->name);
 	context->fn = func->fn;
 	context->stream = strcmp(msg->mode, "context") == 0;
@@ -161,6 +177,8 @@ static int on_context(struct grove_peer *peer, struct grove_msg *msg, struct gro
 
 	if (context)
 		return grove_context_on(context, msg, err);
+	if (!ours && msg->kind == GROVE_MSG_CANCEL)
+		grove_registrar_on_cancel(peer, msg->cid);
 	/* one that has ended here while this was under way */
 	if (ours ? msg->cid < peer->next_cid : msg->cid <= peer->last_cid)
 		return 0;

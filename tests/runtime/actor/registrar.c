@@ -206,6 +206,22 @@ int grove_registrar_on(struct grove_peer *peer, struct grove_msg *msg, struct gr
 	return 0;
 }
 
+void grove_registrar_on_cancel(struct grove_peer *peer, int64_t cid)
+{
+	struct grove_registry *registry = peer->actor->registry;
+	struct grove_list *next;
+
+	if (!registry)
+		return;
+	for (struct grove_list *at = registry->waits.next; at != &registry->waits; at = next) {
+		struct waiting *waiting = grove_of(at, struct waiting, link);
+
+		next = at->next;
+		if (waiting->peer == peer && waiting->cid == cid)
+			stop_waiting(waiting);
+	}
+}
+
 void grove_registrar_on_gone(struct grove_peer *peer)
 {
 	struct grove_registry *registry = peer->actor->registry;

@@ -125,6 +125,34 @@ Test(actor_tree, sigint_to_the_root_ends_all)
 	}
 }
 
+/* Until nobody is left: they are ours to reap, since we take orphans. */
+static void reap_orphans(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	cr_assert_eq(errno, ECHILD);
+}
+
+Test(actor_tree, killed_root_leaves_nothing)
+{
+	const char *backend;
+	size_t at = 0;
+
+	while ((backend = next_backend(&at))) {
+		const char *const args[] = { "--depth",	  "3",	   "--breadth", "2",
+					     "--backend", backend, NULL };
+		struct program p;
+
+		start(&p, args);
+		hear(&p, false);
+		cr_assert_eq(kill(p.pid, SIGKILL), 0);
+		hear(&p, true);
+		reap_orphans();
+		close(p.out);
+		cr_assert_eq(rmdir(p.dir), 0, "%s: %s: %m", backend, p.dir);
+	}
+}
+
 Test(actor_tree, all_errors_of_a_nested_tree)
 {
 	const char *backend;
