@@ -5,6 +5,7 @@
 #include "graph/verdict.h"
 #include "model/busy.h"
 #include "model/from_read.h"
+#include "session_stacks.h"
 #include "waits/wait.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct session {
 	struct reader *reader;
 	uint32_t samples;
 	int32_t focus_tid;
+	struct stacks *stacks; /* NULL: none are wanted */
 };
 
 const char *snag_version(void)
@@ -48,6 +50,10 @@ int session_open(const struct session_opts *opts, struct session **ret, struct s
 	if (s->samples > SAMPLES_MAX)
 		s->samples = SAMPLES_MAX;
 	s->focus_tid = opts->focus_tid;
+	if (opts->stacks.which != STACKS_NONE) {
+		s->stacks = stacks_new(&opts->stacks);
+		reader_want_stacks(reader);
+	}
 	*ret = s;
 	return 0;
 }
@@ -56,6 +62,7 @@ void session_free(struct session *s)
 {
 	if (!s)
 		return;
+	stacks_free(s->stacks);
 	reader_free(s->reader);
 	free(s);
 }
@@ -164,6 +171,7 @@ struct samples {
 	struct snapshot *looks[SAMPLES_MAX];
 	uint32_t count;
 	struct model *quiet; /* of a look at which the focus stood still, with its verdict */
+	uint32_t quiet_look; /* which one of `looks` */
 };
 
 static void samples_release(struct samples *x)
@@ -192,6 +200,7 @@ static int sample_once(struct session *s, const struct read_scope *scope, struct
 	if (look.m->verdict.kind != VERDICT_PROGRESSING) {
 		model_free(x->quiet);
 		x->quiet = steal(look.m);
+		x->quiet_look = x->count - 1;
 	}
 	return 0;
 }
@@ -222,10 +231,11 @@ static int sample(struct session *s, const struct read_scope *scope, struct look
 	while (rc == 0 && !x.quiet && x.count < LOOKS_FOR_QUIET && runs_for_nothing(first->m, &x))
 		rc = sample_once(s, scope, &x, err);
 	if (rc == 0 && x.quiet && runs_for_nothing(first->m, &x)) {
-		struct model *swap = first->m;
+		const struct look quiet = { .snap = x.looks[x.quiet_look], .m = x.quiet };
 
-		first->m = x.quiet;
-		x.quiet = swap;
+		x.quiet = first->m;
+		x.looks[x.quiet_look] = first->snap;
+		*first = quiet;
 	}
 	samples_release(&x);
 	/* a tree that ends meanwhile makes progress */
@@ -264,6 +274,10 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 		look.m->unstable = !same;
 		if (look.m->unstable)
 			verdict_give(look.m);
+		if (s->stacks)
+			rc = stacks_take(s->stacks, s->reader, look.snap, look.m, err);
+		if (rc < 0)
+			return rc;
 		look.m->took_ms = since(&start);
 		*ret = steal(look.m);
 		return 0;

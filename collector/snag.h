@@ -17,10 +17,27 @@
 #include "model/model.h"
 #include "read/reader.h"
 
+/* Whose stacks are taken. */
+enum stacks_of {
+	STACKS_NONE,
+	STACKS_CHAIN, /* the threads from the focus down to the culprit */
+	STACKS_ALL,
+};
+
+/* Native stacks: of whom, and what is told of them. */
+struct stack_opts {
+	uint8_t which;	   /* enum stacks_of */
+	bool lines;	   /* files, lines and inlined functions: slow where there are any */
+	bool kernel;	   /* kernel stacks of all of them, not only of those in state D */
+	bool libunwind;	   /* walk with libunwind */
+	bool no_debuginfo; /* look for names in the files themselves only */
+};
+
 struct session_opts {
 	const char *reader; /* "auto", "bpf", "procfs" */
 	uint32_t samples;   /* how often to look to tell busy from progressing; 0: the default, 3 */
 	int32_t focus_tid;  /* the thread that the question is about; 0: the root's main thread */
+	struct stack_opts stacks;
 };
 
 struct session;
