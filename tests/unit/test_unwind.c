@@ -101,3 +101,249 @@ Test(unwind, libunwind_agrees)
 	check_chain(true, 0);
 	check_chain(true, 100);
 }
+
+/* ---- signals, wrong addresses, threads ------------------------------------------------------- */
+
+static void handler(int signo)
+{
+	(void)signo;
+	told->count = backtrace(told->at, MAX_FRAMES);
+	pause();
+}
+
+static void on_other_stack(void *arg)
+{
+	static char memory[65536];
+	stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) };
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_ONSTACK };
+
+	(void)arg;
+	sigaltstack(&stack, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	raise(SIGUSR1);
+}
+
+Test(unwind, through_a_handler_on_another_stack)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_frame frames[MAX_FRAMES];
+	struct unwind_result result;
+	bool signal = false;
+	int32_t tgid;
+	uint32_t n;
+
+	share();
+	tgid = child_start(on_other_stack, NULL);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	check_against_told(u, tgid);
+	n = unit_stack_walk(u, tgid, frames, MAX_FRAMES, &result);
+	for (uint32_t i = 0; i + 1 < n; i++)
+		if (frames[i].signal) {
+			signal = true;
+			cr_assert(frames[i + 1].exact);
+		}
+	cr_assert(signal);
+	cr_assert_eq(result.end, UNWIND_OUTERMOST);
+	child_end(tgid);
+}
+
+static void (*volatile nowhere)(void);
+
+static void call_nowhere(void *arg)
+{
+	struct sigaction action = { .sa_handler = handler };
+
+	sigaction(SIGSEGV, &action, NULL);
+	nowhere();
+	told->count = *(int *)arg; /* no tail call, please */
+}
+
+/* The caller of address 0 is on top of the stack; backtrace() of glibc stops there. */
+Test(unwind, through_a_call_of_null)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_frame frames[MAX_FRAMES];
+	struct unwind_result result;
+	int32_t tgid, zero = 0;
+	uint32_t n, at = 0;
+
+	share();
+	tgid = child_start(call_nowhere, &zero);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	n = unit_stack_walk(u, tgid, frames, MAX_FRAMES, &result);
+	while (at < n && frames[at].pc)
+		at++;
+	cr_assert_lt(at + 1, n);
+	cr_assert(frames[at].exact);
+	cr_assert(frames[at - 1].signal);
+	cr_assert_eq(frames[at + 1].how, FRAME_CALLED);
+	cr_assert_geq(frames[at + 1].pc, (uintptr_t)call_nowhere);
+	cr_assert_lt(frames[at + 1].pc, (uintptr_t)call_nowhere + 200);
+	cr_assert_eq(result.end, UNWIND_OUTERMOST);
+	child_end(tgid);
+}
+
+/* A return address into code of ours that has CFI: just behind a call in middle(). */
+static uint64_t some_return_address(void)
+{
+	void *at[8];
+	int n = backtrace(at, 8);
+
+	cr_assert_gt(n, 1);
+	return (uintptr_t)at[1];
+}
+
+/*
+ * The parent in vfork(): its return address is in a register and it has no frame. ptrace(2) cannot
+ * stop it, so its registers are made up here.
+ */
+Test(unwind, a_caller_that_is_only_in_a_register)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct snap_stack s = { .tgid = getpid(), .tid = getpid(), .known = STACK_KNOWN_SP_PC };
+	struct unwind_frame frames[4];
+	struct unwind_result result;
+	const uint8_t *code = (const uint8_t *)(uintptr_t)vfork;
+	uint32_t at = 0;
+
+	/* glibc, sysdeps/unix/sysv/linux/x86_64/vfork.S: popq %rdi; movl $SYS_vfork, %eax; syscall */
+	while (at < 64 && !(code[at] == 0x0f && code[at + 1] == 0x05))
+		at++;
+	if (at == 64)
+		cr_skip_test("another vfork()");
+	s.regs[STACK_PC] = (uintptr_t)code + at;
+	s.regs[STACK_RSP] = (uintptr_t)__builtin_frame_address(0);
+	s.regs[STACK_RDI] = some_return_address();
+	s.known |= 1u << STACK_RDI;
+	cr_assert_geq(unwind_thread(u, &s, frames, 4, &result), 2u);
+	cr_assert_eq(frames[1].pc, s.regs[STACK_RDI]);
+	cr_assert_eq(frames[0].cfa, s.regs[STACK_RSP]);
+}
+
+/* ---- stacks that lie ------------------------------------------------------------------------- */
+
+/* All words of the stack are the same: it ends, whatever they are. */
+static void check_garbage(uint64_t word, uint64_t bp)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	static struct unwind_frame frames[UNWIND_MAX_FRAMES];
+	static uint64_t words[1024];
+	struct snap_stack s = { .tgid = getpid(), .tid = getpid(), .known = STACK_KNOWN_ALL };
+	struct unwind_result result;
+	uint32_t n;
+
+	for (uint32_t i = 0; i < 1024; i++)
+		words[i] = word;
+	s.regs[STACK_PC] = some_return_address();
+	s.regs[STACK_RSP] = 0x1000; /* not mapped: what is not in `bytes` cannot be read */
+	s.regs[STACK_RBP] = bp;
+	s.bytes = (const uint8_t *)words;
+	s.byte_count = sizeof(words);
+	n = unwind_thread(u, &s, frames, UNWIND_MAX_FRAMES, &result);
+	cr_assert_geq(n, 1u);
+	cr_assert_neq(result.end, 0);
+	cr_assert_str_neq(unwind_end_name(result.end), "unknown");
+	for (uint32_t i = 0; i + 1 < n; i++)
+		cr_assert_geq(frames[i].cfa, 0x1000u);
+}
+
+Test(unwind, stacks_of_garbage_end)
+{
+	check_garbage(0, 0);
+	check_garbage(UINT64_MAX, UINT64_MAX);
+	check_garbage(some_return_address(), 0x1008);
+	check_garbage(0x1008, 0x1008);
+	check_garbage(0x1010, 0x1010);
+	check_garbage((uintptr_t)pause, 0x1100);
+}
+
+Test(unwind, says_why_it_cannot_begin)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct snap_stack s = { .tgid = 0x7ffffff0, .tid = 1, .known = STACK_KNOWN_SP_PC };
+	struct unwind_frame frames[4];
+	struct unwind_result result;
+
+	s.regs[STACK_PC] = s.regs[STACK_RSP] = 0x1000;
+	cr_assert_eq(unwind_thread(u, &s, frames, 4, &result), 1u);
+	cr_assert_eq(result.end, UNWIND_NO_MODULES);
+	cr_assert_str_eq(result.reason, "the process is gone");
+	s.known = 0;
+	cr_assert_eq(unwind_thread(u, &s, frames, 4, &result), 0u);
+	cr_assert_eq(result.end, UNWIND_NO_REGISTERS);
+	s.compat = true;
+	cr_assert_eq(unwind_thread(u, &s, frames, 4, &result), 0u);
+	cr_assert_eq(result.end, UNWIND_COMPAT);
+}
+
+Test(unwind, no_more_frames_than_there_is_room_for)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_frame frames[8] = { 0 };
+	struct unwind_result result;
+	int depth = 100;
+	int32_t tgid;
+
+	share();
+	tgid = child_start(run_chain, &depth);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	cr_assert_eq(unit_stack_walk(u, tgid, frames, 7, &result), 7u);
+	cr_assert_eq(result.end, UNWIND_LIMIT);
+	cr_assert_eq(frames[7].pc, 0u);
+	child_end(tgid);
+}
+
+/* ---- what is kept ---------------------------------------------------------------------------- */
+
+Test(unwind, processes_share_what_they_run)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_stats first, stats;
+	int32_t tgid[4];
+	int depth = 3;
+
+	for (int i = 0; i < 4; i++) {
+		share();
+		tgid[i] = child_start(run_chain, &depth);
+		child_wait_syscall(tgid[i], tgid[i], SYS_pause);
+		check_against_told(u, tgid[i]);
+		if (i == 0)
+			unwinder_stats(u, &first);
+	}
+	unwinder_stats(u, &stats);
+	cr_assert_eq(stats.processes, 4u);
+	cr_assert_eq(stats.files, first.files);
+	cr_assert_eq(stats.row_misses, first.row_misses, "not a row more");
+	cr_assert_eq(stats.bytes_read, first.bytes_read, "not a byte more");
+	unwinder_begin(u);
+	unwinder_begin(u);
+	unwinder_stats(u, &stats);
+	cr_assert_eq(stats.processes, 0u, "nobody asked");
+	for (int i = 0; i < 4; i++)
+		child_end(tgid[i]);
+}
+
+/* A mapping that is replaced between two looks: the second one sees the new one. */
+Test(unwind, what_is_mapped_is_read_again)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct snap_stack s = { .tgid = getpid(), .tid = getpid(), .known = STACK_KNOWN_SP_PC };
+	struct unwind_frame frames[4];
+	struct unwind_result result;
+	struct unwind_name name;
+	char *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(at, MAP_FAILED);
+	s.regs[STACK_PC] = (uintptr_t)at + 16;
+	s.regs[STACK_RSP] = 0x1000;
+	cr_assert_eq(unwind_thread(u, &s, frames, 4, &result), 1u);
+	unwinder_name(u, &frames[0], &name);
+	cr_assert_str_eq(name.module, "[anon]");
+	munmap(at, 4096);
+	unwinder_begin(u);
+	cr_assert_eq(unwind_thread(u, &s, frames, 4, &result), 1u);
+	cr_assert_eq(frames[0].file, 0u);
+	unwinder_name(u, &frames[0], &name);
+	cr_assert_null(name.module);
+	cr_assert_not_null(name.missing);
+}
