@@ -98,10 +98,12 @@ void unit_elf_frame_hdr(struct unit_elf *e, uint64_t eh_frame, const uint64_t (*
 
 static void finish_symbols(struct unit_elf *e)
 {
-	uint32_t symtab = e->section_count;
+	uint32_t symtab;
 
 	if (!e->symbols.len)
 		return;
+	begin(e);
+	symtab = e->section_count;
 	unit_elf_section(e, ".symtab", SHT_SYMTAB, e->symbols.s, e->symbols.len);
 	unit_elf_section(e, ".strtab", SHT_STRTAB, e->strings.s, e->strings.len);
 	e->sections[symtab].sh_link = symtab + 1;

@@ -14,8 +14,30 @@ static const uint64_t CODE = UNIT_ELF_BASE + 0x100;
 
 /* Code alignment 1, data alignment -8, CFA = rsp + 8, return address at CFA - 8. */
 static const uint8_t plain_cie[] = {
-	0x14, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4,
-	DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1, 0, 0,
+	0x14,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	1,
+	'z',
+	'R',
+	0,
+	1,
+	0x78,
+	16,
+	1,
+	DW_EH_PE_pcrel | DW_EH_PE_sdata4,
+	DW_CFA_def_cfa,
+	7,
+	8,
+	DW_CFA_offset | 16,
+	1,
+	0,
+	0,
 };
 
 struct section {
@@ -111,9 +133,20 @@ Test(cfi, rows_of_a_function_with_a_frame_pointer)
 {
 	/* push %rbp; mov %rsp,%rbp; ...; leave; ret */
 	static const uint8_t program[] = {
-		DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 6, 2,
-		DW_CFA_advance_loc | 3, DW_CFA_def_cfa_register, 6,
-		DW_CFA_advance_loc1, 60, DW_CFA_def_cfa, 7, 8, DW_CFA_restore | 6,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_def_cfa_offset,
+		16,
+		DW_CFA_offset | 6,
+		2,
+		DW_CFA_advance_loc | 3,
+		DW_CFA_def_cfa_register,
+		6,
+		DW_CFA_advance_loc1,
+		60,
+		DW_CFA_def_cfa,
+		7,
+		8,
+		DW_CFA_restore | 6,
 	};
 	struct cfi_row row;
 
@@ -192,8 +225,8 @@ Test(cfi, cfa_with_a_sign_or_an_expression)
 	cr_assert_eq(row.cfa.kind, CFI_VAL_EXPR);
 	cr_assert_eq(row.cfa.expr_len, 2u);
 	cr_assert_eq(row.cfa.expr[0], DW_OP_breg6);
-	cr_assert_eq(RUN(0, &row, DW_CFA_expression, 3, 2, DW_OP_breg6, 0, DW_CFA_val_expression, 12,
-			 1, DW_OP_lit5),
+	cr_assert_eq(RUN(0, &row, DW_CFA_expression, 3, 2, DW_OP_breg6, 0, DW_CFA_val_expression,
+			 12, 1, DW_OP_lit5),
 		     0);
 	cr_assert_eq(row.regs[3].kind, CFI_EXPR);
 	cr_assert_eq(row.regs[12].kind, CFI_VAL_EXPR);
@@ -203,11 +236,20 @@ Test(cfi, cfa_with_a_sign_or_an_expression)
 Test(cfi, states_are_remembered_in_order)
 {
 	static const uint8_t program[] = {
-		DW_CFA_def_cfa_offset, 16, DW_CFA_remember_state,
-		DW_CFA_def_cfa_offset, 24, DW_CFA_offset | 3, 2, DW_CFA_remember_state,
-		DW_CFA_def_cfa_offset, 32,
-		DW_CFA_advance_loc | 1, DW_CFA_restore_state,
-		DW_CFA_advance_loc | 1, DW_CFA_restore_state,
+		DW_CFA_def_cfa_offset,
+		16,
+		DW_CFA_remember_state,
+		DW_CFA_def_cfa_offset,
+		24,
+		DW_CFA_offset | 3,
+		2,
+		DW_CFA_remember_state,
+		DW_CFA_def_cfa_offset,
+		32,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_restore_state,
+		DW_CFA_advance_loc | 1,
+		DW_CFA_restore_state,
 	};
 	struct cfi_row row;
 
@@ -287,9 +329,30 @@ Test(cfi, found_without_a_table)
 Test(cfi, a_signal_frame_says_so)
 {
 	/* zRS, as glibc's __restore_rt */
-	static const uint8_t cie[] = { 0x14, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 'S', 0, 1, 0x78, 16,
-				       1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_CFA_def_cfa, 7, 8,
-				       DW_CFA_offset | 16, 1, 0 };
+	static const uint8_t cie[] = { 0x14,
+				       0,
+				       0,
+				       0,
+				       0,
+				       0,
+				       0,
+				       0,
+				       1,
+				       'z',
+				       'R',
+				       'S',
+				       0,
+				       1,
+				       0x78,
+				       16,
+				       1,
+				       DW_EH_PE_pcrel | DW_EH_PE_sdata4,
+				       DW_CFA_def_cfa,
+				       7,
+				       8,
+				       DW_CFA_offset | 16,
+				       1,
+				       0 };
 	_cleanup_elf_file_ struct elf_file *f = NULL;
 	struct cfi_section cfi;
 	struct section s;
@@ -305,14 +368,65 @@ Test(cfi, a_signal_frame_says_so)
 	cfi_section_release(&cfi);
 }
 
-/* .debug_frame: ids are all ones, ways to the common part count from the start, addresses are whole. */
+/*
+ * .debug_frame: ids are all ones, ways to the common part count from the start, addresses are
+ * whole.
+ */
 Test(cfi, the_same_in_debug_frame)
 {
 	static const uint8_t frame[] = {
-		0x14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4, 0, 8, 0, 1, 0x78, 16, DW_CFA_def_cfa, 7, 8,
-		DW_CFA_offset | 16, 1, 0, 0, 0, 0,
-		0x18, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x10, 0x40, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
-		0, DW_CFA_def_cfa_offset, 48, 0, 0,
+		0x14,
+		0,
+		0,
+		0,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		4,
+		0,
+		8,
+		0,
+		1,
+		0x78,
+		16,
+		DW_CFA_def_cfa,
+		7,
+		8,
+		DW_CFA_offset | 16,
+		1,
+		0,
+		0,
+		0,
+		0,
+		0x18,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0x00,
+		0x10,
+		0x40,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0x20,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		0,
+		DW_CFA_def_cfa_offset,
+		48,
+		0,
+		0,
 	};
 	struct unit_elf e = UNIT_ELF_INIT;
 	_cleanup_elf_file_ struct elf_file *f = NULL;

@@ -22,8 +22,9 @@ static int read_word(void *arg, uint64_t addr, uint32_t len, uint64_t *value)
 
 static int run(const uint8_t *expr, size_t len, uint64_t *value)
 {
-	static const uint64_t regs[STACK_REGS] = { [STACK_RBP] = 0x7000, [STACK_RSP] = 0x6000,
-						   [STACK_PC] = 0x400123 };
+	static const uint64_t regs[STACK_REGS] = {
+		[STACK_RBP] = 0x7000, [STACK_RSP] = 0x6000, [STACK_PC] = 0x400123
+	};
 	struct expr_env env = { .regs = regs,
 				.known = 1u << STACK_RBP | 1u << STACK_RSP | 1u << STACK_PC,
 				.bias = 0x10000,
@@ -86,8 +87,8 @@ Test(expr, registers_and_memory)
 	CHECK(0x7000 ^ 0xa5a5a5a5a5a5a5a5, DW_OP_breg6, 0, DW_OP_deref);
 	CHECK((0x7000 ^ 0xa5a5a5a5a5a5a5a5) & 0xffff, DW_OP_breg6, 0, DW_OP_deref_size, 2);
 	/* that of a slot of .plt: CFA = rsp + 8 + ((rip & 15) >= 11 ? 8 : 0) */
-	CHECK(0x6008, DW_OP_breg7, 8, DW_OP_breg16, 0, DW_OP_lit15, DW_OP_and, DW_OP_lit11, DW_OP_ge,
-	      DW_OP_lit3, DW_OP_shl, DW_OP_plus);
+	CHECK(0x6008, DW_OP_breg7, 8, DW_OP_breg16, 0, DW_OP_lit15, DW_OP_and, DW_OP_lit11,
+	      DW_OP_ge, DW_OP_lit3, DW_OP_shl, DW_OP_plus);
 	REFUSED(-ENODATA, DW_OP_breg3, 0);
 	REFUSED(-EFAULT, DW_OP_lit5, DW_OP_deref);
 	REFUSED(-EBADMSG, DW_OP_breg17, 0);
@@ -158,7 +159,8 @@ Test(expr, nonsense_is_refused)
 
 Test(expr, begins_with_the_cfa)
 {
-	static const uint8_t minus[] = { DW_OP_lit16, DW_OP_minus }, call[] = { DW_OP_call_frame_cfa };
+	static const uint8_t minus[] = { DW_OP_lit16, DW_OP_minus },
+			     call[] = { DW_OP_call_frame_cfa };
 	struct expr_env env = { .has_cfa = true, .cfa = 0x5000, .read = read_word };
 	uint64_t value;
 

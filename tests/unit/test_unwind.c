@@ -206,7 +206,9 @@ Test(unwind, a_caller_that_is_only_in_a_register)
 	const uint8_t *code = (const uint8_t *)(uintptr_t)vfork;
 	uint32_t at = 0;
 
-	/* glibc, sysdeps/unix/sysv/linux/x86_64/vfork.S: popq %rdi; movl $SYS_vfork, %eax; syscall */
+	/*
+	 * glibc, sysdeps/unix/sysv/linux/x86_64/vfork.S: popq %rdi; movl $SYS_vfork, %eax; syscall
+	 */
 	while (at < 64 && !(code[at] == 0x0f && code[at + 1] == 0x05))
 		at++;
 	if (at == 64)
