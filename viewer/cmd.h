@@ -57,6 +57,8 @@ struct target_opts {
 	struct opt_pids also;
 	int32_t thread;
 	bool redact;
+	bool stacks, no_stacks, kernel_stacks, lines; /* stack_rows */
+	const char *unwinder;
 };
 
 /* Bits of options that exclude others. */
@@ -66,6 +68,8 @@ enum {
 	BIT_MATCH = 1 << 2,
 	BIT_CGROUP = 1 << 3,
 	BIT_VERBOSE = 1 << 4,
+	BIT_STACKS = 1 << 5,
+	BIT_NO_STACKS = 1 << 6,
 };
 
 /* What can be asked of snag itself, without a command. */
@@ -75,16 +79,22 @@ struct main_opts {
 };
 extern const struct opt_table main_tables[]; /* over struct main_opts */
 
-/* Rows over struct common_opts and struct target_opts. */
-extern const struct opt common_rows[], target_rows[];
+/* Rows over struct common_opts and, the other two, struct target_opts. */
+extern const struct opt common_rows[], target_rows[], stack_rows[];
+
+/* What a command looks at, and how. */
+struct target {
+	const struct target_opts *opts;
+	const struct opt_args *args;
+	enum stacks_of stacks; /* whose are taken when the options do not say */
+};
 
 /*
  * The model of the command's target: a look at a live tree, or a capture. STATUS_DONE, or another
  * after one line on stderr. The model is yours.
  */
 SNAG_MUST_CHECK
-enum status target_model(const char *command, const struct target_opts *opts,
-			 const struct opt_args *args, struct model **ret);
+enum status target_model(const char *command, const struct target *target, struct model **ret);
 
 /* Width, colours and so on, as the options, the environment and stdout say. */
 struct view_opts page_opts(const struct common_opts *opts);

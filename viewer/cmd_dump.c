@@ -21,6 +21,7 @@ static const struct opt rows[] = {
 static const struct opt_table tables[] = {
 	{ rows, 0 },
 	{ target_rows, offsetof(struct dump_opts, target) },
+	{ stack_rows, offsetof(struct dump_opts, target) },
 	{ common_rows, offsetof(struct dump_opts, common) },
 	{ NULL, 0 },
 };
@@ -29,6 +30,7 @@ static const struct opt_table tables[] = {
 static enum status run(const void *opts, const struct opt_args *args)
 {
 	const struct dump_opts *o = opts;
+	const struct target target = { &o->target, args, STACKS_ALL };
 	const struct view *view = o->common.json  ? &view_json :
 				  o->common.quiet ? &view_brief :
 						    &view_why;
@@ -38,7 +40,7 @@ static enum status run(const void *opts, const struct opt_args *args)
 
 	if (!o->output)
 		return complain(STATUS_USAGE, "dump", "--output FILE is missing");
-	status = target_model("dump", &o->target, args, &m);
+	status = target_model("dump", &target, &m);
 	if (status != STATUS_DONE)
 		return status;
 	written = STATUS_DONE;

@@ -18,11 +18,12 @@ static const struct opt_table tables[] = {
 static enum status run(const void *opts, const struct opt_args *args)
 {
 	const struct tree_opts *o = opts;
+	const struct target target = { &o->target, args, STACKS_NONE };
 	const struct view *view = o->common.json  ? &view_json :
 				  o->common.quiet ? &view_brief :
 						    &view_tree;
 	_cleanup_model_ struct model *m = NULL;
-	enum status status = target_model("tree", &o->target, args, &m);
+	enum status status = target_model("tree", &target, &m);
 
 	return status == STATUS_DONE ? show("tree", view, &o->common, m) : status;
 }

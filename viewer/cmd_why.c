@@ -19,6 +19,7 @@ static const struct opt rows[] = {
 static const struct opt_table tables[] = {
 	{ rows, 0 },
 	{ target_rows, offsetof(struct why_opts, target) },
+	{ stack_rows, offsetof(struct why_opts, target) },
 	{ common_rows, offsetof(struct why_opts, common) },
 	{ NULL, 0 },
 };
@@ -48,11 +49,12 @@ static enum status check_status(enum verdict_kind kind)
 static enum status run(const void *opts, const struct opt_args *args)
 {
 	const struct why_opts *o = opts;
+	const struct target target = { &o->target, args, STACKS_CHAIN };
 	const struct view *view = o->common.json  ? &view_json :
 				  o->common.quiet ? &view_brief :
 						    &view_why;
 	_cleanup_model_ struct model *m = NULL;
-	enum status status = target_model("why", &o->target, args, &m);
+	enum status status = target_model("why", &target, &m);
 
 	if (status == STATUS_DONE)
 		status = show("why", view, &o->common, m);

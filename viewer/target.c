@@ -34,8 +34,25 @@ const struct opt target_rows[] = {
 
 static bool is_live_only(const struct target_opts *opts)
 {
-	return opts->match || opts->cgroup || opts->reader || opts->also.list.count;
+	return opts->match || opts->cgroup || opts->reader || opts->also.list.count ||
+	       opts->stacks || opts->no_stacks || opts->kernel_stacks || opts->lines ||
+	       opts->unwinder;
 }
+
+const struct opt stack_rows[] = {
+	{ 's', "stacks", OPT_FLAG, offsetof(struct target_opts, stacks), .bit = BIT_STACKS,
+	  .excludes = BIT_NO_STACKS, .help = "take the native stacks of all threads of the tree" },
+	{ 0, "no-stacks", OPT_FLAG, offsetof(struct target_opts, no_stacks), .bit = BIT_NO_STACKS,
+	  .excludes = BIT_STACKS, .help = "take no stacks at all" },
+	{ 'k', "kernel-stacks", OPT_FLAG, offsetof(struct target_opts, kernel_stacks),
+	  .help = "kernel stacks too of every thread whose stack is taken, not only of those that "
+		  "cannot be interrupted; needs root" },
+	{ 0, "lines", OPT_FLAG, offsetof(struct target_opts, lines),
+	  .help = "source files, lines and inlined functions, where there is debug information" },
+	{ 0, "unwinder", OPT_CHOICE, offsetof(struct target_opts, unwinder), "own|libunwind",
+	  .help = "what walks the stacks" },
+	{ 0 },
+};
 
 /* The verdict of another thread than the one that the capture was made for. */
 static enum status refocus(const char *command, const struct target_opts *opts, struct model *m)
@@ -60,8 +77,8 @@ static enum status from_file(const char *command, const struct target_opts *opts
 
 	if (is_live_only(opts))
 		return complain(STATUS_USAGE, command,
-				"--match, --cgroup, --also and --reader are for live trees; "
-				"\"%s\" is none",
+				"--match, --cgroup, --also, --reader and what is said of stacks "
+				"are for live trees; \"%s\" is none",
 				path);
 	if (access(path, F_OK) < 0)
 		return complain(STATUS_USAGE, command, "\"%s\" is neither a pid nor a file", path);
@@ -89,12 +106,21 @@ static enum status check_match(const char *command, const char *match)
 	return STATUS_DONE;
 }
 
-static enum status from_live(const char *command, const struct target_opts *opts, int32_t pid,
+static enum status from_live(const char *command, const struct target *target, int32_t pid,
 			     struct model **ret)
 {
+	const struct target_opts *opts = target->opts;
 	const struct session_opts session = {
 		.reader = opts->reader ? opts->reader : "auto",
 		.focus_tid = opts->thread,
+		.stacks = {
+			.which = opts->stacks	 ? STACKS_ALL :
+				 opts->no_stacks ? STACKS_NONE :
+						   target->stacks,
+			.lines = opts->lines,
+			.kernel = opts->kernel_stacks,
+			.libunwind = opts->unwinder && !strcmp(opts->unwinder, "libunwind"),
+		},
 	};
 	const struct read_scope scope = {
 		.roots = &pid,
@@ -129,9 +155,10 @@ static enum status redact(const char *command, struct model *m)
 	return STATUS_DONE;
 }
 
-enum status target_model(const char *command, const struct target_opts *opts,
-			 const struct opt_args *args, struct model **ret)
+enum status target_model(const char *command, const struct target *target, struct model **ret)
 {
+	const struct target_opts *opts = target->opts;
+	const struct opt_args *args = target->args;
 	bool others = opts->match || opts->cgroup;
 	enum status status = check_match(command, opts->match);
 	int32_t pid = 0;
@@ -146,7 +173,7 @@ enum status target_model(const char *command, const struct target_opts *opts,
 		return complain(STATUS_USAGE, command,
 				"a pid excludes --match and --cgroup; --also adds to it");
 	else
-		status = from_live(command, opts, pid, ret);
+		status = from_live(command, target, pid, ret);
 	if (status == STATUS_DONE && opts->redact)
 		status = redact(command, *ret);
 	return status;
