@@ -132,22 +132,13 @@ static void check_saved(const struct cfi_row *row, uint32_t reg, int64_t offset)
 Test(cfi, rows_of_a_function_with_a_frame_pointer)
 {
 	/* push %rbp; mov %rsp,%rbp; ...; leave; ret */
+	/* clang-format off */
 	static const uint8_t program[] = {
-		DW_CFA_advance_loc | 1,
-		DW_CFA_def_cfa_offset,
-		16,
-		DW_CFA_offset | 6,
-		2,
-		DW_CFA_advance_loc | 3,
-		DW_CFA_def_cfa_register,
-		6,
-		DW_CFA_advance_loc1,
-		60,
-		DW_CFA_def_cfa,
-		7,
-		8,
-		DW_CFA_restore | 6,
+		DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 6, 2,
+		DW_CFA_advance_loc | 3, DW_CFA_def_cfa_register, 6,
+		DW_CFA_advance_loc1, 60, DW_CFA_def_cfa, 7, 8, DW_CFA_restore | 6,
 	};
+	/* clang-format on */
 	struct cfi_row row;
 
 	cr_assert_eq(run_program(program, sizeof(program), 0, &row), 0);
@@ -235,22 +226,15 @@ Test(cfi, cfa_with_a_sign_or_an_expression)
 
 Test(cfi, states_are_remembered_in_order)
 {
+	/* clang-format off */
 	static const uint8_t program[] = {
-		DW_CFA_def_cfa_offset,
-		16,
-		DW_CFA_remember_state,
-		DW_CFA_def_cfa_offset,
-		24,
-		DW_CFA_offset | 3,
-		2,
-		DW_CFA_remember_state,
-		DW_CFA_def_cfa_offset,
-		32,
-		DW_CFA_advance_loc | 1,
-		DW_CFA_restore_state,
-		DW_CFA_advance_loc | 1,
-		DW_CFA_restore_state,
+		DW_CFA_def_cfa_offset, 16, DW_CFA_remember_state,
+		DW_CFA_def_cfa_offset, 24, DW_CFA_offset | 3, 2, DW_CFA_remember_state,
+		DW_CFA_def_cfa_offset, 32,
+		DW_CFA_advance_loc | 1, DW_CFA_restore_state,
+		DW_CFA_advance_loc | 1, DW_CFA_restore_state,
 	};
+	/* clang-format on */
 	struct cfi_row row;
 
 	cr_assert_eq(run_program(program, sizeof(program), 0, &row), 0);
@@ -374,60 +358,14 @@ Test(cfi, a_signal_frame_says_so)
  */
 Test(cfi, the_same_in_debug_frame)
 {
+	/* clang-format off */
 	static const uint8_t frame[] = {
-		0x14,
-		0,
-		0,
-		0,
-		0xff,
-		0xff,
-		0xff,
-		0xff,
-		4,
-		0,
-		8,
-		0,
-		1,
-		0x78,
-		16,
-		DW_CFA_def_cfa,
-		7,
-		8,
-		DW_CFA_offset | 16,
-		1,
-		0,
-		0,
-		0,
-		0,
-		0x18,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0x00,
-		0x10,
-		0x40,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0x20,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0,
-		0,
-		DW_CFA_def_cfa_offset,
-		48,
-		0,
-		0,
+		0x14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4, 0, 8, 0, 1, 0x78, 16, DW_CFA_def_cfa, 7, 8,
+		DW_CFA_offset | 16, 1, 0, 0, 0, 0,
+		0x18, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x10, 0x40, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
+		0, DW_CFA_def_cfa_offset, 48, 0, 0,
 	};
+	/* clang-format on */
 	struct unit_elf e = UNIT_ELF_INIT;
 	_cleanup_elf_file_ struct elf_file *f = NULL;
 	struct elf_range range = { .size = sizeof(frame) };

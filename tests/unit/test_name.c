@@ -102,12 +102,13 @@ Test(name, of_many_names_the_plain_one)
 /* Assembler without sizes: a symbol is right only where its function is known to begin. */
 Test(name, without_a_size_only_what_is_certain)
 {
+	/* clang-format off */
 	static const uint8_t frame[] = {
-		0x14, 0,   0,	 0,    0,    0,	   0, 0, 1, 'z',  'R',	0, 1, 0x78, 16,
-		1,    0x0, 0x0c, 7,    8,    0x90, 1, 0, 0, 0x1c, 0,	0, 0, 0x1c, 0,
-		0,    0,   0xff, 0x0f, 0x40, 0,	   0, 0, 0, 0,	  0x20, 0, 0, 0,    0,
-		0,    0,   0,	 0,    0,    0,	   0, 0, 0, 0,	  0,	0, 0, 0,    0,
+		0x14, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x0, 0x0c, 7, 8, 0x90, 1, 0, 0,
+		0x1c, 0, 0, 0, 0x1c, 0, 0, 0, 0xff, 0x0f, 0x40, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	};
+	/* clang-format on */
 	struct unit_elf e = UNIT_ELF_INIT;
 	struct unwind_name name = { .offset = 7 };
 	struct code_file *f;
