@@ -13,32 +13,12 @@
 static const uint64_t CODE = UNIT_ELF_BASE + 0x100;
 
 /* Code alignment 1, data alignment -8, CFA = rsp + 8, return address at CFA - 8. */
+/* clang-format off */
 static const uint8_t plain_cie[] = {
-	0x14,
-	0,
-	0,
-	0,
-	0,
-	0,
-	0,
-	0,
-	1,
-	'z',
-	'R',
-	0,
-	1,
-	0x78,
-	16,
-	1,
-	DW_EH_PE_pcrel | DW_EH_PE_sdata4,
-	DW_CFA_def_cfa,
-	7,
-	8,
-	DW_CFA_offset | 16,
-	1,
-	0,
-	0,
+	0x14, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, DW_EH_PE_pcrel | DW_EH_PE_sdata4,
+	DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1, 0, 0,
 };
+/* clang-format on */
 
 struct section {
 	struct strbuf b;
@@ -313,30 +293,13 @@ Test(cfi, found_without_a_table)
 Test(cfi, a_signal_frame_says_so)
 {
 	/* zRS, as glibc's __restore_rt */
-	static const uint8_t cie[] = { 0x14,
-				       0,
-				       0,
-				       0,
-				       0,
-				       0,
-				       0,
-				       0,
-				       1,
-				       'z',
-				       'R',
-				       'S',
-				       0,
-				       1,
-				       0x78,
-				       16,
-				       1,
-				       DW_EH_PE_pcrel | DW_EH_PE_sdata4,
-				       DW_CFA_def_cfa,
-				       7,
-				       8,
-				       DW_CFA_offset | 16,
-				       1,
-				       0 };
+	/* clang-format off */
+	static const uint8_t cie[] = {
+		0x14, 0, 0, 0, 0, 0, 0, 0, 1, 'z', 'R', 'S', 0, 1, 0x78, 16, 1,
+		DW_EH_PE_pcrel | DW_EH_PE_sdata4,
+		DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1, 0,
+	};
+	/* clang-format on */
 	_cleanup_elf_file_ struct elf_file *f = NULL;
 	struct cfi_section cfi;
 	struct section s;
@@ -360,8 +323,8 @@ Test(cfi, the_same_in_debug_frame)
 {
 	/* clang-format off */
 	static const uint8_t frame[] = {
-		0x14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4, 0, 8, 0, 1, 0x78, 16, DW_CFA_def_cfa, 7, 8,
-		DW_CFA_offset | 16, 1, 0, 0, 0, 0,
+		0x14, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4, 0, 8, 0, 1, 0x78, 16,
+		DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1, 0, 0, 0, 0,
 		0x18, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x10, 0x40, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
 		0, DW_CFA_def_cfa_offset, 48, 0, 0,
 	};
