@@ -13,6 +13,7 @@
 
 #include "disturb.skel.h"
 
+#include "disturb/stacks.h"
 #include "disturb/target.h"
 #include "lib/scenario_harness.h"
 
@@ -50,10 +51,19 @@ static const struct ask asks[] = {
 	{ "why, procfs", { "why", "PID", "--json", "--reader", "procfs" }, 1 },
 	{ "dump, bpf", { "dump", "PID", "--json", "-o", "FILE", "--reader", "bpf" }, 4 },
 	{ "dump, procfs", { "dump", "PID", "--json", "-o", "FILE", "--reader", "procfs" }, 4 },
+	{ "why with stacks, bpf",
+	  { "why", "PID", "--json", "--stacks", "--kernel-stacks", "--lines", "--reader", "bpf" },
+	  4 },
+	{ "why with stacks, procfs",
+	  { "why", "PID", "--json", "--stacks", "--kernel-stacks", "--reader", "procfs" },
+	  4 },
 	{ "tree, bpf", { "tree", "PID", "--json", "--reader", "bpf" }, 4 },
 	{ "tree, procfs", { "tree", "PID", "--json", "--reader", "procfs" }, 4 },
 };
-enum { ASKS = sizeof(asks) / sizeof(*asks), CONTROLS = 3 };
+enum { ASKS = sizeof(asks) / sizeof(*asks), CONTROLS = 3, STACKS = 2 };
+
+/* So many captures of stacks for each time that something is asked. */
+enum { BPF_STACKS = 20000, PROCFS_STACKS = 200 };
 
 struct test {
 	struct disturb_bpf *skel;
@@ -202,6 +212,25 @@ static void ask_test(struct test *t, const struct ask *ask)
 	outcome(t, name, good && zero && stayed);
 }
 
+/* Registers and stacks of blocked threads: no syscall of snag's in between, only captures. */
+static void stacks_test(struct test *t, const char *reader, uint64_t want)
+{
+	struct stacks_made made = { 0 };
+	bool good = count_start(t) && stacks_make(t->target, reader, want, &made);
+	bool zero = all_zero(t);
+	bool stayed = target_moved(t->target, t->places, true) == 0;
+	char name[80];
+
+	if (made.stable != made.captures || made.complete != made.captures) {
+		printf("  %llu of them are stable, %llu complete\n",
+		       (unsigned long long)made.stable, (unsigned long long)made.complete);
+		good = false;
+	}
+	snprintf(name, sizeof(name), "%s: nothing happens in %llu captures of stacks", reader,
+		 (unsigned long long)made.captures);
+	outcome(t, name, good && zero && stayed);
+}
+
 /* ---- the controls: touched, and counted ---- */
 
 /* An ignored signal wakes nobody, so it is counted as itself only. */
@@ -281,6 +310,8 @@ static void run(struct test *t)
 	}
 	for (int i = 0; i < ASKS; i++)
 		ask_test(t, &asks[i]);
+	stacks_test(t, "bpf", (uint64_t)t->repeat * BPF_STACKS);
+	stacks_test(t, "procfs", (uint64_t)t->repeat * PROCFS_STACKS);
 	control_signal(t);
 	control_ptrace(t);
 	control_debugger(t);
@@ -299,7 +330,7 @@ static int lacks(struct test *t, const char *what)
 	bool required = require && words_have(require, "bpf");
 
 	printf("%s: nothing can be counted without %s\n", required ? "FAIL" : "SKIP", what);
-	*(required ? &t->failed : &t->skipped) += ASKS + CONTROLS;
+	*(required ? &t->failed : &t->skipped) += ASKS + STACKS + CONTROLS;
 	return close_with(t);
 }
 
