@@ -4,14 +4,19 @@
 
 #include "lib/unit_bpf.h"
 #include "lib/unit_child.h"
+#include "lib/unit_fuse.h"
 #include "lib/unit_park.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -161,14 +166,20 @@ Test(bpf_stacks, a_kernel_thread_has_none_and_who_is_gone_is_gone)
 	cr_expect_eq(s.status, STACK_GONE);
 }
 
+/* Sleep with the stack pointer at `sp`; the kernel does not look at what is there. */
+static void sleep_on(uint64_t sp)
+{
+	__asm__ volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall"
+			 :
+			 : "r"(sp), "i"(SYS_pause)
+			 : "rax", "rcx", "r11", "memory");
+}
+
 /* A stack that points to nothing, as after a bad switch of contexts. */
 static void lose_stack(void *arg)
 {
 	(void)arg;
-	__asm__ volatile("mov %0, %%rsp\n\tmov %1, %%eax\n\tsyscall"
-			 :
-			 : "r"(0x1000ul), "i"(SYS_pause)
-			 : "rax", "rcx", "r11", "memory");
+	sleep_on(0x1000);
 }
 
 Test(bpf_stacks, a_stack_that_is_not_there)
@@ -183,6 +194,95 @@ Test(bpf_stacks, a_stack_that_is_not_there)
 	cr_expect_eq(s.regs[STACK_RSP], 0x1000);
 	cr_expect_eq(s.byte_count, 0);
 	cr_expect_str_eq(s.why, "its stack pointer points to nothing");
+}
+
+/* Its stack is a page that a userfaultfd serves, and nobody does. */
+static void sleep_on_unserved(void *at)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .range = { (uintptr_t)at, 4096 },
+				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &reg) < 0)
+		return;
+	sleep_on((uintptr_t)at + 4096 - 64);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+Test(bpf_stacks, a_stack_that_never_comes)
+{
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int probe = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	_cleanup_reader_ struct reader *bpf = NULL, *proc = NULL;
+	struct snap_stack s;
+	uint64_t start;
+	int32_t child;
+
+	if (probe < 0)
+		cr_skip_test("userfaultfd: %s", strerror(errno));
+	close(probe);
+	bpf = unit_reader("bpf");
+	proc = unit_reader("procfs");
+	child = child_start(sleep_on_unserved, at);
+	child_wait_syscall(child, child, SYS_pause);
+	start = now_ms();
+	s = stack_of(bpf, child, child);
+	cr_expect_eq(s.known, STACK_KNOWN_ALL);
+	cr_expect_eq(s.byte_count, 0);
+	cr_expect_eq(s.status, STACK_STABLE, "its registers hold, and memory is another matter");
+	s = stack_of(proc, child, child);
+	cr_expect_eq(s.status, STACK_UNREADY);
+	cr_expect_str_eq(s.why, "its memory did not come");
+	cr_expect_lt(now_ms() - start, 2000);
+}
+
+/* Its stack is a page of a file whose server does not answer. */
+static void sleep_on_file(void *dir)
+{
+	char path[64];
+	char *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/f", (const char *)dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (fd >= 0 && at != MAP_FAILED)
+		sleep_on((uintptr_t)at + 4096 - 64);
+}
+
+Test(bpf_stacks, a_stack_on_a_file_system_that_hangs)
+{
+	char dir[] = "/tmp/snag-fuse-XXXXXX";
+	_cleanup_reader_ struct reader *bpf = unit_reader("bpf"), *proc = unit_reader("procfs");
+	int32_t server, child;
+	struct snap_stack s;
+	uint64_t start;
+
+	cr_assert_not_null(mkdtemp(dir));
+	if (!fuse_mount(dir, &server)) {
+		rmdir(dir);
+		cr_skip_test("FUSE: %s", strerror(errno));
+	}
+	child = child_start(sleep_on_file, dir);
+	child_wait_syscall(child, child, SYS_pause);
+	start = now_ms();
+	s = stack_of(bpf, child, child);
+	cr_expect_eq(s.known, STACK_KNOWN_ALL);
+	cr_expect_eq(s.byte_count, 0);
+	s = stack_of(proc, child, child);
+	cr_expect_eq(s.status, STACK_UNREADY);
+	cr_expect_lt(now_ms() - start, 2000);
+	child_end(server);
+	child_end(child);
+	rmdir(dir);
 }
 
 Test(bpf_stacks, both_readers_agree)
