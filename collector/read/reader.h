@@ -101,7 +101,7 @@ void reader_want_stacks(struct reader *r);
 /*
  * Registers and the tops of stacks of up to STACK_BATCH threads: out[i] for asks[i]. Whatever could
  * not be had of one is in its `status` and `why`. The bytes are borrowed until the next call. With
- * `with_bytes` false only registers and stamps, much faster: to see who has not moved.
+ * `with_bytes` false only stamps (and through bpf registers), faster: to see who has not moved.
  */
 SNAG_MUST_CHECK
 int reader_stacks(struct reader *r, struct snapshot *s, const struct stack_batch *batch,

@@ -94,7 +94,7 @@ struct snap_stack {
 struct stack_batch {
 	const struct stack_ask *asks;
 	uint32_t count;
-	bool with_bytes; /* false: registers and stamps only */
+	bool with_bytes; /* false: stamps only, and registers where they cost nothing */
 	struct snap_stack *out;
 	uint8_t *room; /* STACK_BYTES for each; reader_stacks() sees to it */
 };

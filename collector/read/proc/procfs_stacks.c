@@ -53,19 +53,27 @@ static int slurp(const struct stack_ask *ask, const char *name, bool late, char 
 	return rc;
 }
 
-/* What changes when it runs. False: it is gone. */
+/* What changes when it runs; 0 when it cannot be told. */
+static uint64_t look_stamp(const struct stack_ask *ask)
+{
+	char text[4096];
+	uint64_t stamp;
+
+	if (slurp(ask, "schedstat", false, text, sizeof(text)) > 0 && procstat_stamp(text, &stamp))
+		return stamp;
+	if (slurp(ask, "status", false, text, sizeof(text)) > 0 &&
+	    procstat_stamp_status(text, &stamp))
+		return stamp;
+	return 0;
+}
+
+/* Stamp first. False: it is gone. */
 static bool look(const struct stack_ask *ask, uint64_t *stamp, char *state)
 {
 	char text[4096];
 	struct procstat st;
 
-	*stamp = 0;
-	if (slurp(ask, "schedstat", false, text, sizeof(text)) <= 0 ||
-	    !procstat_stamp(text, stamp)) {
-		if (slurp(ask, "status", false, text, sizeof(text)) <= 0 ||
-		    !procstat_stamp_status(text, stamp))
-			*stamp = 0;
-	}
+	*stamp = look_stamp(ask);
 	if (slurp(ask, "stat", false, text, sizeof(text)) <= 0 || !procstat_parse(text, &st) ||
 	    st.start_ticks != ask->start_ticks)
 		return false;
@@ -128,12 +136,21 @@ static void look_stack(const struct stack_ask *ask, struct snap_stack *out, uint
 					      "its memory may not be read";
 }
 
+/* One that has been woken, but has not run yet, is where it was. */
+static void look_all(const struct stack_ask *ask, struct snap_stack *out, uint8_t *room)
+{
+	out->status = look_regs(ask, out);
+	if (out->status == STACK_STABLE && !out->compat)
+		look_stack(ask, out, room);
+	if ((out->status == STACK_STABLE || out->status == STACK_UNREADY) &&
+	    (!out->stamp || out->state == 'R' || look_stamp(ask) != out->stamp))
+		out->status = STACK_MOVED;
+}
+
 static void answer(const struct stack_batch *b, uint32_t i)
 {
 	const struct stack_ask *ask = &b->asks[i];
 	struct snap_stack *out = &b->out[i];
-	uint64_t stamp;
-	char state;
 
 	*out = (struct snap_stack){
 		.tgid = ask->tgid,
@@ -146,14 +163,12 @@ static void answer(const struct stack_batch *b, uint32_t i)
 	};
 	if (!look(ask, &out->stamp, &out->state))
 		return;
-	out->status = strchr("ZX", out->state) ? STACK_NONE : look_regs(ask, out);
-	if (out->status == STACK_STABLE && b->with_bytes && !out->compat)
-		look_stack(ask, out, b->room + (size_t)i * STACK_BYTES);
-	if (!look(ask, &stamp, &state))
-		out->status = STACK_GONE;
-	else if ((out->status == STACK_STABLE || out->status == STACK_UNREADY) &&
-		 (!stamp || stamp != out->stamp || state != out->state || state == 'R'))
-		out->status = STACK_MOVED;
+	if (strchr("ZX", out->state))
+		out->status = STACK_NONE;
+	else if (!b->with_bytes)
+		out->status = out->state == 'R' ? STACK_STALE : STACK_STABLE;
+	else
+		look_all(ask, out, b->room + (size_t)i * STACK_BYTES);
 }
 
 void procfs_stacks(const struct stack_batch *b)
