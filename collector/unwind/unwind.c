@@ -15,18 +15,7 @@ enum {
 	/* struct rt_sigframe behind its first word: struct ucontext, whose registers begin at 40
 	   (arch/x86/include/uapi/asm/ucontext.h, sigcontext.h) */
 	UCONTEXT_REGS = 40,
-	LONGEST_FUNCTION = 1 << 12,
-	LONGEST_JUMP = 1 << 18,
-	MAX_SCAN = 512, /* words of the stack */
-	MIN_CODE = 1 << 16,
 };
-
-/* A frame larger than this is none: a register that happens to look like a frame pointer. */
-static const uint64_t MAX_FRAME = 1 << 28;
-
-/* Registers that a call leaves alone: System V ABI for AMD64, 3.2.1. */
-static const uint32_t CALLEE_SAVED = 1u << STACK_RBX | 1u << STACK_RBP | 0xfu << STACK_R12 |
-				     1u << STACK_RSP | 1u << STACK_PC;
 
 struct unwinder {
 	struct unwind_opts opts;
@@ -119,11 +108,6 @@ static int read_for_expr(void *arg, uint64_t addr, uint32_t len, uint64_t *value
 
 /* ---- one step by rules ----------------------------------------------------------------------- */
 
-static bool knows(const struct walk *w, uint32_t reg)
-{
-	return w->known & 1u << reg;
-}
-
 static const char *const no_register[STACK_REGS] = {
 	"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
 	"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "pc",
@@ -153,8 +137,9 @@ static bool find_cfa(struct walk *w, const struct row *row, uint64_t bias, uint6
 {
 	if (row->cfa.kind == CFI_VAL_EXPR)
 		return eval(w, &row->cfa, NULL, bias, cfa);
-	if (!knows(w, row->cfa.reg))
-		return walk_end(w, UNWIND_LOST_REGISTER, no_register[row->cfa.reg]);
+	if (!walk_knows(w, row->cfa.reg))
+		return (row->cfa.reg == STACK_RBP && guess_cfa(w, row->start + bias, cfa)) ||
+		       walk_end(w, UNWIND_LOST_REGISTER, no_register[row->cfa.reg]);
 	*cfa = w->regs[row->cfa.reg] + (uint64_t)row->cfa.offset;
 	return true;
 }
@@ -179,7 +164,7 @@ static bool apply(struct walk *w, const struct cfi_rule *rule, const struct base
 		*value = base->cfa + (uint64_t)rule->offset;
 		break;
 	case CFI_REGISTER:
-		*there = knows(w, rule->from);
+		*there = walk_knows(w, rule->from);
 		*value = w->regs[rule->from];
 		break;
 	case CFI_EXPR:
@@ -216,7 +201,7 @@ static bool goes_up(struct walk *w, const struct row *row, uint64_t cfa, uint64_
 
 static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 {
-	const struct cfi_rule *rules = rows_rules(w->rows, row);
+	const struct cfi_rule *rules;
 	uint64_t values[STACK_REGS];
 	struct base base = { .bias = bias };
 	uint32_t known = w->known, ends = STACK_REGS;
@@ -224,6 +209,7 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 
 	if (!find_cfa(w, row, bias, &base.cfa))
 		return false;
+	rules = rows_rules(w->rows, row);
 	if (!row->signal)
 		known &= CALLEE_SAVED;
 	for (uint32_t i = 0; i < row->rule_count; i++) {
@@ -246,7 +232,8 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 		w->regs[rules[i].reg] = values[i];
 	w->known = known;
 	w->exact = row->signal;
-	w->how = row->how;
+	w->how = w->guessed ? FRAME_GUESS : row->how;
+	w->guessed = false;
 	return true;
 }
 
@@ -275,123 +262,11 @@ static bool step_sigreturn(struct walk *w)
 	return true;
 }
 
-enum { CALL_MAX = 7 };
-
-/* The bytes before a return address, in code; false when it is in none. */
-static bool before_return(struct walk *w, uint64_t ret, uint8_t *code)
-{
-	const struct module_area *a = ret < CALL_MAX ? NULL : modules_find(w->modules, ret - 1);
-	struct code_file *f = a && a->exec && a->file ? files_get(w->files, a->file) : NULL;
-	const uint8_t *at = f && f->elf ? elf_at(f->elf, ret - CALL_MAX - a->bias, CALL_MAX) : NULL;
-
-	if (!f)
-		return false;
-	if (at)
-		memcpy(code, at, CALL_MAX);
-	return at || walk_read(w, ret - CALL_MAX, code, CALL_MAX) == 0;
-}
-
-/* Does a call end there: e8 rel32, or ff /2 with any kind of operand? */
-static bool is_after_call(struct walk *w, uint64_t ret)
-{
-	uint8_t code[CALL_MAX];
-
-	if (!before_return(w, ret, code))
-		return false;
-	if (code[CALL_MAX - 5] == 0xe8)
-		return true;
-	for (uint32_t len = 2; len <= CALL_MAX; len++)
-		if (len != 5 && code[CALL_MAX - len] == 0xff &&
-		    (code[CALL_MAX - len + 1] & 0x38) == 0x10)
-			return true;
-	return false;
-}
-
-/*
- * Is there, before `ret`, a direct call of code that begins at most `reach` bytes away from `pc`?
- */
-static bool was_called(struct walk *w, uint64_t ret, uint64_t pc, uint64_t reach)
-{
-	uint8_t code[CALL_MAX];
-	int32_t relative;
-	uint64_t target;
-
-	if (!before_return(w, ret, code) || code[CALL_MAX - 5] != 0xe8)
-		return false;
-	memcpy(&relative, code + CALL_MAX - 4, sizeof(relative));
-	target = ret + (uint64_t)(int64_t)relative;
-	return pc - target < reach || target - pc < reach;
-}
-
-static void enter(struct walk *w, uint64_t pc, uint64_t sp, uint8_t how)
-{
-	w->regs[STACK_PC] = pc;
-	w->regs[STACK_RSP] = sp;
-	w->known &= CALLEE_SAVED;
-	w->exact = false;
-	w->how = how;
-}
-
-/*
- * Code that has not made a frame yet: its return address is on top of the stack. Certain when it
- * called a wrong address, for then nothing was done there; else when the call can be seen.
- */
-static bool step_called(struct walk *w, bool certain)
-{
-	uint64_t sp = w->regs[STACK_RSP], ret = 0;
-
-	if (!w->exact || read_word(w, sp, &ret) < 0 || !ret)
-		return false;
-	if (certain ? !is_after_call(w, ret) :
-		      !was_called(w, ret, w->regs[STACK_PC], LONGEST_FUNCTION))
-		return false;
-	enter(w, ret, sp + 8, FRAME_CALLED);
-	return true;
-}
-
-/* By the chain of frame pointers, when rbp looks like one. */
-static bool step_frame_pointer(struct walk *w)
-{
-	uint64_t fp = w->regs[STACK_RBP], sp = w->regs[STACK_RSP], saved[2];
-
-	if (!knows(w, STACK_RBP) || fp % 8 || fp < sp || fp - sp > MAX_FRAME ||
-	    walk_read(w, fp, saved, sizeof(saved)) < 0)
-		return false;
-	if (saved[1] ? !is_after_call(w, saved[1]) : saved[0] != 0)
-		return false;
-	enter(w, saved[1], fp + 16, FRAME_POINTER);
-	w->regs[STACK_RBP] = saved[0];
-	/* Who has saved the others is not known. */
-	w->known = 1u << STACK_RBP | STACK_KNOWN_SP_PC;
-	return true;
-}
-
-/*
- * The last resort, for what is built without CFI and without frame pointers (musl): the nearest
- * word that a call of code around here has left; a jump at the end of that code may have led to
- * pc. It may be an old one.
- */
-static bool step_scan(struct walk *w)
-{
-	uint64_t sp = w->regs[STACK_RSP], pc = w->regs[STACK_PC], word;
-
-	for (uint32_t i = 0; i < MAX_SCAN; i++) {
-		if (read_word(w, sp + i * 8ull, &word) < 0)
-			return false;
-		if (word < MIN_CODE || !was_called(w, word, pc, LONGEST_JUMP))
-			continue;
-		enter(w, word, sp + (i + 1) * 8ull, FRAME_GUESS);
-		w->known = STACK_KNOWN_SP_PC;
-		return true;
-	}
-	return false;
-}
-
 static bool step_guess(struct walk *w, const struct row *row, const struct code_file *f)
 {
-	if (step_called(w, false) || step_frame_pointer(w) || step_scan(w))
+	if (guess_called(w, false) || guess_frame_pointer(w) || guess_scan(w))
 		return true;
-	if (knows(w, STACK_RBP) && !w->regs[STACK_RBP])
+	if (walk_knows(w, STACK_RBP) && !w->regs[STACK_RBP])
 		return walk_end(w, UNWIND_ZERO, "the frame pointer is 0");
 	if (row->kind == ROW_BAD)
 		return walk_end(w, UNWIND_BAD_CFI, NULL);
@@ -406,18 +281,19 @@ static bool step(struct walk *w, const struct module_area *area)
 {
 	uint64_t bias = area->bias, pc = w->regs[STACK_PC];
 	struct code_file *f = files_get(w->files, area->file);
-	const struct row *row = rows_get(w->rows, f, pc - bias, w->exact);
+	/* A copy: a guess looks at other rows. */
+	const struct row row = *rows_get(w->rows, f, pc - bias, w->exact);
 
-	w->frames[w->count - 1].signal = row->signal;
-	switch (row->kind) {
+	w->frames[w->count - 1].signal = row.signal;
+	switch (row.kind) {
 	case ROW_CFI:
-		return step_rules(w, row, bias);
+		return step_rules(w, &row, bias);
 	case ROW_SIGRETURN:
 		return step_sigreturn(w);
 	case ROW_OUTERMOST:
 		return walk_end(w, UNWIND_OUTERMOST, NULL);
 	default:
-		return step_guess(w, row, f);
+		return step_guess(w, &row, f);
 	}
 }
 
@@ -451,7 +327,7 @@ static bool step_nowhere(struct walk *w)
 		return walk_end(w, UNWIND_UNMAPPED, NULL);
 	if (!walk_add(w, NULL))
 		return false;
-	return step_called(w, true) || walk_end(w, UNWIND_UNMAPPED, NULL);
+	return guess_called(w, true) || walk_end(w, UNWIND_UNMAPPED, NULL);
 }
 
 static void walk_own(struct walk *w)
@@ -496,6 +372,7 @@ uint32_t unwind_thread(struct unwinder *u, const struct snap_stack *s, struct un
 	w.known = s->known;
 	w.exact = true;
 	w.how = FRAME_FIRST;
+	w.guessed = false;
 	w.turns = w.count = 0;
 	w.frames = frames;
 	w.max = max;

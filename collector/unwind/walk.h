@@ -8,6 +8,13 @@
 #include "unwind/cfi/rows.h"
 #include "unwind/unwind.h"
 
+/* A frame larger than this is none: a register that happens to look like a frame pointer. */
+static const uint64_t MAX_FRAME = 1 << 28;
+
+/* Registers that a call leaves alone: System V ABI for AMD64, 3.2.1. */
+static const uint32_t CALLEE_SAVED = 1u << STACK_RBX | 1u << STACK_RBP | 0xfu << STACK_R12 |
+				     1u << STACK_RSP | 1u << STACK_PC;
+
 struct walk {
 	struct files *files;
 	struct rows *rows;
@@ -16,6 +23,7 @@ struct walk {
 	uint64_t regs[STACK_REGS];
 	uint32_t known;
 	bool exact;	/* regs[STACK_PC] is where it stopped, not where it returns to */
+	bool guessed;	/* the CFA of the step that is being made */
 	uint8_t how;	/* enum frame_how of the registers as they are now */
 	uint32_t turns; /* how often the stack went the wrong way */
 	struct unwind_frame *frames;
@@ -32,6 +40,33 @@ bool walk_end(struct walk *w, uint8_t end, const char *reason);
 
 /* Add a frame at regs[STACK_PC], which lies in `area` or, with NULL, nowhere; false: no room. */
 bool walk_add(struct walk *w, const struct module_area *area);
+
+/* Is the register known? */
+bool walk_knows(const struct walk *w, uint32_t reg);
+
+/*
+ * Steps without unwind information; each is true when the registers are those of the caller now.
+ *
+ * Code that has not made a frame yet: its return address is on top of the stack. `certain`: it
+ * called a wrong address, so nothing was done there; else the call must be seen.
+ */
+bool guess_called(struct walk *w, bool certain);
+
+/* By the chain of frame pointers, when rbp looks like one. */
+bool guess_frame_pointer(struct walk *w);
+
+/*
+ * For what is built without CFI and without frame pointers (musl): the nearest word that a call of
+ * code around here has left; a jump at the end of that code may have led to pc. It may be an old
+ * one.
+ */
+bool guess_scan(struct walk *w);
+
+/*
+ * The CFA of a function that begins at `start` and counts from a frame pointer that is not known
+ * (without BPF only sp and pc are). Sets `guessed`.
+ */
+bool guess_cfa(struct walk *w, uint64_t start, uint64_t *cfa);
 
 /* Walk with libunwind. */
 void walk_with_libunwind(struct walk *w);

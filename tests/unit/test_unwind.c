@@ -4,6 +4,7 @@
 #include "lib/unit_child.h"
 #include "lib/unit_stack.h"
 
+#include <alloca.h>
 #include <criterion/criterion.h>
 #include <execinfo.h>
 #include <signal.h>
@@ -17,7 +18,7 @@ enum { MAX_FRAMES = 256 };
 
 /* What the child says about itself before it blocks: return addresses, innermost first. */
 struct told {
-	int count;
+	int count, size;
 	void *at[MAX_FRAMES];
 };
 static struct told *told;
@@ -100,6 +101,52 @@ Test(unwind, libunwind_agrees)
 {
 	check_chain(true, 0);
 	check_chain(true, 100);
+}
+
+/* Its size is not known to the compiler: it needs a frame pointer. */
+__attribute__((noinline)) static int with_frame_pointer(int n)
+{
+	char *bytes = alloca((size_t)told->size + (size_t)n);
+
+	memset(bytes, n, (size_t)told->size);
+	__asm__ volatile("" : : "r"(bytes) : "memory");
+	return (n > 0 ? with_frame_pointer(n - 1) : middle(n)) + bytes[n];
+}
+
+static void run_frame_pointers(void *arg)
+{
+	with_frame_pointer(*(int *)arg);
+}
+
+/* What the procfs reader knows: sp and pc, and the frames say that the rest is a guess. */
+Test(unwind, frame_pointers_that_are_not_known)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_frame frames[MAX_FRAMES];
+	struct unwind_result result;
+	struct unit_stack stack;
+	uint32_t own = 0, n, guesses = 0;
+	int depth = 3;
+	int32_t tgid;
+
+	share();
+	told->size = 300;
+	tgid = child_start(run_frame_pointers, &depth);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	unit_stack_take(tgid, tgid, &stack);
+	stack.s.known = STACK_KNOWN_SP_PC;
+	n = unwind_thread(u, &stack.s, frames, MAX_FRAMES, &result);
+	while (own < n && frames[own].pc != (uintptr_t)told->at[1])
+		own++;
+	if (n - own != (uint32_t)told->count - 1)
+		unit_stack_print(u, frames, n, &result);
+	for (uint32_t i = own; i < n; i++) {
+		cr_assert_eq(frames[i].pc, (uintptr_t)told->at[i - own + 1], "frame %u", i);
+		guesses += frames[i].how == FRAME_GUESS;
+	}
+	cr_assert_eq(n - own, (uint32_t)told->count - 1);
+	cr_assert_geq(guesses, 1u);
+	child_end(tgid);
 }
 
 /* ---- signals, wrong addresses, threads ------------------------------------------------------- */

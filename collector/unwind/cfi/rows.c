@@ -138,6 +138,7 @@ static int from_section(struct rows *r, struct cfi_section *s, uint64_t addr, st
 	if (rc < 0)
 		return rc;
 	*end = fde.end;
+	row->start = fde.start;
 	row->signal = fde.signal;
 	row->kind = full.regs[STACK_PC].kind == CFI_UNDEFINED ? ROW_OUTERMOST : ROW_CFI;
 	row->how = s->debug_frame ? FRAME_DEBUG_FRAME : FRAME_CFI;

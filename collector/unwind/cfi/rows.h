@@ -22,6 +22,7 @@ struct row {
 	bool signal;  /* a signal frame: all registers are saved, the caller's pc is exact */
 	uint8_t rule_count;
 	struct cfi_rule cfa;
+	uint64_t start;	     /* of the function, as the file counts */
 	uint32_t first_rule; /* those of registers that do change, see rows_rules() */
 };
 
