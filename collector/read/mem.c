@@ -157,7 +157,7 @@ void mem_free(struct mem *m)
 	free(m);
 }
 
-static int load_page(struct mem *m, uint64_t page)
+static int load_page(struct mem *m, uint64_t page, bool may_wait)
 {
 	int rc;
 
@@ -166,6 +166,8 @@ static int load_page(struct mem *m, uint64_t page)
 	m->page = NO_PAGE;
 	if (!m->suspicious && is_present(m->pagemap, page))
 		rc = read_now(m->tgid, page, m->kept, PAGE_SIZE);
+	else if (!may_wait)
+		return -EAGAIN;
 	else
 		rc = read_with_deadline(m, page);
 	if (!rc)
@@ -173,7 +175,7 @@ static int load_page(struct mem *m, uint64_t page)
 	return rc;
 }
 
-int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len)
+static int read_pages(struct mem *m, uint64_t addr, void *buf, size_t len, bool may_wait)
 {
 	uint8_t *to = buf;
 
@@ -182,7 +184,7 @@ int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len)
 	while (len) {
 		size_t offset = addr % PAGE_SIZE;
 		size_t part = len < PAGE_SIZE - offset ? len : PAGE_SIZE - offset;
-		int rc = load_page(m, addr - offset);
+		int rc = load_page(m, addr - offset, may_wait);
 
 		if (rc < 0)
 			return rc;
@@ -192,4 +194,14 @@ int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len)
 		len -= part;
 	}
 	return 0;
+}
+
+int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len)
+{
+	return read_pages(m, addr, buf, len, true);
+}
+
+int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len)
+{
+	return read_pages(m, addr, buf, len, false);
 }

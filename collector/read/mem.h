@@ -35,3 +35,10 @@ DEFINE_GUARD(mem)
  */
 SNAG_MUST_CHECK
 int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len);
+
+/*
+ * As mem_read(), but -EAGAIN when that takes more than a copy: a page is not in memory or not
+ * mapped at all, or the process is suspicious.
+ */
+SNAG_MUST_CHECK
+int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len);

@@ -66,6 +66,24 @@ Test(mem, a_page_that_was_never_touched)
 	child_end(tgid);
 }
 
+Test(mem, what_is_present_is_read_at_once_and_nothing_else)
+{
+	char *at = map_pages(2, MAP_PRIVATE), buf[16];
+	struct mem *m, *suspicious;
+
+	at[0] = 1;
+	m = mem_new(getpid(), false);
+	suspicious = mem_new(getpid(), true);
+	cr_assert_eq(mem_read_present(m, (uintptr_t)at, buf, sizeof(buf)), 0);
+	cr_assert_eq(buf[0], 1);
+	cr_assert_eq(mem_read_present(m, (uintptr_t)at + 4096, buf, sizeof(buf)), -EAGAIN);
+	cr_assert_eq(mem_read_present(m, (uintptr_t)at + 4090, buf, sizeof(buf)), -EAGAIN);
+	cr_assert_eq(mem_read_present(suspicious, (uintptr_t)at, buf, sizeof(buf)), -EAGAIN);
+	cr_assert_eq(mem_read(m, (uintptr_t)at + 4096, buf, sizeof(buf)), 0);
+	mem_free(m);
+	mem_free(suspicious);
+}
+
 Test(mem, refuses_what_is_not_there)
 {
 	char *at = map_pages(2, MAP_PRIVATE), buf[64];

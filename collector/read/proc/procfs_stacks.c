@@ -104,7 +104,7 @@ static uint8_t look_regs(const struct stack_ask *ask, struct snap_stack *out)
 	return STACK_STABLE;
 }
 
-/* To the end of the next page, or of its own page where there is no next one. */
+/* To the end of its own page, and the next one if it is there. */
 static int copy_top(const struct stack_ask *ask, struct snap_stack *out, uint8_t *room)
 {
 	_cleanup_mem_ struct mem *mem = mem_new(ask->tgid, ask->suspicious);
@@ -116,7 +116,7 @@ static int copy_top(const struct stack_ask *ask, struct snap_stack *out, uint8_t
 		return rc;
 	out->bytes = room;
 	out->byte_count = own;
-	if (mem_read(mem, sp + own, room + own, PAGE_BYTES) == 0)
+	if (mem_read_present(mem, sp + own, room + own, PAGE_BYTES) == 0)
 		out->byte_count += PAGE_BYTES;
 	return 0;
 }
