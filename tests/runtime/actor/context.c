@@ -329,8 +329,9 @@ int grove_context_serve(void *arg, struct grove_error *unused)
 
 int grove_context_wait_done(struct grove_context *context)
 {
-	int rc = grove_check();
+	int rc = 0;
 
+	/* an outcome that is there is given also to who is cancelled: it may be an error */
 	while (rc == 0 && !context->done)
 		rc = wait_change(context);
 	return rc;
@@ -417,12 +418,11 @@ int grove_context_close(struct grove_context *context, int rc, struct grove_valu
 {
 	if (rc == 0)
 		rc = grove_context_result(context, ret, err);
-	if (rc < 0 && !context->done) {
+	if (rc < 0 && !context->done)
 		wait_cancelled(context);
-		if (context->answer.kind == GROVE_MSG_ERROR &&
-		    grove_errors_code(context->answer.errors) != -ECANCELED)
-			rc = remote_error(context, err);
-	}
+	if (rc < 0 && context->answer.kind == GROVE_MSG_ERROR &&
+	    grove_errors_code(context->answer.errors) != -ECANCELED)
+		rc = remote_error(context, err);
 	grove_truth("waits-no-more", grove_fact_text("for", context->peer->name),
 		    grove_fact_text("function", context->func), grove_fact_int("rc", rc));
 	grove_context_free(context);

@@ -125,6 +125,7 @@ static int subtree(void *arg, struct grove_error *err)
 Test(actor_end, kill_takes_the_subtree)
 {
 	help_on_all((struct help_case){ .name = "subtree",
+					.pidfd = true,
 					.body = subtree,
 					.skip = own_process,
 					.grace_ns = 100 * GROVE_MS,
