@@ -56,26 +56,45 @@ static void run_chain(void *arg)
 	with_array(*(int *)arg);
 }
 
+/*
+ * From *own on the frames are those that the child told of from *from on: below are leaf(), what
+ * it called to tell (with a sanitizer that is more than one) and what it is blocked in. How many.
+ */
+static uint32_t align(const struct unwind_frame *frames, uint32_t n, uint32_t *own, int *from)
+{
+	for (*from = 1; *from < 4; (*from)++)
+		for (*own = 0; *own < 6 && *own < n; (*own)++)
+			if (frames[*own].pc == (uintptr_t)told->at[*from])
+				return n - *own;
+	return 0;
+}
+
+static void compare_with_told(struct unwinder *u, const struct unwind_frame *frames, uint32_t n,
+			      const struct unwind_result *result)
+{
+	uint32_t own, same;
+	int from;
+
+	same = align(frames, n, &own, &from);
+	if (!same || same != (uint32_t)(told->count - from))
+		unit_stack_print(u, frames, n, result);
+	cr_assert_gt(same, 0u);
+	cr_assert_eq(same, (uint32_t)(told->count - from));
+	for (uint32_t i = 0; i < same; i++)
+		cr_assert_eq(frames[own + i].pc, (uintptr_t)told->at[from + (int)i], "frame %u",
+			     own + i);
+	cr_assert_eq(frames[0].how, FRAME_FIRST);
+	cr_assert(frames[0].exact);
+}
+
 /* Walk the child, which is in pause() below leaf(), and compare with what it told. */
 static void check_against_told(struct unwinder *u, int32_t tgid)
 {
 	struct unwind_frame frames[MAX_FRAMES];
 	struct unwind_result result;
 	uint32_t n = unit_stack_walk(u, tgid, frames, MAX_FRAMES, &result);
-	uint32_t own = 0;
 
-	/* told->at[0] is in leaf(); our frames of leaf() and of pause() are below the rest */
-	while (own < n && frames[own].pc != (uintptr_t)told->at[1])
-		own++;
-	if (own == n || n - own != (uint32_t)told->count - 1)
-		unit_stack_print(u, frames, n, &result);
-	cr_assert_lt(own, n);
-	cr_assert_leq(own, 4u);
-	cr_assert_eq(n - own, (uint32_t)told->count - 1);
-	for (uint32_t i = own; i < n; i++)
-		cr_assert_eq(frames[i].pc, (uintptr_t)told->at[i - own + 1], "frame %u", i);
-	cr_assert_eq(frames[0].how, FRAME_FIRST);
-	cr_assert(frames[0].exact);
+	compare_with_told(u, frames, n, &result);
 }
 
 static void check_chain(bool libunwind, int depth)
@@ -125,7 +144,7 @@ Test(unwind, frame_pointers_that_are_not_known)
 	struct unwind_frame frames[MAX_FRAMES];
 	struct unwind_result result;
 	struct unit_stack stack;
-	uint32_t own = 0, n, guesses = 0;
+	uint32_t n, guesses = 0;
 	int depth = 3;
 	int32_t tgid;
 
@@ -136,15 +155,9 @@ Test(unwind, frame_pointers_that_are_not_known)
 	unit_stack_take(tgid, tgid, &stack);
 	stack.s.known = STACK_KNOWN_SP_PC;
 	n = unwind_thread(u, &stack.s, frames, MAX_FRAMES, &result);
-	while (own < n && frames[own].pc != (uintptr_t)told->at[1])
-		own++;
-	if (n - own != (uint32_t)told->count - 1)
-		unit_stack_print(u, frames, n, &result);
-	for (uint32_t i = own; i < n; i++) {
-		cr_assert_eq(frames[i].pc, (uintptr_t)told->at[i - own + 1], "frame %u", i);
+	compare_with_told(u, frames, n, &result);
+	for (uint32_t i = 0; i < n; i++)
 		guesses += frames[i].how == FRAME_GUESS;
-	}
-	cr_assert_eq(n - own, (uint32_t)told->count - 1);
 	cr_assert_geq(guesses, 1u);
 	child_end(tgid);
 }
@@ -211,6 +224,7 @@ Test(unwind, through_a_call_of_null)
 	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
 	struct unwind_frame frames[MAX_FRAMES];
 	struct unwind_result result;
+	struct unwind_name name;
 	int32_t tgid, zero = 0;
 	uint32_t n, at = 0;
 
@@ -224,8 +238,8 @@ Test(unwind, through_a_call_of_null)
 	cr_assert(frames[at].exact);
 	cr_assert(frames[at - 1].signal);
 	cr_assert_eq(frames[at + 1].how, FRAME_CALLED);
-	cr_assert_geq(frames[at + 1].pc, (uintptr_t)call_nowhere);
-	cr_assert_lt(frames[at + 1].pc, (uintptr_t)call_nowhere + 200);
+	unwinder_name(u, &frames[at + 1], &name);
+	cr_assert_str_eq(name.function, "call_nowhere");
 	cr_assert_eq(result.end, UNWIND_OUTERMOST);
 	child_end(tgid);
 }
