@@ -57,7 +57,7 @@ struct target_opts {
 	struct opt_pids also;
 	int32_t thread;
 	bool redact;
-	bool stacks, no_stacks, kernel_stacks, lines; /* stack_rows */
+	bool stacks, no_stacks, kernel_stacks, lines, no_lines; /* stack_rows */
 	const char *unwinder;
 };
 
@@ -70,6 +70,8 @@ enum {
 	BIT_VERBOSE = 1 << 4,
 	BIT_STACKS = 1 << 5,
 	BIT_NO_STACKS = 1 << 6,
+	BIT_LINES = 1 << 7,
+	BIT_NO_LINES = 1 << 8,
 };
 
 /* What can be asked of snag itself, without a command. */
@@ -87,6 +89,7 @@ struct target {
 	const struct target_opts *opts;
 	const struct opt_args *args;
 	enum stacks_of stacks; /* whose are taken when the options do not say */
+	bool lines;	       /* likewise, with files and lines */
 };
 
 /*

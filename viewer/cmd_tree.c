@@ -18,7 +18,7 @@ static const struct opt_table tables[] = {
 static enum status run(const void *opts, const struct opt_args *args)
 {
 	const struct tree_opts *o = opts;
-	const struct target target = { &o->target, args, STACKS_NONE };
+	const struct target target = { &o->target, args, STACKS_NONE, false };
 	const struct view *view = o->common.json  ? &view_json :
 				  o->common.quiet ? &view_brief :
 						    &view_tree;

@@ -49,7 +49,7 @@ static enum status check_status(enum verdict_kind kind)
 static enum status run(const void *opts, const struct opt_args *args)
 {
 	const struct why_opts *o = opts;
-	const struct target target = { &o->target, args, STACKS_CHAIN };
+	const struct target target = { &o->target, args, STACKS_CHAIN, false };
 	const struct view *view = o->common.json  ? &view_json :
 				  o->common.quiet ? &view_brief :
 						    &view_why;

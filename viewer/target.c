@@ -36,7 +36,7 @@ static bool is_live_only(const struct target_opts *opts)
 {
 	return opts->match || opts->cgroup || opts->reader || opts->also.list.count ||
 	       opts->stacks || opts->no_stacks || opts->kernel_stacks || opts->lines ||
-	       opts->unwinder;
+	       opts->no_lines || opts->unwinder;
 }
 
 const struct opt stack_rows[] = {
@@ -47,8 +47,11 @@ const struct opt stack_rows[] = {
 	{ 'k', "kernel-stacks", OPT_FLAG, offsetof(struct target_opts, kernel_stacks),
 	  .help = "kernel stacks too of every thread whose stack is taken, not only of those that "
 		  "cannot be interrupted; needs root" },
-	{ 0, "lines", OPT_FLAG, offsetof(struct target_opts, lines),
+	{ 0, "lines", OPT_FLAG, offsetof(struct target_opts, lines), .bit = BIT_LINES,
+	  .excludes = BIT_NO_LINES,
 	  .help = "source files, lines and inlined functions, where there is debug information" },
+	{ 0, "no-lines", OPT_FLAG, offsetof(struct target_opts, no_lines), .bit = BIT_NO_LINES,
+	  .excludes = BIT_LINES, .help = "only functions, which is faster" },
 	{ 0, "unwinder", OPT_CHOICE, offsetof(struct target_opts, unwinder), "own|libunwind",
 	  .help = "what walks the stacks" },
 	{ 0 },
@@ -117,7 +120,7 @@ static enum status from_live(const char *command, const struct target *target, i
 			.which = opts->stacks	 ? STACKS_ALL :
 				 opts->no_stacks ? STACKS_NONE :
 						   target->stacks,
-			.lines = opts->lines,
+			.lines = opts->lines || (target->lines && !opts->no_lines),
 			.kernel = opts->kernel_stacks,
 			.libunwind = opts->unwinder && !strcmp(opts->unwinder, "libunwind"),
 		},
