@@ -115,7 +115,7 @@ static int await_branch(void *arg, struct grove_error *err)
 /* The word to go on, from above to all below. */
 static int pass_on(struct node *node, struct grove_context *above, struct grove_error *err)
 {
-	_grove_value_ struct grove_value item = grove_str("go");
+	_grove_value_ struct grove_value item = above ? grove_nil() : grove_str("go");
 	int rc = 0;
 
 	if (above)

@@ -111,6 +111,8 @@ Test(actor_tree, sigint_to_the_root_ends_all)
 				transports[i][0],
 				"--registrar",
 				transports[i][1],
+				"--grace-ms",
+				"20000",
 				NULL,
 			};
 			struct program p;
