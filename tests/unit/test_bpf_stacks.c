@@ -10,6 +10,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -304,6 +306,47 @@ Test(bpf_stacks, both_readers_agree)
 	cr_expect_eq(memcmp(a.bytes, b.bytes,
 			    a.byte_count < b.byte_count ? a.byte_count : b.byte_count),
 		     0);
+}
+
+/* From now on bpf(2) fails in this process, as with a kernel that refuses our program. */
+static void refuse_bpf(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = code };
+
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
+			     &program),
+		     0);
+}
+
+Test(bpf_stacks, where_the_kernel_refuses_it_they_come_through_proc)
+{
+	_cleanup_reader_ struct reader *r = unit_reader("bpf");
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+	struct park *p = park_new(1);
+	int32_t child = child_start(park_here, p);
+	struct snap_stack out;
+	struct stack_ask ask;
+	struct stack_batch b = { &ask, 1, true, &out, NULL };
+	struct snag_error err;
+
+	child_wait_syscall(child, child, SYS_pause);
+	ask = stack_ask_for(child, child);
+	s = unit_begin(r, child); /* the other programs are loaded by now */
+	refuse_bpf();
+	cr_assert_eq(reader_stacks(r, s, &b, &err), 0, "%s", err.text);
+	cr_expect_eq(out.status, STACK_STABLE);
+	cr_expect_eq(out.known, STACK_KNOWN_SP_PC);
+	cr_expect_eq(out.regs[STACK_RSP], p->sp);
+	cr_assert_gt(s->missing.count, 0);
+	cr_expect(strstr(snapshot_str(s, s->missing.at[s->missing.count - 1]), "through /proc"),
+		  "%s", snapshot_str(s, s->missing.at[s->missing.count - 1]));
 }
 
 /* ---- one that flips between two stacks as fast as it can -------------------------------------- */
