@@ -278,7 +278,7 @@ static int ask(struct modules *m, uint64_t addr)
 	char name[PATH_MAX] = "";
 	struct file_place place;
 	struct module_area *a;
-	struct map_area area;
+	struct map_area area = { .start = 0 };
 	int rc = query(m, addr, &area, name, 0);
 
 	if (rc <= 0)

@@ -96,9 +96,16 @@ static bool end_memory(struct walk *w, int rc)
 	return walk_end(w, UNWIND_NO_MEMORY, why);
 }
 
-static int read_word(struct walk *w, uint64_t addr, uint64_t *value)
+/* Nearly all reads are these: of a word of known size the copy is one instruction. */
+static inline int read_word(struct walk *w, uint64_t addr, uint64_t *value)
 {
-	return walk_read(w, addr, value, sizeof(*value));
+	uint64_t at = addr - w->stack->regs[STACK_RSP];
+
+	if (at < w->stack->byte_count && w->stack->byte_count - at >= sizeof(*value)) {
+		memcpy(value, w->stack->bytes + at, sizeof(*value));
+		return 0;
+	}
+	return modules_read(w->modules, addr, value, sizeof(*value));
 }
 
 static int read_for_expr(void *arg, uint64_t addr, uint32_t len, uint64_t *value)
@@ -179,7 +186,7 @@ static bool apply(struct walk *w, const struct cfi_rule *rule, const struct base
 		*value = 0;
 		break;
 	}
-	return rc < 0 ? end_memory(w, rc) : true;
+	return rc ? end_memory(w, rc) : true;
 }
 
 /*
@@ -202,9 +209,10 @@ static bool goes_up(struct walk *w, const struct row *row, uint64_t cfa, uint64_
 static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 {
 	const struct cfi_rule *rules;
-	uint64_t values[STACK_REGS];
+	uint64_t values[STACK_REGS] = { 0 };
 	struct base base = { .bias = bias };
 	uint32_t known = w->known, ends = STACK_REGS;
+	const uint32_t count = row->rule_count;
 	bool there;
 
 	if (!find_cfa(w, row, bias, &base.cfa))
@@ -212,7 +220,7 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 	rules = rows_rules(w->rows, row);
 	if (!row->signal)
 		known &= CALLEE_SAVED;
-	for (uint32_t i = 0; i < row->rule_count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (!apply(w, &rules[i], &base, &values[i], &there))
 			return false;
 		if (there)
@@ -228,7 +236,7 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 		return walk_end(w, UNWIND_LOOP, NULL);
 	w->regs[STACK_RSP] = base.cfa;
 	known |= 1u << STACK_RSP;
-	for (uint32_t i = 0; i < row->rule_count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		w->regs[rules[i].reg] = values[i];
 	w->known = known;
 	w->exact = row->signal;

@@ -291,8 +291,8 @@ int cfi_run(const struct cfi_fde *fde, uint64_t addr, struct cfi_row *row)
 	m.state_count = m.steps = 0;
 	m.done = m.bad = false;
 	memset(row, 0, sizeof(*row));
-	for (uint8_t i = 0; i < STACK_REGS; i++)
-		row->regs[i].reg = i;
+	for (uint32_t i = 0; i < STACK_REGS; i++)
+		row->regs[i].reg = (uint8_t)i;
 	/* The caller's sp is the CFA: System V ABI for AMD64, 3.7. */
 	row->regs[STACK_RSP].kind = CFI_VAL_OFFSET;
 	m.initial = *row;

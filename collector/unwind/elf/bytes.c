@@ -38,6 +38,7 @@ struct bytes {
 /* Memory that costs nothing until it is written to. */
 static struct bytes *reserve(uint64_t size, uint32_t block)
 {
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	struct bytes *b = xcalloc(1, sizeof(*b));
 	void *at;
 
@@ -48,8 +49,8 @@ static struct bytes *reserve(uint64_t size, uint32_t block)
 		size = 0;
 	if (!size)
 		return b;
-	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		  -1, 0);
+	/* cppcheck-suppress invalidFunctionArg; -1 is what MAP_ANONYMOUS asks for */
+	at = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (at == MAP_FAILED) {
 		b->why = "no address space for it";
 		return b;
