@@ -6,6 +6,7 @@
 #include "read/proc/procfs_stacks.h"
 #include "unwind/unwind.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -455,10 +456,16 @@ static void take_kernel(struct taking *t, const struct wanted *w)
 	struct thread *th = model_thread(t->m, w->thread);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char *line, *end;
+	int rc;
 
 	if (!t->x->opts.kernel && th->state != 'D')
 		return;
-	if (procfs_kernel_stack(w->ask.tgid, w->ask.tid, &text) < 0)
+	rc = procfs_kernel_stack(w->ask.tgid, w->ask.tid, &text);
+	if (rc == -EPERM)
+		model_add_missing(t->m, "kernel stacks may be read by root only");
+	else if (rc == -ETIMEDOUT)
+		model_add_missing(t->m, "the kernel did not tell a thread's kernel stack in time");
+	if (rc < 0)
 		return;
 	for (line = text.s; line && (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';

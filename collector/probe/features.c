@@ -318,6 +318,11 @@ const struct feature features[] = {
 	{ "bpf-kinds", "details of every kind of file",
 	  "details of the kinds that could not be learned are read from /proc or unknown",
 	  "let snag open one of each: look at seccomp filters and limits", features_kinds },
+	{ "bpf-stacks", "all registers of sleeping threads, a millisecond a thousand stacks",
+	  "stacks are read through /proc: of the registers only two are known, so some callers "
+	  "may be missed in code that keeps frame pointers, and it takes fifty times as long",
+	  "a kernel from 6.10 on, inside of containers 6.14, and the right to load BPF programs",
+	  features_stacks },
 	{ "bpf-sees-all", "process 1 and its like in BPF",
 	  "of hidden processes only the pipes and sockets are known",
 	  "run outside of the sandbox that hides them", features_all_tasks },

@@ -4,12 +4,14 @@
 #include "base/cleanup.h"
 #include "probe/kernel_types.h"
 #include "probe/probe.h"
+#include "probe/stacks.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -238,6 +240,21 @@ bool features_kinds(struct feature_state *f)
 	if (!*probe_unlearned(p))
 		return true;
 	snprintf(f->note, sizeof(f->note), "not: %.240s", probe_unlearned(p));
+	return false;
+}
+
+bool features_stacks(struct feature_state *f)
+{
+	_cleanup_stack_probe_ struct stack_probe *p = stack_probe_new();
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	if (stack_probe_ready(p, &err) == 0) {
+		stack_probe_slot(p, 0)->tid = gettid();
+		if (stack_probe_run(p, 1, true, &err) == 0 &&
+		    stack_probe_slot(p, 0)->flags & EV_STACK_FOUND)
+			return true;
+	}
+	snprintf(f->note, sizeof(f->note), "%.250s", err.text);
 	return false;
 }
 

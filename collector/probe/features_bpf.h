@@ -28,6 +28,8 @@ bool features_reader(struct feature_state *f);
 bool features_all_tasks(struct feature_state *f);
 /* A specimen of each kind of file could be had. */
 bool features_kinds(struct feature_state *f);
+/* Our program over stacks loads, and finds a thread of ours. */
+bool features_stacks(struct feature_state *f);
 /* struct task_struct says what lock it waits for. */
 bool features_blocker(struct feature_state *f);
 /* A program on a tracepoint loads. */
