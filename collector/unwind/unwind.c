@@ -183,7 +183,6 @@ static bool apply(struct walk *w, const struct cfi_rule *rule, const struct base
 		break;
 	default:
 		*there = false;
-		*value = 0;
 		break;
 	}
 	return rc ? end_memory(w, rc) : true;
@@ -209,7 +208,7 @@ static bool goes_up(struct walk *w, const struct row *row, uint64_t cfa, uint64_
 static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 {
 	const struct cfi_rule *rules;
-	uint64_t values[STACK_REGS] = { 0 };
+	uint64_t values[STACK_REGS];
 	struct base base = { .bias = bias };
 	uint32_t known = w->known, ends = STACK_REGS;
 	const uint32_t count = row->rule_count;
@@ -221,6 +220,7 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 	if (!row->signal)
 		known &= CALLEE_SAVED;
 	for (uint32_t i = 0; i < count; i++) {
+		values[i] = 0;
 		if (!apply(w, &rules[i], &base, &values[i], &there))
 			return false;
 		if (there)
