@@ -196,7 +196,7 @@ static void open_area(struct modules *m, struct module_area *a, const struct fil
 	a->file = files_add(files, place);
 	files_open(files, a->file, place);
 	f = files_get(files, a->file);
-	if (f->elf && elf_offset_to_addr(f->elf, place->area->offset, &addr))
+	if (f->elf && elf_mapped_at(f->elf, place->area->offset, &addr))
 		a->bias = a->start - addr;
 	else
 		a->bias = a->start - place->area->offset;

@@ -408,7 +408,8 @@ void unwinder_name(struct unwinder *u, const struct unwind_frame *f, struct unwi
 		name->missing = file->missing;
 		return;
 	}
-	symbols_name(file, !u->opts.no_debuginfo, f->addr, f->exact, name);
+	/* A handler's return address has no call before it. */
+	symbols_name(file, !u->opts.no_debuginfo, f->addr, f->exact || f->signal, name);
 }
 
 uint32_t unwinder_lines(struct unwinder *u, const struct unwind_frame *f, struct unwind_line *lines,
@@ -419,5 +420,5 @@ uint32_t unwinder_lines(struct unwinder *u, const struct unwind_frame *f, struct
 	*missing = file ? file->missing : "nothing is mapped there";
 	if (!file || !file->elf)
 		return 0;
-	return lines_find(file, f->addr - !f->exact, lines, max, missing);
+	return lines_find(file, f->addr - !(f->exact || f->signal), lines, max, missing);
 }

@@ -26,7 +26,7 @@ static void check_ranges(const struct elf_file *f)
 		if (!l->file_size)
 			continue;
 		if (!elf_addr_to_offset(f, l->addr, &offset, &left) || !left ||
-		    !elf_offset_to_addr(f, l->offset, &addr))
+		    !elf_mapped_at(f, l->offset, &addr))
 			abort();
 	}
 	for (uint32_t i = 0; i < f->section_count; i++)

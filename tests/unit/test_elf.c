@@ -95,11 +95,35 @@ Test(elf, headers_segments_and_sections)
 	cr_assert_arr_eq(elf_at(f, text, 10), "0123456789", 10);
 	cr_assert(elf_addr_to_offset(f, text, &offset, &left));
 	cr_assert_eq(offset, text - UNIT_ELF_BASE);
-	cr_assert(elf_offset_to_addr(f, offset, &addr));
+	cr_assert(elf_mapped_at(f, offset, &addr));
 	cr_assert_eq(addr, text);
 	cr_assert_null(elf_at(f, UNIT_ELF_BASE + e.file.len - 5, 6));
 	cr_assert_not(elf_addr_to_offset(f, UNIT_ELF_BASE - 1, &offset, &left));
-	cr_assert_not(elf_offset_to_addr(f, e.file.len, &addr));
+	cr_assert_not(elf_mapped_at(f, e.file.len, &addr));
+	unit_elf_release(&e);
+}
+
+/* As lld packs them: the page of the file in which code begins belongs to two segments. */
+Test(elf, segments_that_share_a_page)
+{
+	struct unit_elf e = UNIT_ELF_INIT;
+	_cleanup_elf_file_ struct elf_file *f = NULL;
+	char text[8192] = "";
+	uint64_t addr;
+
+	unit_elf_section(&e, ".text", SHT_PROGBITS, text, sizeof(text));
+	unit_elf_segment(&e, PT_LOAD, UNIT_ELF_BASE + 0x1234, 0x1000);
+	e.segments[0].p_vaddr += 0x1000;
+	e.segments[0].p_flags = PF_R | PF_X;
+	unit_elf_finish(&e);
+	((Elf64_Phdr *)(e.file.s + sizeof(Elf64_Ehdr)))[1].p_flags = PF_R;
+	f = elf_file_new(unit_elf_bytes(&e));
+	cr_assert(elf_mapped_at(f, 0x1000, &addr));
+	cr_assert_eq(addr, UNIT_ELF_BASE + 0x2000u);
+	cr_assert(elf_mapped_at(f, 0x2000, &addr));
+	cr_assert_eq(addr, UNIT_ELF_BASE + 0x3000u);
+	cr_assert(elf_mapped_at(f, 0, &addr));
+	cr_assert_eq(addr, UNIT_ELF_BASE + 0u);
 	unit_elf_release(&e);
 }
 

@@ -6,20 +6,19 @@
 #include <elf.h>
 #include <string.h>
 
-enum { MAX_SECTIONS = 4096, MAX_HEADERS = 512, MAX_NOTES = 64 };
+enum { MAX_SECTIONS = 4096, MAX_HEADERS = 512, MAX_NOTES = 64, PAGE_SIZE = 4096 };
 
 /* DW_EH_PE_pcrel | DW_EH_PE_sdata4, which all linkers write. */
 enum { PE_PCREL_SDATA4 = 0x1b };
 
-bool elf_offset_to_addr(const struct elf_file *f, uint64_t offset, uint64_t *addr)
+bool elf_mapped_at(const struct elf_file *f, uint64_t offset, uint64_t *addr)
 {
-	/* Segments may share a page of the file: the executable one is who is meant. */
 	for (int exec = 1; exec >= 0; exec--)
 		for (uint32_t i = 0; i < f->load_count; i++) {
 			const struct elf_load *l = &f->loads[i];
 
-			if (l->exec != exec || offset < l->offset ||
-			    offset - l->offset >= l->file_size)
+			if (l->exec != exec || offset < l->offset / PAGE_SIZE * PAGE_SIZE ||
+			    offset >= l->offset + l->file_size)
 				continue;
 			*addr = offset - l->offset + l->addr;
 			return true;

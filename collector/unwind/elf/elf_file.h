@@ -54,8 +54,12 @@ void elf_file_free(struct elf_file *f);
 DEFINE_GUARD(elf_file)
 #define _cleanup_elf_file_ _cleanup_(elf_file_free_guard)
 
-/* The address of a file offset that lies in a segment; false when it is in none. */
-bool elf_offset_to_addr(const struct elf_file *f, uint64_t offset, uint64_t *addr);
+/*
+ * The address of what is mapped from a file offset. Segments are mapped in whole pages, so a
+ * mapping may begin before its segment does (lld packs them so), in the bytes of another one: the
+ * executable segment is who is meant. False: no segment is there.
+ */
+bool elf_mapped_at(const struct elf_file *f, uint64_t offset, uint64_t *addr);
 
 /* The file offset of an address and how many bytes of that segment follow; false: in no file. */
 bool elf_addr_to_offset(const struct elf_file *f, uint64_t addr, uint64_t *offset, uint64_t *left);
