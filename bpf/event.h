@@ -127,3 +127,4 @@ struct ev_undo {
 _Static_assert(sizeof(struct ev_undo) == 80, "ABI");
 
 #include "bpf/event_file.h"
+#include "bpf/event_stack.h"

@@ -10,7 +10,7 @@
  */
 #include "kernel_task.bpf.h"
 
-#include "event_stack.h"
+#include "event.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

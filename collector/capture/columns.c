@@ -23,10 +23,9 @@ static const char *const term_words[] = { NULL,	     "never",	"thread", "actor",
 static const char *const role_words[] = { "holder", "owner", "child", "peer", "setter" };
 static const char *const stack_words[] = { "unknown", "stable", "stale", "moved",
 					   "denied",  "gone",	"none",	 "unready" };
-static const char *const how_words[] = { NULL,	       "first",		"cfi",
-					 "expression", "debug-frame",	"signal",
-					 "called",     "frame-pointer", "guess",
-					 "libunwind" };
+static const char *const how_words[] = { NULL,		"first",    "cfi",    "expression",
+					 "debug-frame", "signal",   "called", "frame-pointer",
+					 "guess",	"libunwind" };
 
 #define LIST(list)                                                                                 \
 	{                                                                                          \
@@ -178,7 +177,8 @@ static const struct column inlined_columns[] = {
 #define ELEMENT frame_row
 static const struct column frame_columns[] = {
 	NEEDED(thread, THREADS), NAMED("pc", UINT, frame.pc, 0),
-	NAMED("code", NEEDED_REF, frame.code, TABLE_CODES), NAMED("how", WORD, frame.how, WORDS_HOW),
+	NAMED("code", NEEDED_REF, frame.code, TABLE_CODES),
+	NAMED("how", WORD, frame.how, WORDS_HOW),
 	NAMED("signal", BOOL, frame.signal, 0),
 };
 #undef ELEMENT

@@ -1,7 +1,8 @@
 -- snag capture, schema 2: native stacks. What schema.sql says of ids and NULL holds here too.
 
 ALTER TABLE threads ADD COLUMN stack TEXT NOT NULL DEFAULT 'unknown'; -- may it be trusted?
-ALTER TABLE threads ADD COLUMN stack_current INTEGER NOT NULL DEFAULT 0; -- it still stood in its wait
+-- it stood in its wait all the while
+ALTER TABLE threads ADD COLUMN stack_current INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE threads ADD COLUMN stack_why TEXT;
 ALTER TABLE threads ADD COLUMN stack_end TEXT; -- why the walk ended where it did
 

@@ -35,7 +35,7 @@ static void collect_side_members(struct capture_rows *rows)
 			};
 }
 
-/* Whose each frame is: the model keeps that at the thread, and at the code what is inlined there. */
+/* Whose each frame is: the model keeps that at the thread, and what is inlined at the code. */
 static void collect_frames(struct capture_rows *rows)
 {
 	const struct model *m = rows->m;

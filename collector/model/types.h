@@ -82,7 +82,7 @@ struct code {
 	uint64_t address; /* as the symbols of the module count; without one: the pc */
 	uint64_t offset;  /* from the start of the function; else of the module */
 	uint32_t symbol, module, missing; /* strings; `missing`: why there is no symbol */
-	bool function; /* `offset` counts from the start of a function, also of one without a name */
+	bool function; /* `offset` counts from the start of a function, if a nameless one */
 	bool exact;    /* not behind a call, but where it stopped */
 	/* of the function itself: file and line of what it executes or calls here */
 	uint32_t file, line;		       /* string, 0 unknown; 0 unknown */

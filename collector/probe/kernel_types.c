@@ -236,7 +236,7 @@ static void note_function(struct kernel_types *k, const char *name, uint32_t id)
 		return;
 	f = vec_push(&k->functions);
 	f->id = id;
-	strcpy(f->name, name);
+	snprintf(f->name, sizeof(f->name), "%s", name);
 }
 
 /* The id of kernel type `id` in the cut-out, which will contain it. */

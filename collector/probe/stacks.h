@@ -15,7 +15,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-#include "bpf/event_stack.h"
+#include "bpf/event.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -25,6 +25,7 @@ struct park *park_new(uint32_t count)
  */
 static void park_in_pause(struct park *p)
 {
+	/* clang-format off */
 	__asm__ volatile(
 		"sub $128, %%rsp\n\t"
 		"push %%rbp\n\t"
@@ -45,9 +46,11 @@ static void park_in_pause(struct park *p)
 		"pop %%rbp\n\t"
 		"add $128, %%rsp"
 		: [sp] "=m"(p->sp), [pc] "=m"(p->pc)
-		: "D"(p), [top] "m"(p->top), [rbx] "m"(p->rbx), [rbp] "m"(p->rbp), [r12] "m"(p->r12),
-		  [r13] "m"(p->r13), [r14] "m"(p->r14), [r15] "m"(p->r15), [nr] "i"(SYS_pause)
+		: "D"(p), [top] "m"(p->top), [rbx] "m"(p->rbx), [rbp] "m"(p->rbp),
+		  [r12] "m"(p->r12), [r13] "m"(p->r13), [r14] "m"(p->r14), [r15] "m"(p->r15),
+		  [nr] "i"(SYS_pause)
 		: "rax", "rcx", "r11", "rbx", "r12", "r13", "r14", "r15", "memory");
+	/* clang-format on */
 }
 
 void park_here(void *arg)

@@ -48,10 +48,8 @@ lint-abi: $(if $(wildcard bpf/event.h),$(LINT)/abi)
 $(LINT)/abi: $(wildcard bpf/event*.h)
 	@mkdir -p $(@D)
 	$(call say,ABI,bpf/event.h)
-	$(Q)printf '#include "bpf/%s"\n' event.h event_stack.h | \
-		$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wpadded $(ALONE)
-	$(Q)printf '#include "bpf/%s"\n' event.h event_stack.h | \
-		$(CLANG) $(BPF_FLAGS) -Wpadded $(ALONE)
+	$(Q)echo '#include "bpf/event.h"' | $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -Wpadded $(ALONE)
+	$(Q)echo '#include "bpf/event.h"' | $(CLANG) $(BPF_FLAGS) -Wpadded $(ALONE)
 	@touch $@
 
 lint-cppcheck: $(BUILD)/flags

@@ -349,7 +349,7 @@ Test(bpf_stacks, where_the_kernel_refuses_it_they_come_through_proc)
 		  "%s", snapshot_str(s, s->missing.at[s->missing.count - 1]));
 }
 
-/* ---- one that flips between two stacks as fast as it can -------------------------------------- */
+/* ---- one that flips between two stacks ------------------------------------------------------- */
 
 enum { FLIP_WORDS = 480, FLIP_THREADS = 2 };
 

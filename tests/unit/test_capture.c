@@ -527,8 +527,8 @@ Test(capture, an_old_schema_is_brought_up_in_a_copy)
 /* A file of schema 1, as the first snag wrote it: one process, no stacks. */
 static const char first_rows[] =
 	"INSERT INTO capture VALUES(1,'h','0.1.0','bpf','6.1',1,1.0,1,0);"
-	"INSERT INTO actors VALUES(1,'process',7,1,NULL,1,'x',NULL,NULL,'S',1,0,0,0,0,0,0,NULL,7,7,0,"
-	"0,1,1,1,NULL,3,-1,'unknown',NULL,NULL,0,0,NULL,NULL,0,0);"
+	"INSERT INTO actors VALUES(1,'process',7,1,NULL,1,'x',NULL,NULL,'S',1,0,0,0,0,0,0,NULL,7,"
+	"7,0,0,1,1,1,NULL,3,-1,'unknown',NULL,NULL,0,0,NULL,NULL,0,0);"
 	"INSERT INTO threads VALUES(1,1,7,'x','read','S',0,0,0,0,1,NULL,NULL,NULL);"
 	"INSERT INTO verdict VALUES(1,'idle','probable','s',NULL,1,NULL,0,NULL,0,NULL,NULL);";
 

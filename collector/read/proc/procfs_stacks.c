@@ -14,40 +14,43 @@
 
 enum { TIMEOUT_MS = 200, PAGE_BYTES = 4096 };
 
-/* One of the small files of a thread. */
+/* One of the small files of a thread. Its size or -errno. */
+static int slurp(int32_t tgid, int32_t tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", tgid, tid, name);
+	return procfs_slurp(AT_FDCWD, path, text, size);
+}
+
 struct file_job {
 	int32_t tgid, tid;
-	char name[16];
-	int rc;
+	const char *name;
 	char text[4096];
 };
 
 static int read_file(void *arg)
 {
 	struct file_job *job = arg;
-	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", job->tgid, job->tid, job->name);
-	job->rc = procfs_slurp(AT_FDCWD, path, job->text, sizeof(job->text));
-	return job->rc < 0 ? job->rc : 0;
+	return slurp(job->tgid, job->tid, job->name, job->text, sizeof(job->text));
 }
 
 /*
- * `late`: reading it takes a lock that a thread which is stuck in execve(2) holds (fs/proc/base.c,
- * lock_trace()), so there is a deadline. The file's size or -errno.
+ * The same with a deadline: reading it takes a lock that a thread which is stuck in execve(2) holds
+ * (fs/proc/base.c, lock_trace()). `name` is a literal.
  */
-static int slurp(const struct stack_ask *ask, const char *name, bool late, char *text, size_t size)
+static int slurp_late(int32_t tgid, int32_t tid, const char *name, char *text, size_t size)
 {
 	struct file_job *job = xcalloc(1, sizeof(*job));
 	int rc;
 
-	job->tgid = ask->tgid;
-	job->tid = ask->tid;
-	snprintf(job->name, sizeof(job->name), "%s", name);
-	rc = late ? deadline_call(read_file, job, free, TIMEOUT_MS) : read_file(job);
+	job->tgid = tgid;
+	job->tid = tid;
+	job->name = name;
+	rc = deadline_call(read_file, job, free, TIMEOUT_MS);
 	if (rc == -ETIMEDOUT)
 		return rc;
-	rc = job->rc;
 	snprintf(text, size, "%s", rc > 0 ? job->text : "");
 	free(job);
 	return rc;
@@ -59,9 +62,10 @@ static uint64_t look_stamp(const struct stack_ask *ask)
 	char text[4096];
 	uint64_t stamp;
 
-	if (slurp(ask, "schedstat", false, text, sizeof(text)) > 0 && procstat_stamp(text, &stamp))
+	if (slurp(ask->tgid, ask->tid, "schedstat", text, sizeof(text)) > 0 &&
+	    procstat_stamp(text, &stamp))
 		return stamp;
-	if (slurp(ask, "status", false, text, sizeof(text)) > 0 &&
+	if (slurp(ask->tgid, ask->tid, "status", text, sizeof(text)) > 0 &&
 	    procstat_stamp_status(text, &stamp))
 		return stamp;
 	return 0;
@@ -74,8 +78,8 @@ static bool look(const struct stack_ask *ask, uint64_t *stamp, char *state)
 	struct procstat st;
 
 	*stamp = look_stamp(ask);
-	if (slurp(ask, "stat", false, text, sizeof(text)) <= 0 || !procstat_parse(text, &st) ||
-	    st.start_ticks != ask->start_ticks)
+	if (slurp(ask->tgid, ask->tid, "stat", text, sizeof(text)) <= 0 ||
+	    !procstat_parse(text, &st) || st.start_ticks != ask->start_ticks)
 		return false;
 	*state = st.state;
 	return true;
@@ -86,8 +90,12 @@ static uint8_t look_regs(const struct stack_ask *ask, struct snap_stack *out)
 {
 	struct snap_task t = { .tid = ask->tid };
 	char text[512];
-	int rc = slurp(ask, "syscall", out->state == 'D', text, sizeof(text));
+	int rc;
 
+	if (out->state == 'D')
+		rc = slurp_late(ask->tgid, ask->tid, "syscall", text, sizeof(text));
+	else
+		rc = slurp(ask->tgid, ask->tid, "syscall", text, sizeof(text));
 	if (rc == -EACCES || rc == -EPERM)
 		return STACK_DENIED;
 	if (rc == -ETIMEDOUT)
@@ -194,9 +202,8 @@ static void add_function(struct strbuf *out, const char *line, size_t len)
 
 int procfs_kernel_stack(int32_t tgid, int32_t tid, struct strbuf *text)
 {
-	struct stack_ask ask = { .tgid = tgid, .tid = tid };
 	char raw[4096], *line = raw, *end;
-	int rc = slurp(&ask, "stack", true, raw, sizeof(raw));
+	int rc = slurp_late(tgid, tid, "stack", raw, sizeof(raw));
 
 	strbuf_reset(text);
 	if (rc < 0)
