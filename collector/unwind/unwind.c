@@ -292,6 +292,7 @@ static bool step(struct walk *w, const struct module_area *area)
 	/* A copy: a guess looks at other rows. */
 	const struct row row = *rows_get(w->rows, f, pc - bias, w->exact);
 
+	f->idle = 0;
 	w->frames[w->count - 1].signal = row.signal;
 	switch (row.kind) {
 	case ROW_CFI:
@@ -403,6 +404,7 @@ void unwinder_name(struct unwinder *u, const struct unwind_frame *f, struct unwi
 		name->missing = "nothing is mapped there";
 		return;
 	}
+	file->idle = 0;
 	name->module = file->path;
 	if (!file->elf) {
 		name->missing = file->missing;

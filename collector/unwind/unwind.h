@@ -34,13 +34,13 @@ struct unwind_result {
 	const char *reason; /* more words, or NULL; borrowed until the next call */
 };
 
-/* What a frame is called. All strings are borrowed until unwinder_free(). */
+/* What a frame is called. All strings are borrowed until the next unwinder_begin(). */
 struct unwind_name {
 	const char *function; /* demangled; NULL when no symbol holds the address */
 	const char *raw;      /* as in the symbol table, or NULL */
-	uint64_t offset;      /* from the function's start; else from the module's */
+	uint64_t offset;      /* from the function's start; else from the module's, or the pc */
 	const char *module;   /* path of the file, "[vdso]", or NULL */
-	bool from_fde;	      /* no name, but `offset` counts from a function's start at `start` */
+	bool from_fde;	      /* no name, but `offset` counts from where a function starts */
 	uint64_t start;	      /* where the function starts, as the file counts */
 	const char *missing;  /* why there is no name, or NULL */
 };
@@ -55,14 +55,15 @@ struct unwind_line {
 /* A new unwinder. Never NULL. */
 struct unwinder *unwinder_new(const struct unwind_opts *opts);
 
-/* Free it and every name it gave. NULL is fine. */
+/* Free it. NULL is fine. */
 void unwinder_free(struct unwinder *u);
 DEFINE_GUARD(unwinder)
 #define _cleanup_unwinder_ _cleanup_(unwinder_free_guard)
 
 /*
- * A new instant begins: forget memory, and what was mapped where unless mm_key and mm_seq of the
- * next stack vouch for it.
+ * A new instant begins: forget memory, what was mapped where unless mm_key and mm_seq of the next
+ * stack vouch for it, and files that no walk and no name has used for some instants. Frames stay
+ * good.
  */
 void unwinder_begin(struct unwinder *u);
 

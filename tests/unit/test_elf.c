@@ -296,11 +296,39 @@ Test(elf, one_that_is_written_to_is_another_one)
 	cr_assert_eq(files_find(t, f->dev, f->ino), id);
 	cr_assert_eq(pwrite(fd, "x", 1, (off_t)e.file.len), 1);
 	cr_assert(files_refresh(t));
-	cr_assert_not_null(bytes_at(f->elf->bytes, 0, 64), "names were given: it stays");
+	cr_assert_null(f->elf, "what was read of it is not true any more");
+	cr_assert_not_null(f->missing);
 	f = open_at(t, getpid(), at);
 	cr_assert_neq(f->id, id);
 	unlink(path);
 	close(fd);
+	unit_elf_release(&e);
+}
+
+/* Long sessions do not collect files. */
+Test(elf, one_that_nobody_uses_is_forgotten)
+{
+	_cleanup_files_ struct files *t = files_new();
+	struct unit_elf e = UNIT_ELF_INIT;
+	struct code_file *f;
+	int rounds = 0;
+	void *at;
+
+	unit_elf_section(&e, ".text", SHT_PROGBITS, "0123456789", 10);
+	unit_elf_finish(&e);
+	at = map_and_delete(&e);
+	f = open_at(t, getpid(), at);
+	if (f->target)
+		cr_skip_test("without map_files it is forgotten at once");
+	for (int i = 0; i < 100; i++) {
+		f->idle = 0;
+		cr_assert_not(files_refresh(t));
+	}
+	while (!files_refresh(t))
+		cr_assert_lt(rounds++, 100);
+	cr_assert_null(f->elf);
+	cr_assert_eq(files_find(t, f->dev, f->ino), 0u);
+	cr_assert_not_null(open_at(t, getpid(), at)->elf);
 	unit_elf_release(&e);
 }
 

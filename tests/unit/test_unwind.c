@@ -116,6 +116,28 @@ Test(unwind, equals_what_the_child_knows)
 	check_chain(false, 100);
 }
 
+/* Of a process with a thread in D state all is read by workers, and the maps as a whole. */
+Test(unwind, a_suspicious_process)
+{
+	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
+	struct unwind_frame frames[MAX_FRAMES];
+	struct unwind_result result;
+	struct unit_stack stack;
+	int depth = 100;
+	int32_t tgid;
+	uint32_t n;
+
+	share();
+	tgid = child_start(run_chain, &depth);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	unit_stack_take(tgid, tgid, &stack);
+	stack.s.suspicious = true;
+	stack.s.byte_count = 64;
+	n = unwind_thread(u, &stack.s, frames, MAX_FRAMES, &result);
+	compare_with_told(u, frames, n, &result);
+	child_end(tgid);
+}
+
 Test(unwind, libunwind_agrees)
 {
 	check_chain(true, 0);

@@ -22,6 +22,7 @@ enum {
 	OPEN_TIMEOUT_MS = 300,
 	MAX_PIECES = 256,
 	VDSO_MAX = 64 << 10,
+	KEPT_IDLE = 4,
 	SAME_BYTES = 512, /* enough for the headers and mostly the build id */
 };
 
@@ -35,7 +36,8 @@ struct files *files_new(void)
 	return xcalloc(1, sizeof(struct files));
 }
 
-static void code_file_free(struct code_file *f)
+/* All that was read of it; its name and number stay. */
+static void forget(struct code_file *f)
 {
 	symbols_free(f->symbols);
 	lines_free(f->lines);
@@ -44,6 +46,17 @@ static void code_file_free(struct code_file *f)
 	cfi_section_release(&f->debug);
 	elf_file_free(f->separate);
 	elf_file_free(f->elf);
+	f->symbols = NULL;
+	f->lines = NULL;
+	f->unpacked = NULL;
+	f->separate = f->elf = NULL;
+	f->missing = "it is no longer open";
+	f->dev = UINT64_MAX; /* nobody finds it any more */
+}
+
+static void code_file_free(struct code_file *f)
+{
+	forget(f);
 	free(f->path);
 	free(f);
 }
@@ -325,14 +338,11 @@ bool files_refresh(struct files *t)
 	for (uint32_t i = 0; i < t->at.count; i++) {
 		struct code_file *f = t->at.at[i];
 
-		if (!f->ino || !f->opened || (f->elf && !f->target && !was_written(f)))
+		if (!f->ino || !f->opened || f->dev == UINT64_MAX)
 			continue;
-		if (f->dev == UINT64_MAX)
+		if (f->elf && !f->target && f->idle++ < KEPT_IDLE && !was_written(f))
 			continue;
-		/* Nobody finds it any more; what was read of it stays for names. */
-		if (f->elf)
-			bytes_close(f->elf->bytes);
-		f->dev = UINT64_MAX;
+		forget(f);
 		any = true;
 	}
 	return any;

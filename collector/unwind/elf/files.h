@@ -24,6 +24,7 @@ struct code_file {
 	const char *missing;  /* why it is of no use, or NULL */
 	struct elf_file *elf; /* NULL when missing */
 	uint64_t size, mtime_ns;
+	uint32_t idle; /* how often it was refreshed since somebody used it; users set it to 0 */
 	struct cfi_section eh, debug;
 	struct elf_file *separate; /* its debug file, see debug_file.h */
 	struct bytes *unpacked;	   /* .debug_frame, when it was compressed */
@@ -63,5 +64,8 @@ uint32_t files_add(struct files *t, const struct file_place *place);
 /* Open it by the way of `place`, once; afterwards `elf` or `missing` is set. May take 0.5 s. */
 void files_open(struct files *t, uint32_t id, const struct file_place *place);
 
-/* Forget files that were written to or whose process may be gone. True when there were any. */
+/*
+ * Forget files that were written to, that nobody has used for a while, or whose process may be
+ * gone: their numbers have no elf any more. True when there were any.
+ */
 bool files_refresh(struct files *t);

@@ -11,8 +11,10 @@
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	TIMEOUT_MS = 3000,
@@ -28,6 +30,7 @@ struct unit {
 };
 
 struct lines {
+	int fd; /* our own: a worker that is stuck keeps it */
 	Dwarf *dwarf;
 	uint64_t bias;		/* of the debug file's addresses */
 	VEC(struct unit) units; /* sorted by start */
@@ -65,6 +68,8 @@ void lines_free(struct lines *l)
 		return;
 	if (l->dwarf)
 		dwarf_end(l->dwarf);
+	if (l->fd >= 0)
+		close(l->fd);
 	vec_release(&l->units);
 	strtab_free(l->strings);
 	free(l);
@@ -111,6 +116,16 @@ static void find_units(struct lines *l)
 	}
 	if (l->units.count)
 		qsort(l->units.at, l->units.count, sizeof(*l->units.at), by_start);
+}
+
+/* Once. It reads section headers, so it is a worker's business too. */
+static void open_dwarf(struct lines *l)
+{
+	l->dwarf = dwarf_begin(l->fd, DWARF_C_READ);
+	if (l->dwarf)
+		find_units(l);
+	else
+		l->missing = "its debug information cannot be read";
 }
 
 static Dwarf_Die *unit_of(struct lines *l, uint64_t addr)
@@ -192,8 +207,8 @@ static int worker(void *arg)
 	Dwarf_Line *line;
 	int number = 0;
 
-	if (!job->lines->units.count)
-		find_units(job->lines);
+	if (!job->lines->dwarf)
+		open_dwarf(job->lines);
 	unit = unit_of(job->lines, job->addr);
 	line = unit ? dwarf_getsrc_die(unit, job->addr) : NULL;
 	if (!line || dwarf_lineno(line, &number) != 0)
@@ -214,8 +229,8 @@ static struct lines *open_lines(struct code_file *f)
 {
 	struct lines *l = xcalloc(1, sizeof(*l));
 	struct elf_file *elf = f->elf;
-	int fd;
 
+	l->fd = -1;
 	l->strings = strtab_new();
 	if (!has_lines(elf))
 		elf = debug_file_separate(f);
@@ -223,9 +238,9 @@ static struct lines *open_lines(struct code_file *f)
 		l->missing = "no debug information";
 		return l;
 	}
-	fd = bytes_fd(elf->bytes);
-	l->dwarf = fd >= 0 ? dwarf_begin(fd, DWARF_C_READ) : NULL;
-	if (!l->dwarf)
+	if (bytes_fd(elf->bytes) >= 0)
+		l->fd = fcntl(bytes_fd(elf->bytes), F_DUPFD_CLOEXEC, 3);
+	if (l->fd < 0)
 		l->missing = "its debug information cannot be read";
 	if (elf->load_count && f->elf->load_count)
 		l->bias = f->elf->loads[0].addr - elf->loads[0].addr;
@@ -259,7 +274,8 @@ uint32_t lines_find(struct code_file *f, uint64_t addr, struct unwind_line *line
 						 .file = strtab_get(l->strings, file),
 						 .line = job->at[i].line };
 	}
-	if (!count)
+	*missing = l->missing;
+	if (!count && !l->missing)
 		*missing = "no line of source is known for it";
 	job_free(job);
 	return count;

@@ -327,9 +327,9 @@ void symbols_name(struct code_file *f, bool outside, uint64_t addr, bool exact,
 	name->function = a->pretty ? a->pretty : a->raw;
 	name->start = a->start;
 	name->from_fde = a->from_fde;
-	if (a->raw)
+	if (a->raw || a->from_fde)
 		name->offset = addr - a->start;
-	else
+	if (!a->raw)
 		name->missing = f->symbols->table_count ? "no symbol holds it" :
 							  "the file has no symbols";
 }

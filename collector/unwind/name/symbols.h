@@ -19,7 +19,7 @@ DEFINE_GUARD(symbols)
 /*
  * Fill in function, raw, offset, start, from_fde and missing of the name of `addr`; `exact` as in
  * struct unwind_frame, `outside`: also from separate debug files. The file has `elf`. Strings
- * live as long as the file.
+ * live as long as that.
  */
 void symbols_name(struct code_file *f, bool outside, uint64_t addr, bool exact,
 		  struct unwind_name *name);
