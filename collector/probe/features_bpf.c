@@ -245,7 +245,7 @@ bool features_kinds(struct feature_state *f)
 
 bool features_stacks(struct feature_state *f)
 {
-	_cleanup_stack_probe_ struct stack_probe *p = stack_probe_new();
+	_cleanup_stack_probe_ struct stack_probe *p = stack_probe_new(NULL);
 	struct snag_error err = SNAG_ERROR_INIT;
 
 	if (stack_probe_ready(p, &err) == 0) {

@@ -7,6 +7,7 @@
 #include "probe/drain.h"
 #include "probe/kernel_types.h"
 #include "probe/specimens.h"
+#include "probe/stacks.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -147,6 +148,7 @@ static int open_objects(struct probe *p, struct snag_error *err)
 	}
 	kernel_types_want(p->types, bpf_object__btf(p->tasks->obj));
 	kernel_types_want(p->types, bpf_object__btf(p->files->obj));
+	stack_probe_want(p->types);
 	rc = kernel_types_read(p->types, kernel_btf, err);
 	p->costs.types_ns = now_ns() - start;
 	return rc;
@@ -446,6 +448,11 @@ uint32_t probe_hz(const struct probe *p)
 const char *probe_unlearned(const struct probe *p)
 {
 	return strbuf_str(&p->unlearned);
+}
+
+const struct kernel_types *probe_types(const struct probe *p)
+{
+	return p->types;
 }
 
 struct probe_costs probe_costs(const struct probe *p)

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+struct kernel_types;
 struct probe;
 
 enum probe_pass {
@@ -101,6 +102,9 @@ uint32_t probe_hz(const struct probe *p);
  * none.
  */
 const char *probe_unlearned(const struct probe *p);
+
+/* The kernel's types, with those that our program over stacks names. Borrowed. */
+const struct kernel_types *probe_types(const struct probe *p);
 
 /* Costs so far. */
 struct probe_costs probe_costs(const struct probe *p);

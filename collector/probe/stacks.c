@@ -23,7 +23,8 @@ static const ino_t FIRST_PID_NS = 0xeffffffc;
 
 struct stack_probe {
 	struct stacks_bpf *object;
-	struct kernel_types *types;
+	const struct kernel_types *types;
+	struct kernel_types *own_types; /* NULL: they are somebody else's */
 	pthread_t loader;
 	bool loading;
 	int rc;
@@ -97,23 +98,26 @@ static int open_object(struct stack_probe *p, struct snag_error *err)
 	uint32_t from_tid, release;
 	int rc;
 
-	p->types = kernel_types_new();
+	if (!p->types) {
+		p->own_types = kernel_types_new();
+		p->types = p->own_types;
+		stack_probe_want(p->own_types);
+		rc = kernel_types_read(p->own_types, kernel_btf, err);
+		if (rc < 0)
+			return rc;
+	}
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = kernel_types_path(p->types));
 	p->object = stacks_bpf__open_opts(&opts);
 	if (!p->object) {
 		rc = errno ? -errno : -EINVAL;
 		return error_set(err, rc, "opening our own BPF object: %m");
 	}
-	kernel_types_want(p->types, bpf_object__btf(p->object->obj));
-	rc = kernel_types_read(p->types, kernel_btf, err);
-	if (rc < 0)
-		return rc;
 	from_tid = find_from_tid(p->types);
 	release = kernel_types_function(p->types, "bpf_task_release");
 	if (!from_tid || !release)
 		return error_set(err, -EOPNOTSUPP,
 				 "this kernel lets no BPF program look up threads of this pid "
-				 "namespace (Linux 6.2, inside a container 6.14)");
+				 "namespace (Linux 6.10, inside a container 6.14)");
 	from_tid_id = from_tid;
 	release_id = release;
 	return 0;
@@ -163,10 +167,21 @@ static void wait_for_loader(struct stack_probe *p)
 	p->loading = false;
 }
 
-struct stack_probe *stack_probe_new(void)
+void stack_probe_want(struct kernel_types *types)
+{
+	struct stacks_bpf *object = stacks_bpf__open();
+
+	/* what makes this fail fails again when it is loaded, and is told then */
+	if (object)
+		kernel_types_want(types, bpf_object__btf(object->obj));
+	stacks_bpf__destroy(object);
+}
+
+struct stack_probe *stack_probe_new(const struct kernel_types *types)
 {
 	struct stack_probe *p = xcalloc(1, sizeof(*p));
 
+	p->types = types;
 	pthread_once(&handler_once, register_handler);
 	if (handler_rc < 0)
 		p->rc = error_set(&p->err, handler_rc, "libbpf takes no handler");
@@ -187,7 +202,7 @@ void stack_probe_free(struct stack_probe *p)
 	if (p->tops)
 		munmap(p->tops, p->tops_size);
 	stacks_bpf__destroy(p->object);
-	kernel_types_free(p->types);
+	kernel_types_free(p->own_types);
 	free(p);
 }
 

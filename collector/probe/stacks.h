@@ -5,7 +5,7 @@
  * Loaded only by who wants stacks, and in the background. The arrays that the kernel fills are
  * mapped here: nothing is copied. Not thread-safe.
  *
- *	_cleanup_stack_probe_ struct stack_probe *p = stack_probe_new();
+ *	_cleanup_stack_probe_ struct stack_probe *p = stack_probe_new(NULL);
  *	stack_probe_slot(p, 0)->tid = tid;	(after stack_probe_ready())
  *	rc = stack_probe_run(p, 1, true, err);
  *	... stack_probe_slot(p, 0), stack_probe_bytes(p, 0) ...
@@ -20,10 +20,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct kernel_types;
 struct stack_probe;
 
-/* Begin to load. Never NULL. */
-struct stack_probe *stack_probe_new(void);
+/* Want the types that our program names, for stack_probe_new(). */
+void stack_probe_want(struct kernel_types *types);
+
+/*
+ * Begin to load. `types` have been read and have what stack_probe_want() wants, and live longer;
+ * NULL: they are read now, which takes half of the time. Never NULL.
+ */
+struct stack_probe *stack_probe_new(const struct kernel_types *types);
 
 /* Unload it. NULL is fine. */
 void stack_probe_free(struct stack_probe *p);

@@ -13,7 +13,7 @@
 
 static struct stack_probe *ready(void)
 {
-	struct stack_probe *p = stack_probe_new();
+	struct stack_probe *p = stack_probe_new(NULL);
 	struct snag_error err;
 
 	bpf_or_skip(stack_probe_ready(p, &err), &err);

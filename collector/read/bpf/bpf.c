@@ -192,7 +192,7 @@ static void bpf_want_stacks(void *priv)
 	struct bpf_reader *r = priv;
 
 	if (!r->stacks)
-		r->stacks = stack_probe_new();
+		r->stacks = stack_probe_new(probe_types(r->probe));
 }
 
 /* Where the kernel refuses our program: as the other reader does it. */
