@@ -380,6 +380,9 @@ Test(unwind, no_more_frames_than_there_is_room_for)
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
 
+/* Volatile: a loop that is unrolled would make a place to return to of each round. */
+static volatile int processes = 4;
+
 Test(unwind, processes_share_what_they_run)
 {
 	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
@@ -387,7 +390,7 @@ Test(unwind, processes_share_what_they_run)
 	int32_t tgid[4];
 	int depth = 3;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < processes; i++) {
 		share();
 		tgid[i] = child_start(run_chain, &depth);
 		child_wait_syscall(tgid[i], tgid[i], SYS_pause);
@@ -404,7 +407,7 @@ Test(unwind, processes_share_what_they_run)
 	unwinder_begin(u);
 	unwinder_stats(u, &stats);
 	cr_assert_eq(stats.processes, 0u, "nobody asked");
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < processes; i++)
 		child_end(tgid[i]);
 }
 
