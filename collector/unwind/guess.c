@@ -11,6 +11,7 @@ enum {
 	CALL_MAX = 7,		    /* bytes of the longest call */
 	STUB_MAX = 11,		    /* endbr64; bnd jmp *slot(%rip) */
 	MAX_SCAN = 512,		    /* words of the stack */
+	MAX_SCANNED = 1 << 13,	    /* of one walk, all its guesses together */
 	MIN_CODE = 1 << 16,	    /* no code is below: vm.mmap_min_addr */
 	LONGEST_FUNCTION = 1 << 12, /* of those without a frame */
 	LONGEST_JUMP = 1 << 18,
@@ -201,7 +202,7 @@ bool guess_scan(struct walk *w)
 {
 	uint64_t sp = w->regs[STACK_RSP], pc = w->regs[STACK_PC], word;
 
-	for (uint32_t i = 0; i < MAX_SCAN; i++) {
+	for (uint32_t i = 0; i < MAX_SCAN && w->scanned++ < MAX_SCANNED; i++) {
 		if (!read_word(w, sp + i * 8ull, &word))
 			return false;
 		if (word < MIN_CODE || !was_called(w, word, pc, LONGEST_JUMP))
@@ -231,7 +232,7 @@ bool guess_cfa(struct walk *w, uint64_t start, uint64_t *cfa)
 {
 	uint64_t sp = w->regs[STACK_RSP], below = 0, poor = 0, word, target = 0;
 
-	for (uint32_t i = 0; i < MAX_SCAN; i++) {
+	for (uint32_t i = 0; i < MAX_SCAN && w->scanned++ < MAX_SCANNED; i++) {
 		uint64_t at = sp + i * 8ull;
 		enum call_kind kind;
 

@@ -382,7 +382,7 @@ uint32_t unwind_thread(struct unwinder *u, const struct snap_stack *s, struct un
 	w.exact = true;
 	w.how = FRAME_FIRST;
 	w.guessed = false;
-	w.turns = w.count = 0;
+	w.turns = w.scanned = w.count = 0;
 	w.frames = frames;
 	w.max = max;
 	w.result = result;

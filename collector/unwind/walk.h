@@ -22,10 +22,11 @@ struct walk {
 	const struct snap_stack *stack;
 	uint64_t regs[STACK_REGS];
 	uint32_t known;
-	bool exact;	/* regs[STACK_PC] is where it stopped, not where it returns to */
-	bool guessed;	/* the CFA of the step that is being made */
-	uint8_t how;	/* enum frame_how of the registers as they are now */
-	uint32_t turns; /* how often the stack went the wrong way */
+	bool exact;	  /* regs[STACK_PC] is where it stopped, not where it returns to */
+	bool guessed;	  /* the CFA of the step that is being made */
+	uint8_t how;	  /* enum frame_how of the registers as they are now */
+	uint32_t turns;	  /* how often the stack went the wrong way */
+	uint32_t scanned; /* words that guesses have looked at */
 	struct unwind_frame *frames;
 	uint32_t count, max;
 	struct unwind_result *result;
