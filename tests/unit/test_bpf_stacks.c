@@ -244,6 +244,7 @@ Test(bpf_stacks, a_stack_that_never_comes)
 	cr_expect_eq(s.status, STACK_UNREADY);
 	cr_expect_str_eq(s.why, "its memory did not come");
 	cr_expect_lt(now_ms() - start, 2000);
+	child_end(child); /* lets go of the worker that reads it */
 }
 
 /* Its stack is a page of a file whose server does not answer. */

@@ -113,6 +113,7 @@ Test(procfs_stacks, without_the_right_it_is_denied)
 	stranger = child_start(ask_as_stranger, &ask);
 	cr_assert_eq(waitpid(stranger, &status, 0), stranger);
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+	child_end(child); /* setuid(2) has undone that it dies with the test */
 }
 
 Test(procfs_stacks, kernel_functions_by_name)

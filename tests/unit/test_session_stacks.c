@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -41,6 +42,7 @@ static void wait_for_child(void *arg)
 	for (int i = 0; i < 2; i++) {
 		pid = fork();
 		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			stack_test_outer(NULL);
 			_exit(0);
 		}
@@ -52,6 +54,7 @@ static void wait_for_child(void *arg)
 static int never_exec(void *arg)
 {
 	(void)arg;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return pause();
 }
 
