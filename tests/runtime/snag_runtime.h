@@ -78,7 +78,7 @@ enum snag_rt_wait {
 	SNAG_RT_WAIT_RECEIVE = 9,  /* object: channel with nothing in it */
 	SNAG_RT_WAIT_NURSERY = 10, /* object: nursery, until its children are done */
 	SNAG_RT_WAIT_TASK = 11,	   /* object: task, until it is done */
-	SNAG_RT_WAIT_THREAD = 12,  /* pid is the tid of a worker of this process, 0: not begun */
+	SNAG_RT_WAIT_THREAD = 12,  /* object: a job of a worker thread */
 	SNAG_RT_WAIT_SIGNAL = 13,  /* number, 0: one of several */
 	SNAG_RT_WAIT_LIMIT = 14,   /* object: a limiter that has no place left */
 	SNAG_RT_WAIT_OTHER = 15,   /* see the label */
@@ -128,8 +128,7 @@ struct snag_rt_scope {
 	struct snag_rt_field cancel_called;
 	struct snag_rt_field deadline_ns; /* CLOCK_MONOTONIC, the largest value: none */
 	struct snag_rt_field by;	  /* a number of the runtime */
-	struct snag_rt_field who;
-	struct snag_rt_field reason;
+	struct snag_rt_field who, reason; /* texts */
 };
 
 struct snag_rt_wait_at {
@@ -140,17 +139,15 @@ struct snag_rt_wait_at {
 	struct snag_rt_field object;
 	struct snag_rt_field deadline_ns;
 	struct snag_rt_field since_ns;
-	struct snag_rt_field label;
+	struct snag_rt_field label; /* text: name of the object, peer, address */
 };
 
 struct snag_rt_object { /* what tasks wait on; a kind leaves absent what it does not have */
 	struct snag_rt_field name;
 	struct snag_rt_field owner; /* task that has to act */
-	struct snag_rt_field set;
-	struct snag_rt_field used;
-	struct snag_rt_field capacity;
-	struct snag_rt_field senders; /* open ends */
-	struct snag_rt_field receivers;
+	struct snag_rt_field tid;   /* thread that has to act */
+	struct snag_rt_field set, used, capacity;
+	struct snag_rt_field senders, receivers; /* open ends */
 };
 
 /* Registers of a task that does not run, as DWARF numbers them; 0xffff ends the list. */
@@ -173,14 +170,15 @@ struct snag_rt {
 	union {
 		const void *pointer;
 		__u64 address;
-	} loops; /* the structure that owns the list of loops */
+	} loops;			       /* the structure that owns the list of loops */
+	struct snag_rt_field loops_generation; /* in it: changes when a loop comes or goes */
 	struct snag_rt_list loop_list;
 	struct snag_rt_loop loop;
 	struct snag_rt_task task;
 	struct snag_rt_nursery nursery;
 	struct snag_rt_scope scope;
 	struct snag_rt_wait_at wait;
-	struct snag_rt_object event, lock, channel, limiter;
+	struct snag_rt_object event, lock, channel, limiter, thread;
 	struct snag_rt_saved saved;
 	__u32 state_map_count, wait_map_count; /* 0: stored in the numbers above */
 	__u8 state_map[16];		       /* own number -> enum snag_rt_state */

@@ -7,10 +7,10 @@
  * switch saves what the System V x86-64 ABI wants kept across a call (rbx rbp r12-r15, mxcsr, x87
  * control word); `errno` is not saved. Stacks have a guard page below and come from a pool.
  *
- *	struct grove_coro *c = grove_coro_new(pool, fn, arg);
- *	grove_coro_resume(c);		runs fn until it yields or returns
- *	if (grove_coro_done(c))
- *		grove_coro_free(c);
+ *	grove_coro_init(&coro, pool, fn, arg);
+ *	grove_coro_resume(&coro);	runs fn until it yields or returns
+ *	if (coro.done)
+ *		grove_coro_release(&coro);
  */
 #pragma once
 
@@ -61,21 +61,18 @@ struct grove_stacks *grove_stacks_new(size_t stack_bytes, size_t keep)
 /* Unmap the unused stacks and free the pool. All its coroutines must be freed. NULL is fine. */
 void grove_stacks_free(struct grove_stacks *pool);
 
-/* A coroutine that will run fn(arg). It does not run before the first resume. */
-struct grove_coro *grove_coro_new(struct grove_stacks *pool, void (*fn)(void *), void *arg)
-	__attribute__((returns_nonnull));
+/*
+ * A coroutine that will run fn(arg); it does not run before the first resume. It must not move.
+ * Ends the program when there is no memory for its stack.
+ */
+void grove_coro_init(struct grove_coro *coro, struct grove_stacks *pool, void (*fn)(void *),
+		     void *arg);
 
-/* Give the stack back. Only before the first resume or after fn returned. NULL is fine. */
-void grove_coro_free(struct grove_coro *coro);
+/* Give the stack back. Only before the first resume or after fn returned. */
+void grove_coro_release(struct grove_coro *coro);
 
 /* Run `coro` until it yields or its function returns. Never from inside itself. */
 void grove_coro_resume(struct grove_coro *coro);
 
 /* Back to the resumer of `coro`, which must be the running one. Returns at the next resume. */
 void grove_coro_yield(struct grove_coro *coro);
-
-/* Whether its function has returned. */
-static inline bool grove_coro_done(const struct grove_coro *coro)
-{
-	return coro->done;
-}

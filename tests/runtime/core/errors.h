@@ -69,7 +69,7 @@ const struct grove_errors *grove_errors_child(const struct grove_errors *node, s
 /* How many nodes without children the tree has: the errors that really happened. */
 size_t grove_errors_leaves(const struct grove_errors *node);
 
-/* The first node, depth first, with this code; NULL when there is none. Borrowed. */
+/* The first error with this code, depth first, leaves before groups; NULL: none. Borrowed. */
 const struct grove_errors *grove_errors_find(const struct grove_errors *node, int code);
 
 /* The tree as text, a node a line, two spaces a level, with origins. Free with free(). */

@@ -43,6 +43,7 @@ void grove_nursery_open(struct grove_nursery *nursery, const char *name);
  * failure cancels the children. Gives 0 when nobody failed or a cancel of nursery->scope was all
  * that happened (scope.caught is then set); -ECANCELED when a cancel from outside ended it; else
  * the code of the first error, with the tree of all of them in `err`, body first.
+ * A task that gives -ECANCELED without having seen a cancel counts as failed with -EPROTO.
  * The wait itself cannot be cut short: a cancel reaches the children, which have to end.
  */
 int grove_nursery_exit(struct grove_nursery *nursery, int rc, struct grove_error *err);

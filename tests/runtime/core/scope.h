@@ -22,6 +22,7 @@
 #pragma once
 
 #include "runtime/core/base.h"
+#include "runtime/core/timer.h"
 
 struct grove_task;
 
@@ -42,20 +43,20 @@ struct grove_reason {
 	char text[128];		   /* one line */
 };
 
-/* Callers read `caught`, `cancel_called`, `reason` and `deadline_ns`; they write nothing. */
+/* Callers read `caught`, `cancel_called`, `reason` and the deadline; they write nothing. */
 struct grove_scope {
 	struct grove_scope *parent;
 	struct grove_task *task;    /* who entered it */
 	struct grove_list siblings; /* in the parent's children */
 	struct grove_list children; /* scopes directly below */
 	struct grove_list tasks;    /* tasks whose innermost scope this is */
-	int64_t deadline_ns;	    /* absolute, GROVE_NEVER: none */
-	size_t timer_index;	    /* 1-based place in the heap of timers, 0: not in it */
-	uint64_t timer_seq;
+	struct grove_timer timer;   /* its deadline_ns is GROVE_NEVER when there is none */
+	uint64_t cancel_seq;	    /* unique for each cancel of the loop, 0: none yet */
 	char name[GROVE_NAME_SIZE];
 	bool shield;
 	bool cancel_called; /* grove_scope_cancel() or the deadline */
 	bool effective;	    /* cancelled, or below one that is and not shielded */
+	bool held;	    /* not effective, but would be without a shield around it */
 	bool caught;	    /* valid after the exit: a cancel of this scope ended its body */
 	bool fail;	    /* a caught deadline gives -ETIMEDOUT */
 	bool entered;

@@ -8,8 +8,8 @@
  * how to take it out of the queue it waits in when it is cancelled.
  *
  * Which calls are checkpoints: every blocking call of core/ looks at the cancel state at its
- * entry, and fails with -ECANCELED without having done anything. It switches to other tasks when
- * it has to wait, and besides at least at every 16th call that did not have to.
+ * entry, and fails with -ECANCELED without having done anything. It lets other tasks run when it
+ * has to wait, and besides after every 16th call in a row that did not have to.
  */
 #pragma once
 
@@ -72,10 +72,10 @@ int grove_checkpoint(void);
 void grove_yield(void);
 
 /*
- * The entry of an operation that mostly does not wait: grove_check(), and a switch at every 16th
- * call of this task. 0 or -ECANCELED.
+ * The end of an operation that did not have to wait: at every 16th call in a row of this task the
+ * others run. Does not look at the cancel state, so what was done is not lost.
  */
-int grove_fast_checkpoint(void);
+void grove_pace(void);
 
 /* The running task, NULL outside of one. */
 struct grove_task *grove_current(void);

@@ -29,17 +29,18 @@ typedef int grove_thread_fn(void *arg, struct grove_error *err);
 struct grove_thread_opts {
 	struct grove_limiter *limiter; /* NULL: the loop's own */
 	bool abandon;		       /* a cancel leaves the thread to itself, see below */
-	void (*free_arg)(void *);      /* called with `arg` when the job is over for good */
+	void (*free_arg)(void *);      /* called with `arg` once, when nobody needs it any more */
 };
 
 /*
  * Run fn(arg) in a worker and wait for it: gives what it returned. `opts` may be NULL.
  * Cancelled before it began: -ECANCELED. Cancelled while it runs: without `abandon` the call
  * waits on (the thread cannot be stopped) and gives the result of fn; with `abandon` it gives
- * -ECANCELED at once, the thread runs on, its result is thrown away, and `arg` has to live until
- * opts->free_arg is called (in the loop's thread, or in the worker when the loop is gone by then).
- * Not called when the call returns without abandoning: free_arg is for every end of the job, also
- * the regular one; leave it NULL when `arg` lies on the caller's stack (then no `abandon`).
+ * -ECANCELED at once, the thread runs on, and its result is thrown away.
+ * opts->free_arg is called once in every case, also when the job never began: at the latest before
+ * the call returns, or for an abandoned job at its end (in the loop's thread, or in the worker
+ * when the loop is gone by then). NULL: `arg` is the caller's, who then must not abandon.
+ * -EAGAIN: no thread could be made. A limiter of abandoned jobs lives as long as the loop.
  */
 int grove_to_thread(const char *name, grove_thread_fn *fn, void *arg,
 		    const struct grove_thread_opts *opts, struct grove_error *err);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.c - worker threads of the process, shared by its loops.
+ *
+ * A job belongs to the worker until the worker has posted it back, and to the loop after that; when
+ * the loop is gone by then, the worker ends it. Each submitted job has a worker of its own, idle or
+ * new, so a job never waits behind an abandoned one.
+ */
+#include "runtime/core/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "runtime/core/inside.h"
+
+enum {
+	IDLE_SECONDS = 10,
+	LIMIT = 40, /* as trio's */
+};
+
+/* What a worker leaves behind when it ends: somebody else has to join it. */
+struct dead {
+	struct dead *next;
+	pthread_t thread;
+};
+
+static struct pool {
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* a job was queued, or the idle ones shall end */
+	pthread_cond_t ended; /* one that was idle is not any more */
+	struct grove_list jobs;
+	size_t idle;	 /* waiting for `work` */
+	size_t promised; /* of these, how many will find a job */
+	size_t running;
+	size_t draining;
+	struct dead *dead;
+} pool = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.work = PTHREAD_COND_INITIALIZER,
+	.ended = PTHREAD_COND_INITIALIZER,
+	.jobs = { &pool.jobs, &pool.jobs },
+};
+static atomic_size_t abandoned_count;
+
+/* ---- in the worker -----------------------------------------------------------------------------
+ */
+
+static void job_free(struct grove_job *job)
+{
+	if (atomic_load(&job->abandoned))
+		atomic_fetch_sub(&abandoned_count, 1);
+	if (job->free_arg)
+		job->free_arg(job->arg);
+	grove_error_clear(&job->err);
+	grove_token_unref(job->token);
+	free(job);
+}
+
+/* In the loop's thread: whoever waits for the job gets it, or nobody does. */
+static void job_back(void *arg)
+{
+	struct grove_job *job = arg;
+
+	grove_limiter_leave(job->limiter);
+	if (job->task)
+		grove_unpark(job->task, 0);
+	else
+		job_free(job);
+}
+
+static void job_run(struct grove_job *job)
+{
+	atomic_store(&job->tid, gettid());
+	pthread_setname_np(pthread_self(), job->name);
+	job->rc = job->fn(job->arg, &job->err);
+	pthread_setname_np(pthread_self(), "grove-idle");
+	if (grove_token_post(job->token, job_back, job) < 0)
+		job_free(job);
+}
+
+/* With the lock held: the next job, or NULL when this worker shall end. */
+static struct grove_job *next_job(void)
+{
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += IDLE_SECONDS;
+	pool.idle++;
+	while (grove_list_empty(&pool.jobs) && rc != ETIMEDOUT && pool.draining == 0)
+		rc = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
+	pool.idle--;
+	if (pool.draining > 0)
+		pthread_cond_broadcast(&pool.ended);
+	if (grove_list_empty(&pool.jobs))
+		return NULL;
+	struct grove_job *job = grove_of(pool.jobs.next, struct grove_job, link);
+
+	grove_list_del(&job->link);
+	pool.promised--;
+	return job;
+}
+
+static void *worker(void *arg)
+{
+	struct dead *self = arg;
+
+	pthread_mutex_lock(&pool.lock);
+	self->thread = pthread_self();
+	for (struct grove_job *job = next_job(); job; job = next_job()) {
+		pool.running++;
+		pthread_mutex_unlock(&pool.lock);
+		job_run(job);
+		pthread_mutex_lock(&pool.lock);
+		pool.running--;
+	}
+	self->next = pool.dead;
+	pool.dead = self;
+	pthread_cond_broadcast(&pool.ended);
+	pthread_mutex_unlock(&pool.lock);
+	return NULL;
+}
+
+/* ---- the pool ----------------------------------------------------------------------------------
+ */
+
+static void join_dead(struct dead *dead)
+{
+	while (dead) {
+		struct dead *next = dead->next;
+
+		pthread_join(dead->thread, NULL);
+		free(dead);
+		dead = next;
+	}
+}
+
+static int submit(struct grove_job *job, struct grove_error *err)
+{
+	struct dead *self = grove_alloc(1, sizeof(*self));
+	pthread_t thread;
+	int code = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	struct dead *dead = grove_steal(pool.dead);
+
+	if (pool.idle > pool.promised && pool.draining == 0) {
+		pthread_cond_signal(&pool.work);
+		free(self);
+	} else {
+		code = pthread_create(&thread, NULL, worker, self);
+	}
+	if (code == 0) {
+		pool.promised++;
+		grove_list_add(&pool.jobs, &job->link);
+	}
+	pthread_mutex_unlock(&pool.lock);
+	join_dead(dead);
+	if (code == 0)
+		return 0;
+	free(self);
+	return grove_error_set(err, -code, "no thread for '%s': %m", job->name);
+}
+
+size_t grove_threads_drain(void)
+{
+	pthread_mutex_lock(&pool.lock);
+	pool.draining++;
+	pthread_cond_broadcast(&pool.work);
+	while (pool.idle > 0)
+		pthread_cond_wait(&pool.ended, &pool.lock);
+	pool.draining--;
+	struct dead *dead = grove_steal(pool.dead);
+	size_t running = pool.running;
+
+	pthread_mutex_unlock(&pool.lock);
+	join_dead(dead);
+	return running;
+}
+
+void grove_thread_stats(struct grove_thread_stats *stats)
+{
+	pthread_mutex_lock(&pool.lock);
+	stats->running = pool.running + pool.promised;
+	stats->idle = pool.idle > pool.promised ? pool.idle - pool.promised : 0;
+	pthread_mutex_unlock(&pool.lock);
+	stats->abandoned = atomic_load(&abandoned_count);
+}
+
+/* ---- in the loop -------------------------------------------------------------------------------
+ */
+
+void grove_limiter_init(struct grove_limiter *limiter, const char *name, size_t limit)
+{
+	limiter->limit = limit ? limit : LIMIT;
+	limiter->used = 0;
+	limiter->waiting = 0;
+	grove_list_init(&limiter->waiters);
+	grove_copy_name(limiter->name, sizeof(limiter->name), name);
+}
+
+static int limiter_enter(struct grove_limiter *limiter)
+{
+	struct grove_waiter waiter = { 0 };
+
+	if (limiter->used < limiter->limit) {
+		limiter->used++;
+		return 0;
+	}
+	struct grove_wait wait = grove_wait_of(SNAG_RT_WAIT_LIMIT, limiter, limiter->name);
+
+	return grove_wait_in(&limiter->waiters, &limiter->waiting, &waiter, &wait);
+}
+
+/* The place goes to the next in the queue, if there is one. */
+void grove_limiter_leave(struct grove_limiter *limiter)
+{
+	if (!grove_wake_first(&limiter->waiters, 0))
+		limiter->used--;
+}
+
+static bool stop_waiting(struct grove_task *task, void *arg)
+{
+	struct grove_job *job = arg;
+
+	(void)task;
+	job->task = NULL;
+	atomic_store(&job->abandoned, true);
+	atomic_fetch_add(&abandoned_count, 1);
+	return true;
+}
+
+static struct grove_job *job_new(const char *name, grove_thread_fn *fn, void *arg)
+{
+	struct grove_job *job = grove_alloc(1, sizeof(*job));
+
+	job->token = grove_loop_token();
+	job->fn = fn;
+	job->arg = arg;
+	job->task = grove_current();
+	grove_copy_name(job->name, sizeof(job->name), name);
+	return job;
+}
+
+/* The worker has it: wait until it is back, or for nothing more. */
+static int await(struct grove_job *job, bool abandon, struct grove_error *err)
+{
+	struct grove_wait wait = grove_wait_of(SNAG_RT_WAIT_THREAD, job, job->name);
+	int rc = grove_park(&wait, abandon ? stop_waiting : NULL, job);
+
+	if (rc < 0)
+		return rc;
+	rc = job->rc;
+	if (rc < 0)
+		grove_error_move(err, &job->err);
+	job_free(job);
+	return rc;
+}
+
+int grove_to_thread(const char *name, grove_thread_fn *fn, void *arg,
+		    const struct grove_thread_opts *opts, struct grove_error *err)
+{
+	static const struct grove_thread_opts none = { 0 };
+
+	if (!opts)
+		opts = &none;
+	struct grove_limiter *limiter = opts->limiter ? opts->limiter : grove_loop_limiter();
+	int rc = grove_check();
+
+	if (rc == 0)
+		rc = limiter_enter(limiter);
+	if (rc < 0) {
+		if (opts->free_arg)
+			opts->free_arg(arg);
+		return rc;
+	}
+	struct grove_job *job = job_new(name, fn, arg);
+
+	job->limiter = limiter;
+	job->free_arg = opts->free_arg;
+	rc = submit(job, err);
+	if (rc < 0) {
+		grove_limiter_leave(limiter);
+		job_free(job);
+		return rc;
+	}
+	return await(job, opts->abandon, err);
+}
+
+/* ---- fork --------------------------------------------------------------------------------------
+ */
+
+void grove_threads_lock(void)
+{
+	pthread_mutex_lock(&pool.lock);
+}
+
+void grove_threads_unlock(void)
+{
+	pthread_mutex_unlock(&pool.lock);
+}
+
+/* The jobs of the parent are done there. Their memory here is let go with the process. */
+void grove_threads_forget(void)
+{
+	pthread_mutex_init(&pool.lock, NULL);
+	pthread_cond_init(&pool.work, NULL);
+	pthread_cond_init(&pool.ended, NULL);
+	grove_list_init(&pool.jobs);
+	pool.idle = 0;
+	pool.promised = 0;
+	pool.running = 0;
+	pool.draining = 0;
+	pool.dead = NULL;
+	atomic_store(&abandoned_count, 0);
+}

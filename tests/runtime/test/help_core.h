@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * help_core.h - run a task function as a test, and see that nothing of it is left.
+ */
+#pragma once
+
+#include "runtime/core/loop.h"
+
+/* grove_run() with no options; fails the test when descriptors or threads are left. */
+int core_run(grove_task_fn *fn, void *arg);
+
+/* As core_run(), runnable tasks in an order made of `seed`. */
+int core_run_shuffled(grove_task_fn *fn, void *arg, uint64_t seed);
+
+/* Count descriptors and threads; the first call counts. core_run() calls it. */
+void core_remember(void);
+
+/* Fails the test when this process has other threads or descriptors than at core_remember(). */
+void core_clean(void);
