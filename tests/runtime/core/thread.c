@@ -33,6 +33,7 @@ static struct pool {
 	size_t idle;	 /* waiting for `work` */
 	size_t promised; /* of these, how many will find a job */
 	size_t running;
+	size_t finishing; /* done with the job, not done with giving it back */
 	size_t draining;
 	struct dead *dead;
 } pool = {
@@ -75,6 +76,10 @@ static void job_run(struct grove_job *job)
 	pthread_setname_np(pthread_self(), job->name);
 	job->rc = job->fn(job->arg, &job->err);
 	pthread_setname_np(pthread_self(), "grove-idle");
+}
+
+static void job_give_back(struct grove_job *job)
+{
 	if (grove_token_post(job->token, job_back, job) < 0)
 		job_free(job);
 }
@@ -114,6 +119,11 @@ static void *worker(void *arg)
 		job_run(job);
 		pthread_mutex_lock(&pool.lock);
 		pool.running--;
+		pool.finishing++;
+		pthread_mutex_unlock(&pool.lock);
+		job_give_back(job);
+		pthread_mutex_lock(&pool.lock);
+		pool.finishing--;
 	}
 	self->next = pool.dead;
 	pool.dead = self;
@@ -166,9 +176,10 @@ static int submit(struct grove_job *job, struct grove_error *err)
 size_t grove_threads_drain(void)
 {
 	pthread_mutex_lock(&pool.lock);
+	/* Those who wait end; those who come back from a job do not begin to wait. */
 	pool.draining++;
 	pthread_cond_broadcast(&pool.work);
-	while (pool.idle > 0)
+	while (pool.idle > 0 || pool.finishing > 0)
 		pthread_cond_wait(&pool.ended, &pool.lock);
 	pool.draining--;
 	struct dead *dead = grove_steal(pool.dead);
@@ -311,6 +322,7 @@ void grove_threads_forget(void)
 	pool.idle = 0;
 	pool.promised = 0;
 	pool.running = 0;
+	pool.finishing = 0;
 	pool.draining = 0;
 	pool.dead = NULL;
 	atomic_store(&abandoned_count, 0);
