@@ -173,6 +173,9 @@ int grove_nursery_exit(struct grove_nursery *nursery, int rc, struct grove_error
 	nursery->closed = true;
 	grove_list_del(&nursery->link);
 	rc = nursery->cancelled ? -ECANCELED : 0;
+	/* It may have met a child only, but its parent is going to hand it up. */
+	if (rc < 0)
+		grove_task_note_cancel(task);
 	if (nursery->errors)
 		rc = give_errors(nursery, err);
 	return grove_scope_exit(&nursery->scope, rc, err);

@@ -228,6 +228,11 @@ static int process(void *arg, struct grove_error *err)
 
 Test(core_io, process)
 {
+	int self = grove_pidfd_open(getpid());
+
+	if (self == -ENOSYS)
+		cr_skip_test("no pidfd_open(2) here: valgrind 3.19 does not know it");
+	close(self);
 	cr_assert_eq(core_run(process, NULL), 0);
 }
 
