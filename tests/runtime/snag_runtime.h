@@ -96,8 +96,7 @@ struct snag_rt_loop {			 /* one scheduler, bound to one thread */
 };
 
 struct snag_rt_task {
-	struct snag_rt_field id;
-	struct snag_rt_field name;
+	struct snag_rt_field id, name;
 	struct snag_rt_field state;	/* enum snag_rt_state, see state_map */
 	struct snag_rt_field parent;	/* task; used when there are no nurseries */
 	struct snag_rt_field nursery;	/* the one that waits for it */
@@ -121,11 +120,9 @@ struct snag_rt_nursery {
 };
 
 struct snag_rt_scope {
-	struct snag_rt_field name;
+	struct snag_rt_field name, shield, cancel_called;
 	struct snag_rt_field parent; /* scope */
 	struct snag_rt_field task;
-	struct snag_rt_field shield;
-	struct snag_rt_field cancel_called;
 	struct snag_rt_field deadline_ns; /* CLOCK_MONOTONIC, the largest value: none */
 	struct snag_rt_field by;	  /* a number of the runtime */
 	struct snag_rt_field who, reason; /* texts */
@@ -133,10 +130,7 @@ struct snag_rt_scope {
 
 struct snag_rt_wait_at {
 	struct snag_rt_field kind; /* enum snag_rt_wait, see wait_map */
-	struct snag_rt_field fd;
-	struct snag_rt_field pid;
-	struct snag_rt_field number;
-	struct snag_rt_field object;
+	struct snag_rt_field fd, pid, number, object;
 	struct snag_rt_field deadline_ns;
 	struct snag_rt_field since_ns;
 	struct snag_rt_field label; /* text: name of the object, peer, address */
