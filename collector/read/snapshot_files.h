@@ -70,7 +70,8 @@ struct snap_file {
 	uint32_t refs;	      /* eventfd: 1 is the file, others post in the kernel; 0 unknown */
 	uint64_t sigmask;     /* signalfd */
 	uint64_t expires_ns;  /* timerfd: time left, 0 disarmed */
-	uint64_t interval_ns; /* timerfd; tty: time-out of a read by its VTIME (bpf), 0 none */
+	/* timerfd; tty: time-out of a read by its VTIME, 0 none, SNAP_UNKNOWN_U64 see borrow.h */
+	uint64_t interval_ns;
 	uint32_t sock;	      /* 1 + index into snapshot.socks, 0 not looked up or none */
 	uint32_t first_item, item_count; /* epoll: into snapshot.epitems */
 	bool items_cut;			 /* the list of items is not complete */
@@ -124,11 +125,11 @@ struct snap_sock {
 	uint16_t local_port, remote_port;
 	uint8_t timer; /* 0 none 1 retransmit 2 keepalive 3 time-wait 4 zero-window probe */
 	uint32_t timer_ms;
-	uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT (bpf), 0 none or unknown */
+	uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT, 0 none */
 	uint32_t in_flight_fds;	  /* unix: in its receive queue; UINT32_MAX unknown */
 	uint32_t next_listener;	  /* 1 + index of one more at its address (SO_REUSEPORT); 0 none */
 	uint32_t rcvtimeo_ms, sndtimeo_ms; /* SO_RCVTIMEO, SO_SNDTIMEO: 0 none */
-	bool timeouts_known;		   /* else see sockopt.h */
+	bool timeouts_known;		   /* these three; else see borrow.h */
 };
 
 /* A pending io_uring request (bpf only). */

@@ -69,6 +69,8 @@ static void classify_device(struct snap_file *f, uint64_t rdev)
 		f->kind = FILE_TTY;
 		f->value = SNAP_UNKNOWN_U64;
 	}
+	if (f->kind == FILE_TTY)
+		f->interval_ns = SNAP_UNKNOWN_U64; /* see borrow.h */
 }
 
 void fdinfo_classify(struct snapshot *s, struct snap_file *f, const char *link, uint32_t st_mode,

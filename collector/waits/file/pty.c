@@ -6,7 +6,10 @@
  * holds leads out of it: a person, an sshd, a terminal emulator.
  */
 #include "base/strbuf.h"
+#include "read/borrow.h"
 #include "waits/wait.h"
+
+#include <string.h>
 
 enum { NAMED_MAX = 3, NS_PER_MS = 1000000 };
 
@@ -61,6 +64,23 @@ static void add_terms(struct wait_ctx *c, const struct wait_fd *f, const char *n
 		wait_unknown(c, f->wait, "which terminal is behind the pty master fd %d", f->fd);
 }
 
+/* VTIME of termios(3): the BPF reader has it already. */
+static void add_timeout(struct wait_ctx *c, const struct wait_fd *f)
+{
+	uint32_t ms = (uint32_t)(f->file->interval_ns / NS_PER_MS);
+	int rc = 0;
+
+	if (f->file->interval_ns == SNAP_UNKNOWN_U64)
+		rc = tty_timeout_read(f->file->tgid, f->file->fd, &ms);
+	if (rc < 0)
+		wait_unknown(c, f->wait,
+			     "whether the terminal ends a read by itself (VTIME) could "
+			     "not be read: %s",
+			     strerror(-rc));
+	else if (ms)
+		wait_timeout(c, f->task, f->wait, ms);
+}
+
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
 	struct wait *w = model_wait(wait_model(c), f->wait);
@@ -73,8 +93,8 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	wait_describe(c, f->wait, peer || f->file->kind == FILE_PTY_MASTER ? WAIT_PTY : WAIT_TTY,
 		      "%s %s (fd %d)", writes ? "writing to" : "reading from", name, f->fd);
 	add_terms(c, f, name, peer);
-	if (f->file->kind == FILE_TTY && f->file->interval_ns && !f->in_set && !writes)
-		wait_timeout(c, f->task, f->wait, (int64_t)(f->file->interval_ns / NS_PER_MS));
+	if (f->file->kind == FILE_TTY && !f->in_set && !writes)
+		add_timeout(c, f);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/net/net.h"
 
-#include "read/net/sockopt.h"
+#include "read/borrow.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -108,19 +108,41 @@ bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap
 	return false;
 }
 
-void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
+/* False: they could not be read, and the wait says so. */
+static bool timeouts_of(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k,
+			struct sock_timeouts *t)
 {
-	struct sock_timeouts t = { .receive_ms = k->rcvtimeo_ms, .send_ms = k->sndtimeo_ms };
-	int rc = 0;
+	int rc;
 
-	/* poll(2) and its kin do not look at a socket's own time-outs */
-	if (f->in_set)
-		return;
-	if (!k->timeouts_known)
-		rc = sock_timeouts_read(f->task->tgid, f->fd, &t);
+	t->receive_ms = k->rcvtimeo_ms;
+	t->send_ms = k->sndtimeo_ms;
+	t->user_ms = k->user_timeout_ms;
+	if (k->timeouts_known)
+		return true;
+	rc = sock_timeouts_read(f->file->tgid, f->file->fd, t);
 	if (rc < 0)
 		wait_unknown(c, f->wait, "whether the socket has a time-out could not be read: %s",
 			     strerror(-rc));
-	else if (f->mode & MODE_READ ? t.receive_ms : t.send_ms)
+	return rc == 0;
+}
+
+void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
+{
+	struct sock_timeouts t;
+
+	/* poll(2) and its kin do not look at a socket's own time-outs */
+	if (f->in_set || !timeouts_of(c, f, k, &t))
+		return;
+	if (f->mode & MODE_READ ? t.receive_ms : t.send_ms)
 		wait_timeout(c, f->task, f->wait, f->mode & MODE_READ ? t.receive_ms : t.send_ms);
+}
+
+void net_add_user_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
+{
+	struct sock_timeouts t;
+
+	if (timeouts_of(c, f, k, &t) && t.user_ms)
+		wait_term(c, f->wait, (struct term){ .kind = TERM_TIME },
+			  "TCP gives up %u ms after the window was closed (TCP_USER_TIMEOUT)",
+			  t.user_ms);
 }

@@ -44,3 +44,6 @@ bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap
  * last term. Sets have theirs in the call.
  */
 void net_add_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k);
+
+/* When TCP itself gives up a connection whose window stays closed, also for a set. */
+void net_add_user_timeout(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k);

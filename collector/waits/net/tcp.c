@@ -120,10 +120,8 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	else
 		add_far_end(c, f, k);
 	/* tcp_probe_timer(): also where the other end answers each probe that it has no room. */
-	if (k->timer == TIMER_PROBE && k->user_timeout_ms)
-		wait_term(c, f->wait, (struct term){ .kind = TERM_TIME },
-			  "TCP gives up %u ms after the window was closed (TCP_USER_TIMEOUT)",
-			  k->user_timeout_ms);
+	if (k->timer == TIMER_PROBE)
+		net_add_user_timeout(c, f, k);
 	net_add_timeout(c, f, k);
 	return true;
 }
