@@ -27,7 +27,7 @@ int grove_wait_writable(int fd);
 GROVE_MUST_CHECK
 int grove_wait_pidfd(int pidfd, pid_t pid);
 
-/* A pidfd of `pid`, close-on-exec; -ESRCH and others. */
+/* A pidfd of `pid`, close-on-exec; -ESRCH and others; -ENOSYS under valgrind. */
 int grove_pidfd_open(pid_t pid);
 
 /* Sleep. 0 or -ECANCELED; after_ns <= 0 is grove_checkpoint(). */
