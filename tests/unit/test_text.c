@@ -6,6 +6,8 @@
 #include "viewer/view/clean.h"
 #include "viewer/view/page.h"
 
+#include "model/frames.h"
+
 #include "lib/unit_hang.h"
 
 #include <criterion/criterion.h>
@@ -297,4 +299,53 @@ Test(tree, a_deep_one_keeps_to_its_width)
 	render(&view_tree, m, &utf8_80, &out);
 	check_width(out.s, 80);
 	cr_assert_eq(count_lines(out.s), 501);
+}
+
+/* ---- where in the program -------------------------------------------------------------------- */
+
+/* The hang, whose first thread waits in six functions of which the third has a hostile name. */
+static struct model *hang_in_functions(bool current)
+{
+	static const char *const names[] = { "read", NULL, "a\033[2Jb", "d", "e", "main" };
+	struct model *m = hang_model();
+	uint32_t thread = model_wait(m, m->verdict.chain.at[0])->thread;
+
+	for (uint64_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct code c = { .address = i, .offset = 0x10 + i };
+
+		c.symbol = strtab_add(m->strings, names[i]);
+		c.module = strtab_add(m->strings, "/usr/lib/libx.so.1");
+		if (i == 3) {
+			c.file = strtab_add(m->strings, "/src/deep/d.c");
+			c.line = 42;
+		}
+		cr_assert(model_add_frame(m, thread,
+					  (struct frame){ .pc = i, .code = model_add_code(m, c) }));
+	}
+	model_thread(m, thread)->stack_current = current;
+	return m;
+}
+
+Test(text, a_hop_names_the_innermost_functions)
+{
+	_cleanup_model_ struct model *m = hang_in_functions(true);
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	const struct view_opts wide = { .width = 200 }, all = { .width = 200, .verbose = true };
+
+	render(&view_why, m, &wide, &out);
+	cr_assert_not_null(strstr(out.s,
+				  "in read < libx.so.1+0x11 < a\\x1b[2Jb < d (d.c:42) < 2 more\n"),
+			   "%s", out.s);
+	strbuf_reset(&out);
+	render(&view_why, m, &all, &out);
+	cr_assert_not_null(strstr(out.s, "< d (d.c:42) < e < main\n"), "%s", out.s);
+}
+
+Test(text, a_stack_of_another_moment_is_not_shown)
+{
+	_cleanup_model_ struct model *m = hang_in_functions(false);
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	render(&view_why, m, &ascii_80, &out);
+	cr_assert_null(strstr(out.s, "in read <"));
 }

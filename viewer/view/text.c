@@ -8,6 +8,8 @@
 #include "clean.h"
 #include "page.h"
 
+#include "model/frames.h"
+
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +19,7 @@ enum {
 	CHAIN_SHOWN = 9, /* longer lists are folded */
 	CHAIN_HEAD = 6,
 	LIST_SHOWN = 4,
+	FRAMES_SHOWN = 4,
 	WHO_WIDTH = 32,
 	SINCE_WIDTH = 7,
 };
@@ -205,6 +208,53 @@ static struct columns chain_columns(const struct page *p, const struct model *m)
 	return c;
 }
 
+/* A function, or where in its file the code lies. */
+static void add_code(struct strbuf *b, const struct model *m, const struct code *c)
+{
+	const char *module = model_str(m, c->module);
+	const char *slash = strrchr(module, '/');
+
+	if (c->symbol)
+		strbuf_adds(b, model_str(m, c->symbol));
+	else
+		strbuf_addf(b, "%s+0x%" PRIx64, *module ? slash ? slash + 1 : module : "?",
+			    c->offset);
+	if (c->file && c->line) {
+		const char *file = model_str(m, c->file);
+
+		slash = strrchr(file, '/');
+		strbuf_addf(b, " (%s:%u)", slash ? slash + 1 : file, c->line);
+	}
+}
+
+/* Where in the program it waits: the innermost functions, each called by the next one. */
+static void put_stack(struct page *p, const struct model *m, uint32_t thread, int lead)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	uint32_t count;
+	const struct frame *frames = model_frames(m, thread, &count);
+	uint32_t shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+
+	if (!count || !model_thread(m, thread)->stack_current)
+		return;
+	strbuf_adds(&b, "in ");
+	for (uint32_t i = 0; i < shown; i++) {
+		if (i)
+			strbuf_adds(&b, " < ");
+		add_code(&b, m, model_code(m, frames[i].code));
+	}
+	if (shown < count)
+		strbuf_addf(&b, " < %u more", count - shown);
+	page_para(p, &(struct para){
+			     .margin = MARGIN,
+			     .lead = "",
+			     .lead_width = lead,
+			     .text = strbuf_str(&b),
+			     .style = STYLE_DIM,
+			     .max_lines = p->opts->verbose ? 0 : 2,
+		     });
+}
+
 static void put_hop(struct page *p, const struct model *m, uint32_t index, const struct columns *c)
 {
 	const uint32_t *chain = m->verdict.chain.at;
@@ -231,6 +281,8 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, const
 			     .text = strbuf_str(&text),
 			     .max_lines = p->opts->verbose ? 0 : 2,
 		     });
+	if (!item && w->thread)
+		put_stack(p, m, w->thread, lead_width(c));
 }
 
 static void put_more(struct page *p, uint32_t count)
