@@ -31,9 +31,17 @@ void core_remember(void)
 	threads_at_start = entries("/proc/self/task");
 }
 
+enum { GONE_MS = 5000 };
+
 void core_clean(void)
 {
 	cr_assert_geq(fds_at_start, 0, "core_remember() was not called");
+	/*
+	 * A joined thread stands in /proc for a moment after it told its end
+	 * (CLONE_CHILD_CLEARTID).
+	 */
+	for (int ms = 0; entries("/proc/self/task") > threads_at_start && ms < GONE_MS; ms++)
+		usleep(1000);
 	cr_assert_eq(entries("/proc/self/task"), threads_at_start, "threads are left");
 	cr_assert_eq(entries("/proc/self/fd"), fds_at_start, "descriptors are left");
 }
