@@ -311,7 +311,7 @@ static struct model *hang_in_functions(bool current)
 	uint32_t thread = model_wait(m, m->verdict.chain.at[0])->thread;
 
 	for (uint64_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		struct code c = { .address = i, .offset = 0x10 + i };
+		struct code c = { .address = 0x10 + i, .offset = i };
 
 		c.symbol = strtab_add(m->strings, names[i]);
 		c.module = strtab_add(m->strings, "/usr/lib/libx.so.1");

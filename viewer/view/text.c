@@ -218,7 +218,7 @@ static void add_code(struct strbuf *b, const struct model *m, const struct code 
 		strbuf_adds(b, model_str(m, c->symbol));
 	else
 		strbuf_addf(b, "%s+0x%" PRIx64, *module ? slash ? slash + 1 : module : "?",
-			    c->offset);
+			    c->address);
 	if (c->file && c->line) {
 		const char *file = model_str(m, c->file);
 
