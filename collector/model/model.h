@@ -62,7 +62,7 @@ struct model {
 	VEC(struct code) codes;
 	VEC(struct inlined) inlined;
 	VEC(uint32_t) kernel_frames; /* strings: "futex_wait_queue+0x60" */
-	VEC(uint32_t) missing; /* strings: what could not be known and why */
+	VEC(uint32_t) missing;	     /* strings: what could not be known and why */
 	struct verdict verdict;
 	/* indices, rebuilt by model_index() */
 	struct map by_pid; /* pid -> actor id */

@@ -67,12 +67,12 @@ struct snap_file {
 	 * (SNAP_UNKNOWN_U64 unknown or none); st_rdev of a device; enum uring_waits of an io_uring
 	 */
 	uint64_t value;
-	uint32_t refs;	      /* eventfd: 1 is the file, others post in the kernel; 0 unknown */
-	uint64_t sigmask;     /* signalfd */
-	uint64_t expires_ns;  /* timerfd: time left, 0 disarmed */
+	uint32_t refs;	     /* eventfd: 1 is the file, others post in the kernel; 0 unknown */
+	uint64_t sigmask;    /* signalfd */
+	uint64_t expires_ns; /* timerfd: time left, 0 disarmed */
 	/* timerfd; tty: time-out of a read by its VTIME, 0 none, SNAP_UNKNOWN_U64 see borrow.h */
 	uint64_t interval_ns;
-	uint32_t sock;	      /* 1 + index into snapshot.socks, 0 not looked up or none */
+	uint32_t sock; /* 1 + index into snapshot.socks, 0 not looked up or none */
 	uint32_t first_item, item_count; /* epoll: into snapshot.epitems */
 	bool items_cut;			 /* the list of items is not complete */
 	bool details;	/* the kind's details above were read (procfs reads them on demand) */

@@ -270,7 +270,7 @@ static int calls_body(void *arg, struct grove_error *err)
 
 static int measure_transport(bool tcp, int runs)
 {
-	double alone[RUNS_MAX], together[RUNS_MAX], items[RUNS_MAX];
+	double alone[RUNS_MAX] = { 0 }, together[RUNS_MAX] = { 0 }, items[RUNS_MAX] = { 0 };
 
 	for (int i = 0; i < runs; i++) {
 		_grove_error_ struct grove_error err = GROVE_ERROR_INIT;

@@ -46,7 +46,7 @@ static struct grove_value plan_value(const struct plan *plan)
 
 static int plan_read(struct plan *plan, const struct grove_value *args, struct grove_error *err)
 {
-	const char *path;
+	const char *path = "";
 	int rc = grove_value_need_int(args, "depth", &plan->depth, err);
 
 	if (rc == 0)
@@ -303,7 +303,7 @@ static int read_number(const char *text, int64_t most, int64_t *ret, struct grov
 
 static int take_option(struct options *options, int option, struct grove_error *err)
 {
-	int64_t ms;
+	int64_t ms = 0;
 	int rc;
 
 	switch (option) {

@@ -468,20 +468,20 @@ int grove_portal_run(struct grove_portal *portal, const char *func, struct grove
 		     struct grove_value *ret, struct grove_error *err)
 {
 	_grove_msg_ struct grove_msg msg = start_message(func, "call", args);
-	struct grove_context *context;
+	struct grove_context *context = NULL;
 	int rc = begin(portal->peer, func, &msg, &context, err);
 
-	return rc < 0 ? rc : grove_context_close(context, 0, ret, err);
+	return context ? grove_context_close(context, 0, ret, err) : rc;
 }
 
 int grove_portal_open(struct grove_portal *portal, const char *func, struct grove_value args,
 		      struct grove_context **ret, struct grove_error *err)
 {
 	_grove_msg_ struct grove_msg msg = start_message(func, "context", args);
-	struct grove_context *context;
+	struct grove_context *context = NULL;
 	int rc = begin(portal->peer, func, &msg, &context, err);
 
-	if (rc < 0)
+	if (!context)
 		return rc;
 	context->stream = true;
 	while (rc == 0 && !context->started && !context->done)
@@ -506,10 +506,10 @@ const struct grove_value *grove_context_first(const struct grove_context *contex
 int grove_peer_ask(struct grove_peer *peer, struct grove_msg *msg, struct grove_msg *answer,
 		   struct grove_error *err)
 {
-	struct grove_context *context;
+	struct grove_context *context = NULL;
 	int rc = begin(peer, grove_msg_kind_name(msg->kind), msg, &context, err);
 
-	if (rc < 0)
+	if (!context)
 		return rc;
 	rc = grove_context_wait_done(context);
 	if (rc < 0)

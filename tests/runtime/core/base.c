@@ -51,10 +51,11 @@ void *grove_alloc(size_t n, size_t size)
 
 void *grove_realloc(void *p, size_t n, size_t size)
 {
-	p = reallocarray(p, n ? n : 1, size ? size : 1);
-	if (!p)
+	void *grown = reallocarray(p, n ? n : 1, size ? size : 1);
+
+	if (!grown)
 		grove_bug("out of memory for %zu x %zu bytes", n, size);
-	return p;
+	return grown;
 }
 
 char *grove_strdup(const char *s)

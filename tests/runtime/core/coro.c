@@ -127,8 +127,9 @@ struct grove_stacks *grove_stacks_new(size_t stack_bytes, size_t keep)
 static struct stack stack_map(const struct grove_stacks *pool)
 {
 	size_t all = pool->stack_bytes + pool->page_bytes;
-	char *base = mmap(NULL, all, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+	/* cppcheck-suppress invalidFunctionArg ; -1 is what mmap(2) asks for */
+	char *base = mmap(NULL, all, PROT_READ | PROT_WRITE, flags, -1, 0);
 
 	if (base == MAP_FAILED)
 		grove_bug("no memory for the stack of a task: %s", strerror(errno));

@@ -158,6 +158,7 @@ static int submit(struct grove_job *job, struct grove_error *err)
 	if (pool.idle > pool.promised && pool.draining == 0) {
 		pthread_cond_signal(&pool.work);
 		free(self);
+		self = NULL;
 	} else {
 		code = pthread_create(&thread, NULL, worker, self);
 	}
