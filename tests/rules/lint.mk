@@ -57,8 +57,8 @@ lint-cppcheck: $(BUILD)/flags
 	$(call say,CPPCHECK,"$(words $(LINT_C)) files")
 	$(Q)$(CPPCHECK) -q -j2 --cppcheck-build-dir=$(LINT)/cppcheck --std=c11 --library=gnu,posix \
 		--enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppressions-list=tests/rules/cppcheck.txt -D_GNU_SOURCE -D__x86_64__ -DSNAG_VERSION='"0"' \
-		--include=tests/rules/cppcheck.h \
+		--suppressions-list=tests/rules/cppcheck.txt --include=tests/rules/cppcheck.h \
+		-D_GNU_SOURCE -D__x86_64__ -DSNAG_VERSION='"0"' \
 		-Icollector -I. -I$(BUILD)/gen -Itests $(LINT_C)
 
 # An object is made anew when a header of its source changes, so it tells when to look again.
