@@ -4,17 +4,18 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 
-#include <obstack.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What obstack.h asks for by these names. Strings are many and small and die together. */
-#define obstack_chunk_alloc xmalloc
-#define obstack_chunk_free free
+/* Strings are many and small and die together: they lie side by side in blocks. */
+enum { BLOCK_BYTES = 64 << 10 };
 
-enum { CHUNK_BYTES = 64 << 10 };
+struct block {
+	struct block *next;
+	char bytes[];
+};
 
 struct entry {
 	const char *text;
@@ -23,7 +24,8 @@ struct entry {
 };
 
 struct strtab {
-	struct obstack texts;
+	struct block *blocks;	   /* the first one is being filled */
+	size_t used, size;	   /* bytes of it */
 	VEC(struct entry) entries; /* id - 1 */
 	uint32_t *buckets;	   /* id of the first one */
 	uint32_t nbuckets;
@@ -33,7 +35,6 @@ struct strtab *strtab_new(void)
 {
 	struct strtab *t = xcalloc(1, sizeof(*t));
 
-	obstack_begin(&t->texts, CHUNK_BYTES);
 	t->nbuckets = 64;
 	t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
 	return t;
@@ -43,7 +44,12 @@ void strtab_free(struct strtab *t)
 {
 	if (!t)
 		return;
-	obstack_free(&t->texts, NULL);
+	while (t->blocks) {
+		struct block *next = t->blocks->next;
+
+		free(t->blocks);
+		t->blocks = next;
+	}
 	vec_release(&t->entries);
 	free(t->buckets);
 	free(t);
@@ -70,6 +76,27 @@ static uint64_t hash_of(const struct strtab *t, const char *s, size_t n)
 		n -= take;
 	}
 	return h;
+}
+
+/* A copy of `n` bytes and a NUL, which never moves. */
+static const char *keep(struct strtab *t, const char *s, size_t n)
+{
+	char *at;
+
+	if (!t->blocks || t->size - t->used <= n) {
+		struct block *b;
+
+		t->size = n < BLOCK_BYTES ? BLOCK_BYTES : n + 1;
+		t->used = 0;
+		b = xmalloc(sizeof(*b) + t->size);
+		b->next = t->blocks;
+		t->blocks = b;
+	}
+	at = t->blocks->bytes + t->used;
+	memcpy(at, s, n);
+	at[n] = '\0';
+	t->used += n + 1;
+	return at;
 }
 
 static void rehash(struct strtab *t)
@@ -106,7 +133,7 @@ uint32_t strtab_addn(struct strtab *t, const char *s, size_t n)
 		rehash(t);
 	head = &t->buckets[h & (t->nbuckets - 1)];
 	e = vec_push(&t->entries);
-	e->text = obstack_copy0(&t->texts, s, (int)len);
+	e->text = keep(t, s, len);
 	e->hash = h;
 	e->next = *head;
 	*head = t->entries.count;
