@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "probe/drain.h"
+#include "probe/handlers.h"
 #include "probe/kernel_types.h"
 #include "probe/specimens.h"
 #include "probe/stacks.h"
@@ -67,37 +68,6 @@ __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_le
 	line[strcspn(line, "\n")] = '\0';
 	log_debug("%s", line);
 	return n;
-}
-
-/*
- * libbpf would read all types of the kernel, to find the one function that an iterator hooks: some
- * 10 ms. We know its id. A program that says to attach to another program, by descriptor, keeps
- * libbpf from searching: load() passes the id as that descriptor, and this, called right before the
- * kernel sees it, puts it where it belongs.
- */
-static int tell_hook(struct bpf_program *prog __attribute__((unused)),
-		     struct bpf_prog_load_opts *opts, long cookie __attribute__((unused)))
-{
-	opts->attach_btf_id = opts->attach_prog_fd;
-	opts->attach_prog_fd = 0;
-	return 0;
-}
-
-/*
- * libbpf keeps handlers for the whole process, and unregistering the last one frees it twice (1.1,
- * realloc to zero bytes): it is registered once and stays.
- */
-static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
-
-static void register_hooks(void)
-{
-	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = tell_hook);
-	int rc =
-		libbpf_register_prog_handler("iter/", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, &opts);
-
-	if (rc < 0)
-		/* then loading fails, and says so */
-		log_debug("libbpf takes no handler: error %d", rc);
 }
 
 /*
@@ -345,8 +315,10 @@ int probe_open(struct probe **ret, struct snag_error *err)
 	_cleanup_probe_ struct probe *p = xcalloc(1, sizeof(*p));
 	int rc;
 
-	pthread_once(&hooks_once, register_hooks);
 	libbpf_set_print(log_libbpf);
+	rc = handlers_register();
+	if (rc < 0)
+		return error_set(err, rc, "libbpf takes no handler: %s", strerror(-rc));
 	rc = open_objects(p, err);
 	if (rc < 0)
 		return rc;

@@ -2,6 +2,7 @@
 #include "probe/stacks.h"
 
 #include "base/alloc.h"
+#include "probe/handlers.h"
 #include "probe/kernel_types.h"
 
 #include <errno.h>
@@ -36,50 +37,6 @@ struct stack_probe {
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-/* Ids of the kernel's functions: they are the same for everybody until the next boot. */
-static uint32_t from_tid_id, release_id;
-
-static void put_id(struct bpf_insn *insn)
-{
-	uint32_t id = insn->imm == EV_KFUNC_FROM_TID ? from_tid_id :
-		      insn->imm == EV_KFUNC_RELEASE  ? release_id :
-						       0;
-
-	if (insn->code != (BPF_JMP | BPF_CALL) || insn->src_reg || !id)
-		return;
-	insn->src_reg = BPF_PSEUDO_KFUNC_CALL;
-	insn->imm = (int32_t)id;
-	insn->off = 0;
-}
-
-/*
- * Called right before the kernel sees the program, when the functions that it calls have been
- * appended to it: see EV_KFUNC_FROM_TID.
- */
-static int put_ids(struct bpf_program *prog,
-		   struct bpf_prog_load_opts *opts __attribute__((unused)),
-		   long cookie __attribute__((unused)))
-{
-	size_t count = bpf_program__insn_cnt(prog);
-	_cleanup_free_ struct bpf_insn *insns = xcalloc(count, sizeof(*insns));
-
-	memcpy(insns, bpf_program__insns(prog), count * sizeof(*insns));
-	for (size_t i = 0; i < count; i++)
-		put_id(&insns[i]);
-	return bpf_program__set_insns(prog, insns, count);
-}
-
-/* For the whole process, and never unregistered: see register_hooks() of probe.c. */
-static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
-static int handler_rc;
-
-static void register_handler(void)
-{
-	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = put_ids);
-
-	handler_rc = libbpf_register_prog_handler("batch", BPF_PROG_TYPE_SYSCALL, 0, &opts);
-}
-
 /* By number in the reader's own pid namespace; before Linux 6.14 only in the first one. */
 static uint32_t find_from_tid(const struct kernel_types *types)
 {
@@ -96,8 +53,10 @@ static uint32_t find_from_tid(const struct kernel_types *types)
 static int open_object(struct stack_probe *p, struct snag_error *err)
 {
 	uint32_t from_tid, release;
-	int rc;
+	int rc = handlers_register();
 
+	if (rc < 0)
+		return error_set(err, rc, "libbpf takes no handler: %s", strerror(-rc));
 	if (!p->types) {
 		p->own_types = kernel_types_new();
 		p->types = p->own_types;
@@ -118,8 +77,7 @@ static int open_object(struct stack_probe *p, struct snag_error *err)
 		return error_set(err, -EOPNOTSUPP,
 				 "this kernel lets no BPF program look up threads of this pid "
 				 "namespace (Linux 6.10, inside a container 6.14)");
-	from_tid_id = from_tid;
-	release_id = release;
+	handlers_set_kfuncs(from_tid, release);
 	return 0;
 }
 
@@ -182,12 +140,8 @@ struct stack_probe *stack_probe_new(const struct kernel_types *types)
 	struct stack_probe *p = xcalloc(1, sizeof(*p));
 
 	p->types = types;
-	pthread_once(&handler_once, register_handler);
-	if (handler_rc < 0)
-		p->rc = error_set(&p->err, handler_rc, "libbpf takes no handler");
-	else
-		p->loading = pthread_create(&p->loader, NULL, load, p) == 0;
-	if (handler_rc == 0 && !p->loading)
+	p->loading = pthread_create(&p->loader, NULL, load, p) == 0;
+	if (!p->loading)
 		load(p);
 	return p;
 }
