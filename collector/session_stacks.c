@@ -111,14 +111,6 @@ void stacks_free(struct stacks *x)
 
 /* ---- which threads --------------------------------------------------------------------------- */
 
-static bool is_suspicious(const struct snapshot *s, const struct snap_process *p)
-{
-	for (uint32_t i = 0; i < p->task_count; i++)
-		if (s->tasks.at[p->first_task + i].state == 'D')
-			return true;
-	return false;
-}
-
 static void want(struct taking *t, uint32_t thread, bool suspicious)
 {
 	const struct thread *th = model_thread(t->m, thread);
@@ -144,8 +136,7 @@ static void want_all(struct taking *t)
 {
 	for (uint32_t i = 0; i < t->m->actors.count; i++) {
 		const struct actor *a = &t->m->actors.at[i];
-		const struct snap_process *p = snapshot_process(t->s, a->pid);
-		bool suspicious = p && is_suspicious(t->s, p);
+		bool suspicious = a->in_tree && snapshot_is_suspicious(t->s, a->pid);
 
 		for (uint32_t k = 0; a->in_tree && k < a->thread_count; k++)
 			want(t, a->first_thread + k, suspicious);
@@ -154,13 +145,13 @@ static void want_all(struct taking *t)
 
 static void want_once(struct taking *t, bool *done, uint32_t thread)
 {
-	const struct snap_process *p;
+	const struct actor *a;
 
 	if (!thread || done[thread])
 		return;
 	done[thread] = true;
-	p = snapshot_process(t->s, model_actor(t->m, model_thread(t->m, thread)->actor)->pid);
-	want(t, thread, p && is_suspicious(t->s, p));
+	a = model_actor(t->m, model_thread(t->m, thread)->actor);
+	want(t, thread, snapshot_is_suspicious(t->s, a->pid));
 }
 
 /* The focus, and each thread from there down to the culprit. */

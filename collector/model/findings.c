@@ -52,19 +52,16 @@ static struct name name_of(const struct facts *x, uint32_t actor)
 __attribute__((format(printf, 4, 5))) static void tell(struct facts *x, const char *kind,
 						       struct finding f, const char *fmt, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	va_list ap;
 
 	if (x->told++ >= EACH_MAX) {
 		x->more++;
 		return;
 	}
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
 	f.kind = strtab_add(x->m->strings, kind);
-	f.text = strtab_add(x->m->strings, text);
+	va_start(ap, fmt);
+	f.text = strtab_addv(x->m->strings, fmt, ap);
+	va_end(ap);
 	model_add_finding(x->m, f);
 }
 

@@ -167,6 +167,18 @@ struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid)
 	return i ? &s->tasks.at[i - 1] : NULL;
 }
 
+bool snapshot_is_suspicious(const struct snapshot *s, int32_t tgid)
+{
+	const struct snap_process *p = snapshot_process(s, tgid);
+
+	if (!p)
+		return true;
+	for (uint32_t i = 0; i < p->task_count; i++)
+		if (s->tasks.at[p->first_task + i].state == 'D')
+			return true;
+	return false;
+}
+
 struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd)
 {
 	const struct snap_process *p = snapshot_process(s, tgid);
@@ -194,19 +206,14 @@ const char *snapshot_str(const struct snapshot *s, uint32_t id)
 
 void snapshot_missing(struct snapshot *s, const char *fmt, ...)
 {
-	_cleanup_free_ char *text = NULL;
 	uint32_t id;
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	id = strtab_addv(s->strings, fmt, ap);
 	va_end(ap);
-	if (n < 0) {
-		text = NULL; /* undefined after a failure */
+	if (!id)
 		return;
-	}
-	id = strtab_add(s->strings, text);
 	for (uint32_t i = 0; i < s->missing.count; i++)
 		if (s->missing.at[i] == id)
 			return;

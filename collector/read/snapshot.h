@@ -75,6 +75,12 @@ struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid);
 /* The thread `tid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid);
 
+/*
+ * Has process `tgid` a thread in D state, or is it unknown? Such a thread may hold the mmap_lock,
+ * or wait for a page that would stop us as well: its memory is read with care (mem.h).
+ */
+bool snapshot_is_suspicious(const struct snapshot *s, int32_t tgid);
+
 /* The descriptor `fd` of `tgid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd);
 

@@ -57,25 +57,12 @@ struct model *wait_model(struct wait_ctx *c)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-/* A thread in D state may hold the mmap_lock, or wait for a page that would stop us as well. */
-static bool is_suspicious(const struct wait_ctx *c, int32_t tgid)
-{
-	const struct snap_process *p = snapshot_process(c->snap, tgid);
-
-	if (!p)
-		return true;
-	for (uint32_t i = 0; i < p->task_count; i++)
-		if (c->snap->tasks.at[p->first_task + i].state == 'D')
-			return true;
-	return false;
-}
-
 int wait_mem(struct wait_ctx *c, int32_t tgid, uint64_t addr, void *buf, size_t len)
 {
 	uint32_t at = map_get(&c->mem_ids, (uint32_t)tgid, 0);
 
 	if (!at) {
-		*vec_push(&c->mems) = mem_new(tgid, is_suspicious(c, tgid));
+		*vec_push(&c->mems) = mem_new(tgid, snapshot_is_suspicious(c->snap, tgid));
 		at = c->mems.count;
 		map_put(&c->mem_ids, (uint32_t)tgid, at);
 	}
@@ -113,7 +100,7 @@ const struct maps *wait_maps(struct wait_ctx *c, int32_t tgid)
 
 	if (at)
 		return c->maps.at[at - 1];
-	rc = maps_read(tgid, is_suspicious(c, tgid), &maps, &err);
+	rc = maps_read(tgid, snapshot_is_suspicious(c->snap, tgid), &maps, &err);
 	/* Who is gone is no gap in what we know. */
 	if (rc < 0 && rc != -ESRCH)
 		snapshot_missing(c->snap, "the address space of process %d: %s", tgid, err.text);

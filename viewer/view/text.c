@@ -208,23 +208,23 @@ static struct columns chain_columns(const struct page *p, const struct model *m)
 	return c;
 }
 
+/* The last part of a path, "?" without one. */
+static const char *file_name(const struct model *m, uint32_t path)
+{
+	const char *text = model_str(m, path), *slash = strrchr(text, '/');
+
+	return slash ? slash + 1 : *text ? text : "?";
+}
+
 /* A function, or where in its file the code lies. */
 static void add_code(struct strbuf *b, const struct model *m, const struct code *c)
 {
-	const char *module = model_str(m, c->module);
-	const char *slash = strrchr(module, '/');
-
 	if (c->symbol)
 		strbuf_adds(b, model_str(m, c->symbol));
 	else
-		strbuf_addf(b, "%s+0x%" PRIx64, *module ? slash ? slash + 1 : module : "?",
-			    c->address);
-	if (c->file && c->line) {
-		const char *file = model_str(m, c->file);
-
-		slash = strrchr(file, '/');
-		strbuf_addf(b, " (%s:%u)", slash ? slash + 1 : file, c->line);
-	}
+		strbuf_addf(b, "%s+0x%" PRIx64, file_name(m, c->module), c->address);
+	if (c->file && c->line)
+		strbuf_addf(b, " (%s:%u)", file_name(m, c->file), c->line);
 }
 
 /* Where in the program it waits: the innermost functions, each called by the next one. */

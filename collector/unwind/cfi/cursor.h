@@ -65,8 +65,8 @@ static inline int64_t cursor_signed(struct cursor *c, uint32_t n)
 	return (int64_t)(cursor_number(c, n) << shift) >> shift;
 }
 
-/* LEB128 without a sign; bits beyond 64 are lost. */
-static inline uint64_t cursor_uleb(struct cursor *c)
+/* LEB128, with or without a sign; bits beyond 64 are lost. */
+static inline uint64_t cursor_leb(struct cursor *c, bool sign)
 {
 	uint64_t v = 0;
 	uint32_t shift = 0;
@@ -78,25 +78,21 @@ static inline uint64_t cursor_uleb(struct cursor *c)
 			v |= (uint64_t)(byte & 0x7f) << shift;
 		shift += 7;
 	} while (byte & 0x80);
+	if (sign && shift < 64 && (byte & 0x40))
+		v |= ~(uint64_t)0 << shift;
 	return v;
 }
 
-/* LEB128 with a sign. */
+/* See cursor_leb(). */
+static inline uint64_t cursor_uleb(struct cursor *c)
+{
+	return cursor_leb(c, false);
+}
+
+/* See cursor_leb(). */
 static inline int64_t cursor_sleb(struct cursor *c)
 {
-	uint64_t v = 0;
-	uint32_t shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = cursor_u8(c);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && (byte & 0x40))
-		v |= ~(uint64_t)0 << shift;
-	return (int64_t)v;
+	return (int64_t)cursor_leb(c, true);
 }
 
 /* A string that ends within the bytes, skipped; NULL when it does not. */
