@@ -96,7 +96,8 @@ static int start(struct batch *b)
 	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 512 << 10);
+	/* libdw keeps 4,096 rows of a line table on it, and more (elfutils, dwarf_getsrclines.c) */
+	pthread_attr_setstacksize(&attr, 2 << 20);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&thread, &attr, worker, b);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
