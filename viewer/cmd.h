@@ -57,7 +57,7 @@ struct target_opts {
 	struct opt_pids also;
 	int32_t thread;
 	bool redact;
-	bool stacks, no_stacks, kernel_stacks, lines, no_lines; /* stack_rows */
+	bool stacks, no_stacks, kernel_stacks, lines, no_lines;
 	const char *unwinder;
 };
 
@@ -81,8 +81,11 @@ struct main_opts {
 };
 extern const struct opt_table main_tables[]; /* over struct main_opts */
 
-/* Rows over struct common_opts and, the other two, struct target_opts. */
-extern const struct opt common_rows[], target_rows[], stack_rows[];
+/*
+ * Rows over struct common_opts and, the others, struct target_opts: what to look at, who is in
+ * focus, whose stacks are taken, what is told of them.
+ */
+extern const struct opt common_rows[], target_rows[], focus_rows[], stack_rows[], frame_rows[];
 
 /* What a command looks at, and how. */
 struct target {

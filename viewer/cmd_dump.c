@@ -21,7 +21,9 @@ static const struct opt rows[] = {
 static const struct opt_table tables[] = {
 	{ rows, 0 },
 	{ target_rows, offsetof(struct dump_opts, target) },
+	{ focus_rows, offsetof(struct dump_opts, target) },
 	{ stack_rows, offsetof(struct dump_opts, target) },
+	{ frame_rows, offsetof(struct dump_opts, target) },
 	{ common_rows, offsetof(struct dump_opts, common) },
 	{ NULL, 0 },
 };

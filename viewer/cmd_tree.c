@@ -11,6 +11,7 @@ struct tree_opts {
 
 static const struct opt_table tables[] = {
 	{ target_rows, offsetof(struct tree_opts, target) },
+	{ focus_rows, offsetof(struct tree_opts, target) },
 	{ common_rows, offsetof(struct tree_opts, common) },
 	{ NULL, 0 },
 };

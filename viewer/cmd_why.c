@@ -19,7 +19,9 @@ static const struct opt rows[] = {
 static const struct opt_table tables[] = {
 	{ rows, 0 },
 	{ target_rows, offsetof(struct why_opts, target) },
+	{ focus_rows, offsetof(struct why_opts, target) },
 	{ stack_rows, offsetof(struct why_opts, target) },
+	{ frame_rows, offsetof(struct why_opts, target) },
 	{ common_rows, offsetof(struct why_opts, common) },
 	{ NULL, 0 },
 };

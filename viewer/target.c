@@ -22,13 +22,17 @@ const struct opt target_rows[] = {
 	  .bit = BIT_CGROUP, .help = "look at the processes of a cgroup, instead of a pid" },
 	{ 'a', "also", OPT_PIDS, offsetof(struct target_opts, also), "PID",
 	  .help = "add this process and its descendants; may be repeated" },
-	{ 't', "thread", OPT_PID, offsetof(struct target_opts, thread), "TID",
-	  .help = "give the verdict of this thread, not of the root's main thread" },
 	{ 'r', "reader", OPT_CHOICE, offsetof(struct target_opts, reader), "auto|bpf|procfs",
 	  .help = "where facts come from: bpf needs root and knows more; auto takes the best "
 		  "there is" },
 	{ 0, "redact", OPT_FLAG, offsetof(struct target_opts, redact),
 	  .help = "replace arguments and paths by hashes that are equal where they were equal" },
+	{ 0 },
+};
+
+const struct opt focus_rows[] = {
+	{ 't', "thread", OPT_PID, offsetof(struct target_opts, thread), "TID",
+	  .help = "give the verdict of this thread, not of the root's main thread" },
 	{ 0 },
 };
 
@@ -44,6 +48,10 @@ const struct opt stack_rows[] = {
 	  .excludes = BIT_NO_STACKS, .help = "take the native stacks of all threads of the tree" },
 	{ 0, "no-stacks", OPT_FLAG, offsetof(struct target_opts, no_stacks), .bit = BIT_NO_STACKS,
 	  .excludes = BIT_STACKS, .help = "take no stacks at all" },
+	{ 0 },
+};
+
+const struct opt frame_rows[] = {
 	{ 'k', "kernel-stacks", OPT_FLAG, offsetof(struct target_opts, kernel_stacks),
 	  .help = "kernel stacks too of every thread whose stack is taken, not only of those that "
 		  "cannot be interrupted; needs root" },
