@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * runtime.h - what a runtime keeps in the memory of its process: interpreters, tasks, frames.
+ *
+ * A runtime is one file with one `const struct runtime runtime_foo` and one line in runtimes.h. It
+ * is asked about every process of the tree, reads that one's memory and adds what it finds to the
+ * model (model/tasks.h). Nothing is stopped, no code of the target runs. All that is read is
+ * hostile: bounds first, loops capped, no recursion on it; what cannot be known is `unknown` or a
+ * note for model_add_missing(), and one bad object spoils one line only.
+ *
+ * It is called between the first and the second stamps of a look: what is read of a process none
+ * of whose threads ran in between is of one instant.
+ */
+#pragma once
+
+#include "model/model.h"
+#include "read/proc/maps.h"
+#include "read/snapshot.h"
+#include "unwind/elf/files.h"
+
+struct runtimes;
+
+/* A process that is looked at. */
+struct runtime_site {
+	struct runtimes *all;
+	struct snapshot *snap;
+	struct model *model;
+	const struct snap_process *process;
+	uint32_t actor;
+	const struct maps *maps; /* its address space */
+};
+
+struct runtime {
+	const char *name;
+	/* Look at a process, add what there is to the model. Is this runtime there at all? */
+	bool (*read)(struct runtime_site *site);
+};
+
+/* What is worth keeping from one look to the next: files that were opened. Never NULL. */
+struct runtimes *runtimes_new(void);
+
+/* Free it. NULL is fine. */
+void runtimes_free(struct runtimes *all);
+DEFINE_GUARD(runtimes)
+#define _cleanup_runtimes_ _cleanup_(runtimes_free_guard)
+
+/*
+ * Ask all runtimes about all processes of the tree. `m` was filled from `s` and has its waits.
+ * Processes that may not be looked into are left out.
+ */
+void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m);
+
+/* ---- for runtimes ---------------------------------------------------------------------------- */
+
+/*
+ * Exactly `len` bytes at `addr` of the process: 0 or -errno as mem_read(). Pages are kept until
+ * the next process, at most some thousands of them (-ENOBUFS): a walk over more is none.
+ */
+SNAG_MUST_CHECK
+int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len);
+
+/* A text that ends with 0, at most `size` - 1 bytes of it: 0 or -errno. */
+SNAG_MUST_CHECK
+int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_t size);
+
+/* The file that is mapped at `area`, opened once for all processes. `elf` or `missing` is set. */
+struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area);
