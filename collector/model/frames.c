@@ -16,6 +16,11 @@ uint32_t model_add_code(struct model *m, struct code code)
 	return m->codes.count;
 }
 
+uint64_t code_start(const struct code *c)
+{
+	return c->function && c->offset <= c->address ? c->address - c->offset : 0;
+}
+
 void model_add_inlined(struct model *m, struct inlined inlined)
 {
 	struct code *c = model_code(m, m->codes.count);

@@ -19,6 +19,9 @@ struct code *model_code(const struct model *m, uint32_t id);
 /* A new place in the code; nothing is inlined there as yet. Returns its id. */
 uint32_t model_add_code(struct model *m, struct code code);
 
+/* Where the function at a place begins, as the symbols of its module count; 0: not known. */
+uint64_t code_start(const struct code *c);
+
 /* The next function inlined at the place that was added last, innermost first. */
 void model_add_inlined(struct model *m, struct inlined inlined);
 

@@ -272,6 +272,31 @@ Test(page, durations)
 	duration_is(UINT64_MAX, "?");
 }
 
+static void code_is(const char *expected, const char *symbol, const char *module, struct code c)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	c.symbol = strtab_add(m->strings, symbol);
+	c.module = strtab_add(m->strings, module);
+	code_add(&out, m, &c);
+	cr_assert_str_eq(strbuf_str(&out), expected);
+}
+
+Test(page, places_in_the_code)
+{
+	const struct code known = { .address = 0x2a402, .offset = 0x12, .function = true };
+	const struct code lost = { .address = 0x2a402, .offset = 0x2a402 };
+	/* as a capture may have it */
+	const struct code odd = { .address = 0x12, .offset = 0x2a402, .function = true };
+
+	code_is("read", "read", "/lib/libc.so.6", known);
+	code_is("bash!0x2a3f0+0x12", NULL, "/bin/bash", known);
+	code_is("bash+0x2a402", NULL, "/bin/bash", lost);
+	code_is("bash+0x12", NULL, "/bin/bash", odd);
+	code_is("0x2a402", NULL, NULL, lost);
+}
+
 /* A capture may say that two processes are each other's parents: each has its line, once. */
 Test(tree, circles_of_parents_end)
 {

@@ -192,6 +192,10 @@ static void put_frame(struct document *d, const struct frame *f, const struct in
 	jsonw_bool(&d->w, "signal", f->signal);
 	jsonw_string(&d->w, "how", frame_how_name(f->how));
 	jsonw_uint(&d->w, "address", c->address);
+	if (!inlined && code_start(c))
+		jsonw_uint(&d->w, "function_start", code_start(c));
+	else
+		jsonw_null(&d->w, "function_start");
 	put_string(d, "missing", c->symbol ? 0 : c->missing);
 	jsonw_close(&d->w, '}');
 }

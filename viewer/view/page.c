@@ -3,8 +3,11 @@
 
 #include "clean.h"
 
+#include "model/frames.h"
+
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 enum { COLUMNS_MIN = 20 }; /* text is never pressed into less */
 
@@ -182,4 +185,70 @@ void who_add(struct strbuf *out, const struct model *m, uint32_t actor, uint32_t
 	strbuf_addf(out, "%s[%d]", model_str(m, a->name), a->pid);
 	if (thread && model_thread(m, thread)->tid != a->pid)
 		strbuf_addf(out, " tid %d", model_thread(m, thread)->tid);
+}
+
+void wait_add(struct strbuf *b, const struct model *m, const struct wait *w)
+{
+	if (w->text)
+		strbuf_adds(b, model_str(m, w->text));
+	else if (w->object)
+		strbuf_addf(b, "%s of %s", model_str(m, w->op),
+			    model_str(m, model_object(m, w->object)->key));
+	else
+		strbuf_addf(b, "%s (%s)", model_str(m, w->op), wait_type_name(w->kind));
+}
+
+const char *file_name(const struct model *m, uint32_t path)
+{
+	const char *text = model_str(m, path), *slash = strrchr(text, '/');
+
+	return slash ? slash + 1 : *text ? text : "?";
+}
+
+void code_add(struct strbuf *b, const struct model *m, const struct code *c)
+{
+	if (c->symbol)
+		strbuf_adds(b, model_str(m, c->symbol));
+	else if (code_start(c))
+		strbuf_addf(b, "%s!0x%" PRIx64 "+0x%" PRIx64, file_name(m, c->module),
+			    code_start(c), c->offset);
+	else if (c->module)
+		strbuf_addf(b, "%s+0x%" PRIx64, file_name(m, c->module), c->address);
+	else
+		strbuf_addf(b, "0x%" PRIx64, c->address);
+	if (c->file && c->line)
+		strbuf_addf(b, " (%s:%u)", file_name(m, c->file), c->line);
+}
+
+void page_source(struct page *p, const struct model *m)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	uint32_t processes = 0, threads = 0;
+
+	for (uint32_t i = 0; i < m->actors.count; i++) {
+		processes += m->actors.at[i].in_tree;
+		threads += m->actors.at[i].in_tree ? m->actors.at[i].thread_count : 0;
+	}
+	strbuf_addf(&b, "%u process%s, %u thread%s", processes, processes == 1 ? "" : "es", threads,
+		    threads == 1 ? "" : "s");
+	if (m->root) {
+		strbuf_adds(&b, " from ");
+		who_add(&b, m, m->root, 0);
+		strbuf_adds(&b, " down");
+	}
+	if (m->verdict.since_ms != UINT64_MAX) {
+		strbuf_adds(&b, "; since ");
+		duration_add(&b, m->verdict.since_ms);
+	}
+	strbuf_addf(&b, "; %s reader, %.0f ms", model_str(m, m->reader), m->took_ms);
+	if (m->from_capture) {
+		time_t seconds = (time_t)(m->captured_ns / 1000000000u);
+		char text[32] = "?";
+		struct tm tm;
+
+		if (gmtime_r(&seconds, &tm))
+			strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+		strbuf_addf(&b, ", %s UTC on %s", text, model_str(m, m->host));
+	}
+	page_para(p, &(struct para){ .text = strbuf_str(&b), .style = STYLE_DIM, .max_lines = 2 });
 }

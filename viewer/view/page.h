@@ -55,3 +55,18 @@ void duration_add(struct strbuf *out, uint64_t ms);
 
 /* "sh[810]", or "sh[810] tid 815" for a thread that is not the main one; `thread` may be 0. */
 void who_add(struct strbuf *out, const struct model *m, uint32_t actor, uint32_t thread);
+
+/* "reading pipe:[123] (fd 0)": what a wait is, in other words when its decoder found none. */
+void wait_add(struct strbuf *out, const struct model *m, const struct wait *w);
+
+/* The last part of a path, "?" without one. Borrowed from the model. */
+const char *file_name(const struct model *m, uint32_t path);
+
+/*
+ * A place in the code: "read", "worker (pool.c:12)", "bash!0x2a3f0+0x12" in a function without a
+ * name that begins there, "bash+0x2a402" where not even that is known.
+ */
+void code_add(struct strbuf *out, const struct model *m, const struct code *c);
+
+/* A line of where the model comes from: how many processes, which reader, when. */
+void page_source(struct page *p, const struct model *m);

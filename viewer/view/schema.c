@@ -107,7 +107,7 @@ static const struct field fields[] = {
 	{ "native", "file", "string?" }, { "native", "line", "integer" },
 	{ "native", "inlined", "boolean" }, { "native", "signal", "boolean" },
 	{ "native", "how", "@how" }, { "native", "address", "integer" },
-	{ "native", "missing", "string?" },
+	{ "native", "function_start", "integer?" }, { "native", "missing", "string?" },
 
 	{ "stack", "status", "@stack_status" }, { "stack", "current", "boolean" },
 	{ "stack", "end", "string?" }, { "stack", "why", "string?" },

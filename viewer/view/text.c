@@ -10,10 +10,6 @@
 
 #include "model/frames.h"
 
-#include <inttypes.h>
-#include <string.h>
-#include <time.h>
-
 enum {
 	MARGIN = 10,	 /* of everything below the sentence */
 	CHAIN_SHOWN = 9, /* longer lists are folded */
@@ -58,51 +54,6 @@ static void put_sentence(struct page *p, const struct model *m)
 			     .style = STYLE_BOLD,
 			     .taken = (int)b.len,
 		     });
-}
-
-static void put_source(struct page *p, const struct model *m)
-{
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	uint32_t processes = 0, threads = 0;
-
-	for (uint32_t i = 0; i < m->actors.count; i++) {
-		processes += m->actors.at[i].in_tree;
-		threads += m->actors.at[i].in_tree ? m->actors.at[i].thread_count : 0;
-	}
-	strbuf_addf(&b, "%u process%s, %u thread%s", processes, processes == 1 ? "" : "es", threads,
-		    threads == 1 ? "" : "s");
-	if (m->root) {
-		strbuf_adds(&b, " from ");
-		who_add(&b, m, m->root, 0);
-		strbuf_adds(&b, " down");
-	}
-	if (m->verdict.since_ms != UINT64_MAX) {
-		strbuf_adds(&b, "; since ");
-		duration_add(&b, m->verdict.since_ms);
-	}
-	strbuf_addf(&b, "; %s reader, %.0f ms", model_str(m, m->reader), m->took_ms);
-	if (m->from_capture) {
-		time_t seconds = (time_t)(m->captured_ns / 1000000000u);
-		char text[32] = "?";
-		struct tm tm;
-
-		if (gmtime_r(&seconds, &tm))
-			strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-		strbuf_addf(&b, ", %s UTC on %s", text, model_str(m, m->host));
-	}
-	page_para(p, &(struct para){ .text = strbuf_str(&b), .style = STYLE_DIM, .max_lines = 2 });
-}
-
-/* What a wait is, when its decoder found no words. */
-static void add_wait(struct strbuf *b, const struct model *m, const struct wait *w)
-{
-	if (w->text)
-		strbuf_adds(b, model_str(m, w->text));
-	else if (w->object)
-		strbuf_addf(b, "%s of %s", model_str(m, w->op),
-			    model_str(m, model_object(m, w->object)->key));
-	else
-		strbuf_addf(b, "%s (%s)", model_str(m, w->op), wait_type_name(w->kind));
 }
 
 /* Can an actor of the chain end this wait? The index of its hop, or `count`. */
@@ -208,25 +159,6 @@ static struct columns chain_columns(const struct page *p, const struct model *m)
 	return c;
 }
 
-/* The last part of a path, "?" without one. */
-static const char *file_name(const struct model *m, uint32_t path)
-{
-	const char *text = model_str(m, path), *slash = strrchr(text, '/');
-
-	return slash ? slash + 1 : *text ? text : "?";
-}
-
-/* A function, or where in its file the code lies. */
-static void add_code(struct strbuf *b, const struct model *m, const struct code *c)
-{
-	if (c->symbol)
-		strbuf_adds(b, model_str(m, c->symbol));
-	else
-		strbuf_addf(b, "%s+0x%" PRIx64, file_name(m, c->module), c->address);
-	if (c->file && c->line)
-		strbuf_addf(b, " (%s:%u)", file_name(m, c->file), c->line);
-}
-
 /* Where in the program it waits: the innermost functions, each called by the next one. */
 static void put_stack(struct page *p, const struct model *m, uint32_t thread, int lead)
 {
@@ -241,7 +173,7 @@ static void put_stack(struct page *p, const struct model *m, uint32_t thread, in
 	for (uint32_t i = 0; i < shown; i++) {
 		if (i)
 			strbuf_adds(&b, " < ");
-		add_code(&b, m, model_code(m, frames[i].code));
+		code_add(&b, m, model_code(m, frames[i].code));
 	}
 	if (shown < count)
 		strbuf_addf(&b, " < %u more", count - shown);
@@ -271,7 +203,7 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, const
 		strbuf_addc(&lead, ' ');
 	if (c->since)
 		strbuf_addf(&lead, "%*s", c->since, strbuf_str(&since));
-	add_wait(&text, m, w);
+	wait_add(&text, m, w);
 	page_para(p, &(struct para){
 			     .label = index ? NULL : "chain",
 			     .margin = MARGIN,
@@ -447,7 +379,7 @@ static void render_why(const struct model *m, const struct view_opts *opts, stru
 	struct page p = { .out = out, .opts = opts };
 
 	put_sentence(&p, m);
-	put_source(&p, m);
+	page_source(&p, m);
 	page_gap(&p);
 	put_chain(&p, m);
 	put_members(&p, m);
