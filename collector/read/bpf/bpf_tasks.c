@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -23,6 +24,8 @@ enum { /* include/linux/sched.h, fs/proc/array.c; x86-64 numbers */
        V1_FROZEN = 8, /* CGROUP_FROZEN, kernel/cgroup/legacy_freezer.c */
        NR_RESTART = 219,
 };
+
+enum { CLOCK_TRIES = 16 };
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -82,9 +85,19 @@ static int64_t boottime_offset(void)
 	return seconds * 1000000000 + nanos;
 }
 
+/* How often the calling thread lost the CPU. */
+static long own_switches(void)
+{
+	struct rusage usage = { 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
 /*
  * The scheduler's clock is no POSIX clock. Right after a sleep our own arrival on the CPU was a few
- * microseconds ago: the smaller difference of two tries is closer to it.
+ * microseconds ago: the smaller difference of two tries is closer to it. A try in which we lost the
+ * CPU between the two clocks says nothing.
  */
 int bpf_clocks_learn(struct bpf_clocks *c, struct probe *p, struct snag_error *err)
 {
@@ -93,13 +106,15 @@ int bpf_clocks_learn(struct bpf_clocks *c, struct probe *p, struct snag_error *e
 	c->tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	c->start_offset_ns = boottime_offset();
 	c->has_sched = false;
-	for (int i = 0; i < 2; i++) {
+	for (int tries = 0, good = 0; good < 2 && tries < CLOCK_TRIES; tries++) {
 		struct own_arrival own = { 0 };
 		int64_t offset;
 		uint64_t now;
+		long switches;
 		int rc;
 
 		nanosleep(&nap, NULL);
+		switches = own_switches();
 		now = clock_ns(CLOCK_BOOTTIME);
 		rc = probe_run_self(p, &(struct probe_sink){ on_own_task, &own }, err);
 		if (rc < 0)
@@ -107,9 +122,12 @@ int bpf_clocks_learn(struct bpf_clocks *c, struct probe *p, struct snag_error *e
 		offset = (int64_t)(now - own.last_arrival);
 		if (!own.last_arrival)
 			return 0;
+		if (own_switches() != switches)
+			continue;
 		if (!c->has_sched || offset < c->sched_offset_ns)
 			c->sched_offset_ns = offset;
 		c->has_sched = true;
+		good++;
 	}
 	return 0;
 }
