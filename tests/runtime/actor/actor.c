@@ -161,6 +161,22 @@ static int accept_task(void *arg, struct grove_error *err)
 	return fd == -ECANCELED ? fd : 0;
 }
 
+/* Backends want to know what files there are. */
+static void tell_file(const struct grove_actor *actor, const char *path, bool made)
+{
+	const struct grove_backend *const *at = actor->program->backends;
+
+	for (; path && *at; at++)
+		if ((*at)->on_file)
+			(*at)->on_file(path, made);
+}
+
+static void tell_sockets(const struct grove_actor *actor, bool made)
+{
+	for (size_t i = 0; i < actor->listeners.addrs.count; i++)
+		tell_file(actor, grove_multiaddr_path(&actor->listeners.addrs.at[i]), made);
+}
+
 /* A unix socket in the folder of the tree. */
 static int own_unix(const struct grove_actor *actor, struct grove_multiaddr *ret,
 		    struct grove_error *err)
@@ -210,6 +226,7 @@ static int start_listening(struct grove_actor *actor, const struct grove_addrs *
 		if (rc < 0)
 			return rc;
 	}
+	tell_sockets(actor, true);
 	for (size_t i = 0; i < actor->listeners.count; i++) {
 		struct accepting *accepting = grove_alloc(1, sizeof(*accepting));
 		char name[GROVE_NAME_SIZE], text[GROVE_MULTIADDR_TEXT];
@@ -254,6 +271,7 @@ static int configure_root(struct grove_actor *actor, struct grove_error *err)
 		return rc;
 	if (!actor->tcp)
 		actor->dir = grove_listen_dir(err);
+	tell_file(actor, actor->dir, true);
 	return actor->tcp || actor->dir ? 0 : -EIO;
 }
 
@@ -498,6 +516,9 @@ static void clean_up(struct grove_actor *actor)
 	if (actor->parent)
 		grove_peer_unref(actor->parent);
 	actor->parent = NULL;
+	tell_sockets(actor, false);
+	if (actor->root)
+		tell_file(actor, actor->dir, false);
 	grove_listeners_close(&actor->listeners);
 	grove_registry_free(actor->registry);
 	actor->registry = NULL;

@@ -100,5 +100,12 @@ struct grove_backend {
 	 */
 	void (*shutdown)(const struct grove_program *program);
 
+	/*
+	 * An actor of this process has made a file (its socket, the folder of sockets), or removes
+	 * it now: for somebody who tidies up after those who cannot. In the actor's thread, does
+	 * not wait. NULL: of no interest.
+	 */
+	void (*on_file)(const char *path, bool made);
+
 	const struct grove_entry_point *entries; /* NULL: none */
 };
