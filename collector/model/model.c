@@ -91,6 +91,13 @@ void model_free(struct model *m)
 	vec_release(&m->codes);
 	vec_release(&m->inlined);
 	vec_release(&m->kernel_frames);
+	vec_release(&m->tasks);
+	vec_release(&m->nurseries);
+	vec_release(&m->scopes);
+	vec_release(&m->task_frames);
+	vec_release(&m->awaits);
+	vec_release(&m->await_tasks);
+	vec_release(&m->task_stacks);
 	vec_release(&m->missing);
 	vec_release(&m->verdict.chain);
 	vec_release(&m->verdict.members);
@@ -261,7 +268,7 @@ uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent)
 
 bool term_names(uint8_t kind)
 {
-	return kind >= TERM_THREAD && kind <= TERM_WAIT;
+	return (kind >= TERM_THREAD && kind <= TERM_WAIT) || kind == TERM_TASK;
 }
 
 void model_add_term(struct model *m, uint32_t wait, struct term term)

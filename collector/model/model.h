@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/strtab.h"
 #include "base/vec.h"
+#include "model/task_types.h"
 #include "model/types.h"
 #include "model/wait_kinds.h"
 
@@ -62,7 +63,14 @@ struct model {
 	VEC(struct code) codes;
 	VEC(struct inlined) inlined;
 	VEC(uint32_t) kernel_frames; /* strings: "futex_wait_queue+0x60" */
-	VEC(uint32_t) missing;	     /* strings: what could not be known and why */
+	VEC(struct task) tasks;	     /* those of an actor side by side (tasks.h) */
+	VEC(struct nursery) nurseries;
+	VEC(struct scope) scopes;
+	VEC(struct task_frame) task_frames; /* those of a task side by side */
+	VEC(struct await) awaits;	    /* of tasks whose wait is not decoded yet */
+	VEC(uint32_t) await_tasks;
+	VEC(struct task_stack) task_stacks; /* of tasks, not walked yet */
+	VEC(uint32_t) missing;		    /* strings: what could not be known and why */
 	struct verdict verdict;
 	/* indices, rebuilt by model_index() */
 	struct map by_pid; /* pid -> actor id */

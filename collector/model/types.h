@@ -39,6 +39,7 @@ struct actor {
 	uint32_t spawn_requested_by;	     /* actor id, 0 unknown */
 	uint32_t runtime;		     /* string, 0 unknown */
 	uint32_t first_thread, thread_count; /* thread ids first_thread .. */
+	uint32_t first_task, task_count;     /* task ids first_task .. */
 	uint64_t sig_pending_blocked; /* pending signals that all its threads block, by bit */
 	/* a handler is a hidden wake-up: a child's exit ends interruptible waits */
 	bool catches_sigchld;
@@ -140,6 +141,7 @@ enum term_kind {
 	TERM_STOPPED, /* whoever stopped or froze it: level 3, verdict `stopped`; text names it */
 	TERM_UNKNOWN, /* could not be resolved: level 4; text says what is missing */
 	TERM_NOW,     /* it can go on already: level 0 */
+	TERM_TASK,    /* task `id` can, or its end, when it goes on */
 };
 
 /* The role of who can end a wait, waits[].on[].as of the contract. */

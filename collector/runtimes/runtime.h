@@ -63,5 +63,8 @@ int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len
 SNAG_MUST_CHECK
 int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_t size);
 
+/* Forget the pages that are kept: what is read from now on is as it is then. */
+void runtime_forget(struct runtime_site *site);
+
 /* The file that is mapped at `area`, opened once for all processes. `elf` or `missing` is set. */
 struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area);

@@ -8,6 +8,9 @@
 
 enum { MAX_SECTIONS = 4096, MAX_HEADERS = 512, MAX_NOTES = 64, PAGE_SIZE = 4096 };
 
+/* SNAG_RT_NOTE_TYPE of docs/RUNTIME_ABI.md, and its name with the 0 behind it. */
+enum { RUNTIME_NOTE = 0x5254, RUNTIME_NAME_BYTES = 5 };
+
 /* DW_EH_PE_pcrel | DW_EH_PE_sdata4, which all linkers write. */
 enum { PE_PCREL_SDATA4 = 0x1b };
 
@@ -97,33 +100,67 @@ static uint64_t padded(uint64_t n, uint64_t align)
 	return (n + align - 1) & ~(align - 1);
 }
 
-static void find_build_id(struct elf_file *f, uint64_t offset, uint64_t size, uint64_t align)
+/* A note, and where its parts lie in the file. */
+struct elf_note {
+	Elf64_Nhdr head;
+	uint64_t name, desc; /* offsets */
+	uint64_t desc_addr;  /* where the file is loaded */
+};
+
+static void take_build_id(struct elf_file *f, const struct elf_note *n)
 {
-	uint64_t at = 0;
+	const uint8_t *name = bytes_at(f->bytes, n->name, 4), *id;
+
+	if (f->build_id_len || n->head.n_namesz != 4 || !name || memcmp(name, "GNU", 4) != 0 ||
+	    !n->head.n_descsz || n->head.n_descsz > ELF_MAX_BUILD_ID)
+		return;
+	id = bytes_at(f->bytes, n->desc, n->head.n_descsz);
+	if (!id)
+		return;
+	memcpy(f->build_id, id, n->head.n_descsz);
+	f->build_id_len = n->head.n_descsz;
+}
+
+/* The descriptor is the distance from itself to the table: docs/RUNTIME_ABI.md. */
+static void take_runtime(struct elf_file *f, const struct elf_note *n)
+{
+	const uint8_t *name = bytes_at(f->bytes, n->name, RUNTIME_NAME_BYTES);
+	const uint8_t *desc = bytes_at(f->bytes, n->desc, sizeof(uint64_t));
+	uint64_t distance;
+
+	if (n->head.n_namesz != RUNTIME_NAME_BYTES || n->head.n_descsz != sizeof(distance) ||
+	    !name || !desc || memcmp(name, "snag", RUNTIME_NAME_BYTES) != 0)
+		return;
+	memcpy(&distance, desc, sizeof(distance));
+	f->runtime_table = n->desc_addr + distance;
+}
+
+static void read_notes(struct elf_file *f, const struct elf_range *notes, uint64_t align)
+{
+	uint64_t at = 0, size = notes->size;
 
 	align = align == 8 ? 8 : 4;
-	if (f->build_id_len || size > 1 << 20)
+	if (size > 1 << 20)
 		return;
 	for (int i = 0; i < MAX_NOTES && at < size && size - at > sizeof(Elf64_Nhdr); i++) {
-		const uint8_t *p = bytes_at(f->bytes, offset + at, sizeof(Elf64_Nhdr));
-		uint64_t name, desc;
-		Elf64_Nhdr note;
+		const uint8_t *p = bytes_at(f->bytes, notes->offset + at, sizeof(Elf64_Nhdr));
+		uint64_t name = at + sizeof(Elf64_Nhdr), desc;
+		struct elf_note note;
 
 		if (!p)
 			return;
-		memcpy(&note, p, sizeof(note));
-		name = at + sizeof(note);
-		desc = name + padded(note.n_namesz, align);
-		at = desc + padded(note.n_descsz, align);
-		if (at > size + align || note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
-		    !note.n_descsz || note.n_descsz > ELF_MAX_BUILD_ID)
+		memcpy(&note.head, p, sizeof(note.head));
+		desc = name + padded(note.head.n_namesz, align);
+		at = desc + padded(note.head.n_descsz, align);
+		if (at > size + align)
 			continue;
-		p = bytes_at(f->bytes, offset + name, desc - name + note.n_descsz);
-		if (!p || memcmp(p, "GNU", 4) != 0)
-			continue;
-		memcpy(f->build_id, p + (desc - name), note.n_descsz);
-		f->build_id_len = note.n_descsz;
-		return;
+		note.name = notes->offset + name;
+		note.desc = notes->offset + desc;
+		note.desc_addr = notes->addr + desc;
+		if (note.head.n_type == NT_GNU_BUILD_ID)
+			take_build_id(f, &note);
+		else if (note.head.n_type == RUNTIME_NOTE)
+			take_runtime(f, &note);
 	}
 }
 
@@ -156,7 +193,8 @@ static const char *read_segments(struct elf_file *f, const Elf64_Ehdr *eh)
 		else if (ph.p_type == PT_DYNAMIC)
 			f->dynamic = range_of(&ph);
 		else if (ph.p_type == PT_NOTE)
-			find_build_id(f, ph.p_offset, ph.p_filesz, ph.p_align);
+			read_notes(f, &(struct elf_range){ ph.p_offset, ph.p_vaddr, ph.p_filesz },
+				   ph.p_align);
 	}
 	return NULL;
 }
@@ -243,9 +281,13 @@ struct elf_file *elf_file_new(struct bytes *bytes)
 	if (f->missing)
 		return f;
 	read_sections(f, &eh);
-	for (uint32_t i = 0; i < f->section_count; i++)
-		if (f->sections[i].type == SHT_NOTE)
-			find_build_id(f, f->sections[i].offset, f->sections[i].size, 4);
+	for (uint32_t i = 0; i < f->section_count; i++) {
+		const struct elf_section *s = &f->sections[i];
+
+		/* segments are read already, but for those of a separate debug file */
+		if (s->type == SHT_NOTE && !f->build_id_len)
+			read_notes(f, &(struct elf_range){ s->offset, s->addr, s->size }, 4);
+	}
 	find_frame(f);
 	return f;
 }

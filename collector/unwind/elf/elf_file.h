@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * elf_file.h - what unwinding wants from an ELF file: where it is loaded, its unwind sections, its
- * build id. 64-bit little-endian x86-64 only. Everything in the file is hostile.
+ * build id, its runtime descriptor. 64-bit little-endian x86-64 only. Everything in the file is
+ * hostile.
  *
  * Addresses are the file's own (p_vaddr): what a prelinked, static or position independent program
  * is loaded at is the caller's business, who knows the file offset of an address from its maps.
@@ -41,6 +42,7 @@ struct elf_file {
 	struct elf_range dynamic;
 	uint8_t build_id[ELF_MAX_BUILD_ID];
 	uint32_t build_id_len;
+	uint64_t runtime_table; /* address of the table of docs/RUNTIME_ABI.md, 0 none */
 	struct elf_section *sections;
 	uint32_t section_count;
 	bool exec; /* ET_EXEC: not position independent */

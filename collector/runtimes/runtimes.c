@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtimes/runtimes.h"
+
+#include "base/log.h"
+#include "read/mem.h"
+#include "runtimes/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* 64 MiB of one process; what walks over more is led astray. */
+enum { PAGE_BYTES = 4096, PAGES_MAX = 16384 };
+
+struct page {
+	uint8_t bytes[PAGE_BYTES];
+};
+
+struct runtimes {
+	struct files *files;
+	/* of the process that is looked at */
+	struct mem *mem;
+	struct map page_ids; /* address -> 1 + page */
+	VEC(struct page *) pages;
+};
+
+#define POINTER(name) &runtime_##name,
+#define DECLARE(name) extern const struct runtime runtime_##name;
+RUNTIMES(DECLARE)
+static const struct runtime *const all_runtimes[] = { RUNTIMES(POINTER) };
+
+struct runtimes *runtimes_new(void)
+{
+	struct runtimes *all = xcalloc(1, sizeof(*all));
+
+	all->files = files_new();
+	return all;
+}
+
+/* Forget the memory of a process. */
+static void leave(struct runtimes *all)
+{
+	for (uint32_t i = 0; i < all->pages.count; i++)
+		free(all->pages.at[i]);
+	vec_release(&all->pages);
+	map_release(&all->page_ids);
+	mem_free(all->mem);
+	all->mem = NULL;
+}
+
+void runtime_forget(struct runtime_site *site)
+{
+	leave(site->all);
+}
+
+void runtimes_free(struct runtimes *all)
+{
+	if (!all)
+		return;
+	leave(all);
+	files_free(all->files);
+	free(all);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int page_at(struct runtime_site *site, uint64_t addr, const uint8_t **ret)
+{
+	struct runtimes *all = site->all;
+	uint32_t at;
+	int rc;
+
+	if (!map_find(&all->page_ids, addr, &at)) {
+		const struct map_area *area = maps_find(site->maps, addr);
+		struct page *page;
+
+		/* a wild pointer costs no system call */
+		if (!area || !area->read)
+			return -EFAULT;
+		if (all->pages.count >= PAGES_MAX)
+			return -ENOBUFS;
+		if (!all->mem)
+			all->mem = mem_new(site->process->tgid,
+					   snapshot_is_suspicious(site->snap, site->process->tgid));
+		page = xmalloc(sizeof(*page));
+		rc = mem_read(all->mem, addr, page->bytes, sizeof(page->bytes));
+		if (rc < 0) {
+			free(page);
+			return rc;
+		}
+		*vec_push(&all->pages) = page;
+		at = all->pages.count;
+		map_put(&all->page_ids, addr, at);
+	}
+	*ret = all->pages.at[at - 1]->bytes;
+	return 0;
+}
+
+int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	if (len > UINT64_MAX - addr)
+		return -EFAULT;
+	while (len) {
+		size_t offset = addr % PAGE_BYTES;
+		size_t part = len < PAGE_BYTES - offset ? len : PAGE_BYTES - offset;
+		const uint8_t *page;
+		int rc = page_at(site, addr - offset, &page);
+
+		if (rc < 0)
+			return rc;
+		memcpy(to, page + offset, part);
+		to += part;
+		addr += part;
+		len -= part;
+	}
+	return 0;
+}
+
+int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_t size)
+{
+	size_t done = 0;
+
+	while (done + 1 < size) {
+		size_t part = PAGE_BYTES - (addr + done) % PAGE_BYTES;
+		int rc;
+
+		/* up to the end of the page: the text may be the last thing that is mapped */
+		if (part > size - 1 - done)
+			part = size - 1 - done;
+		rc = runtime_read(site, addr + done, buf + done, part);
+		if (rc < 0)
+			return rc;
+		if (memchr(buf + done, '\0', part))
+			return 0;
+		done += part;
+	}
+	if (size)
+		buf[size - 1] = '\0';
+	return 0;
+}
+
+struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area)
+{
+	const char *path = strtab_get(site->maps->strings, area->path);
+	const struct file_place place = {
+		.tgid = site->process->tgid,
+		.suspicious = snapshot_is_suspicious(site->snap, site->process->tgid),
+		.area = area,
+		.path = path ? path : "",
+	};
+	uint32_t id = files_add(site->all->files, &place);
+	struct code_file *f;
+
+	files_open(site->all->files, id, &place);
+	f = files_get(site->all->files, id);
+	f->idle = 0;
+	return f;
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static void look_at(struct runtime_site *site)
+{
+	_cleanup_maps_ struct maps *maps = NULL;
+	struct snag_error err = SNAG_ERROR_INIT;
+	int32_t tgid = site->process->tgid;
+
+	/* who is gone, or may not be looked into, is told of elsewhere */
+	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &maps, &err) < 0) {
+		log_debug("runtimes of process %d: %s", tgid, err.text);
+		return;
+	}
+	site->maps = maps;
+	for (size_t i = 0; i < sizeof(all_runtimes) / sizeof(*all_runtimes); i++)
+		all_runtimes[i]->read(site);
+	leave(site->all);
+}
+
+void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
+{
+	files_refresh(all->files);
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		const struct snap_process *p = &s->processes.at[i];
+		struct runtime_site site = { .all = all, .snap = s, .model = m, .process = p };
+
+		if (!p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
+			continue;
+		site.actor = model_find_pid(m, p->tgid);
+		if (site.actor)
+			look_at(&site);
+	}
+}
