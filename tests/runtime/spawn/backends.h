@@ -7,7 +7,11 @@
 #include "runtime/actor/backend.h"
 
 /* Builds code: name in C. The first one is the default. */
-#define GROVE_BACKENDS(X) X(exec)
+/* clang-format off */
+#define GROVE_BACKENDS(X) \
+	X(exec) \
+	X(mp_spawn)
+/* clang-format on */
 
 #define X(name) extern const struct grove_backend grove_backend_##name;
 GROVE_BACKENDS(X)

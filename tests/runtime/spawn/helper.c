@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtime/spawn/helper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "runtime/core/io.h"
+#include "runtime/core/scope.h"
+#include "runtime/core/truth.h"
+
+/* Ending takes a millisecond, on a machine that has one to spare. */
+#define END_NS (10 * GROVE_SECOND)
+
+int grove_helper_start(struct grove_helper *helper, const char *entry, struct grove_error *err)
+{
+	_grove_free_ char *exe = grove_process_exe(err);
+	int pair[2];
+
+	if (!exe)
+		return err && err->code < 0 ? err->code : -ENOENT;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return grove_error_set(err, -errno, "socket pair of %s: %m", entry);
+	char *argv[] = { exe, (char[]){ GROVE_ARG_ENTRY }, (char *)entry, NULL };
+	struct grove_exec exec = { .argv = argv, .keep = &pair[1], .keep_count = 1 };
+	int rc = grove_process_exec(&exec, err);
+
+	close(pair[1]);
+	if (rc < 0) {
+		close(pair[0]);
+		return grove_error_at(err, rc, "%s", entry);
+	}
+	*helper = (struct grove_helper){ .fd = pair[0] };
+	helper->child.pid = exec.pid;
+	helper->child.pidfd = exec.pidfd;
+	grove_truth("helper", grove_fact_text("name", entry), grove_fact_int("pid", exec.pid));
+	return 0;
+}
+
+bool grove_helper_ended(struct grove_helper *helper)
+{
+	struct grove_child *child = &helper->child;
+	siginfo_t info = { .si_pid = 0 };
+
+	if (child->pid == 0)
+		return false;
+	if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG) == 0) {
+		if (info.si_pid == 0)
+			return false;
+		child->end.known = true;
+		child->end.code = info.si_code == CLD_EXITED ? info.si_status : -1;
+		child->end.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	}
+	/* or it is no child any more: somebody has reaped it */
+	child->pid = 0;
+	return true;
+}
+
+const char *grove_helper_end_text(const struct grove_helper *helper, char text[static 64])
+{
+	const struct grove_end *end = &helper->child.end;
+
+	if (!end->known)
+		snprintf(text, 64, "has ended, nobody knows how");
+	else if (end->signal)
+		snprintf(text, 64, "was killed by signal %d", end->signal);
+	else
+		snprintf(text, 64, "has ended with exit code %d", end->code);
+	return text;
+}
+
+void grove_helper_forget(struct grove_helper *helper)
+{
+	grove_process_release(&helper->child);
+	grove_close(helper->fd);
+	helper->fd = -1;
+	helper->child.pid = 0;
+}
+
+/* 0: it has ended and is reaped. */
+static int wait_end(struct grove_helper *helper)
+{
+	struct grove_scope scope;
+	int rc;
+
+	grove_fail_after(&scope, END_NS);
+	rc = grove_process_wait(&helper->child, NULL);
+	return grove_scope_exit(&scope, rc, NULL);
+}
+
+void grove_helper_end(struct grove_helper *helper, enum grove_helper_stuck stuck)
+{
+	struct grove_child *child = &helper->child;
+	int rc = 0;
+
+	grove_close(helper->fd);
+	helper->fd = -1;
+	if (child->pid > 0)
+		rc = wait_end(helper);
+	if (rc < 0) {
+		grove_truth("helper-stuck", grove_fact_int("pid", child->pid),
+			    grove_fact_int("rc", rc), grove_fact_int("killed", stuck));
+		if (stuck == GROVE_HELPER_KILL &&
+		    grove_process_tell(child, GROVE_TELL_KILL, NULL) == 0)
+			(void)wait_end(helper); /* what the kernel holds stays */
+	}
+	grove_helper_forget(helper);
+}
+
+void grove_helper_enter(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	signal(SIGINT, SIG_IGN);
+}
