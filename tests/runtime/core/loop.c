@@ -143,13 +143,28 @@ static void go_on(struct grove_loop *loop)
 	atomic_fetch_add_explicit(&loop->generation, 1, memory_order_acq_rel);
 }
 
+static void turn_enter(const struct grove_loop *loop)
+{
+	if (loop->turn.enter)
+		loop->turn.enter(loop->turn.arg);
+}
+
+static void turn_leave(const struct grove_loop *loop)
+{
+	if (loop->turn.leave)
+		loop->turn.leave(loop->turn.arg);
+}
+
 static void poll_once(struct grove_loop *loop)
 {
 	struct epoll_event events[EVENTS];
 	int timeout_ms = poll_timeout(loop);
+	/* it may have to wait for its turn, and nothing of it changes meanwhile */
+	bool rests = timeout_ms != 0 || loop->turn.enter;
 
-	if (timeout_ms != 0)
+	if (rests)
 		rest(loop);
+	turn_leave(loop);
 	int n;
 
 	do {
@@ -158,7 +173,8 @@ static void poll_once(struct grove_loop *loop)
 	} while (n < 0 && errno == EINTR && loop->defects.signal_no_wake);
 	int code = errno;
 
-	if (timeout_ms != 0)
+	turn_enter(loop);
+	if (rests)
 		go_on(loop);
 	if (n < 0 && code != EINTR)
 		grove_bug("loop '%s': epoll_wait: %s", loop->name, strerror(code));
@@ -327,6 +343,8 @@ static struct grove_loop *loop_new(const struct grove_run_opts *opts)
 	struct grove_loop *loop = grove_alloc(1, sizeof(*loop));
 
 	loop->opts = opts;
+	if (opts->turn)
+		loop->turn = *opts->turn;
 	loop->epoll_fd = -1;
 	loop->wake.read_fd = -1;
 	atomic_init(&loop->wake.write_fd, -1);
@@ -385,9 +403,11 @@ int grove_run(grove_task_fn *fn, void *arg, const struct grove_run_opts *opts,
 	struct main_task run = { .loop = loop, .fn = fn, .arg = arg };
 
 	here = loop;
+	turn_enter(loop);
 	int rc = loop_open(loop, err);
 
 	if (rc < 0) {
+		turn_leave(loop);
 		here = NULL;
 		return rc;
 	}
@@ -399,6 +419,7 @@ int grove_run(grove_task_fn *fn, void *arg, const struct grove_run_opts *opts,
 	grove_token_shut(loop->token);
 	grove_truth("loop-exit", grove_fact_text("loop", loop->name), grove_fact_int("rc", run.rc),
 		    grove_fact_text("text", run.err.text));
+	turn_leave(loop);
 	here = NULL;
 	grove_threads_drain();
 	grove_error_move(err, &run.err);
@@ -443,6 +464,19 @@ void grove_loop_set_user(struct grove_loop *loop, void *user)
 void *grove_loop_user(const struct grove_loop *loop)
 {
 	return loop->user;
+}
+
+void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn)
+{
+	if (loop != here || loop->turn.enter)
+		grove_bug("loop '%s': a turn is set by its own thread, and once", loop->name);
+	loop->turn = *turn;
+	turn_enter(loop);
+}
+
+bool grove_loop_has_turn(const struct grove_loop *loop)
+{
+	return loop->turn.enter != NULL;
 }
 
 struct grove_defects *grove_loop_defects(struct grove_loop *loop)

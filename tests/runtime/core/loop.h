@@ -23,6 +23,17 @@ enum grove_sigint {
 	GROVE_SIGINT_HOOK = 2,	 /* calls opts.on_sigint in the loop, which decides */
 };
 
+/*
+ * A lock around the turns of a loop, for runtimes that have one (an interpreter lock). The loop's
+ * thread holds it whenever it runs tasks, and lets it go around its poll, whether it sleeps there
+ * or not. Plain functions of the loop's thread; they may block and must not use the loop.
+ */
+struct grove_turn {
+	void (*enter)(void *arg);
+	void (*leave)(void *arg);
+	void *arg;
+};
+
 struct grove_run_opts {
 	const char *name;      /* of the loop, for instance the actor's; NULL: "main" */
 	size_t stack_bytes;    /* of each task; 0: 256 KiB */
@@ -31,7 +42,8 @@ struct grove_run_opts {
 	enum grove_sigint sigint;
 	void (*on_sigint)(void *arg); /* may spawn, cancel, set events; not block */
 	void *sigint_arg;
-	void *user; /* grove_task_user() of the main task */
+	void *user;		       /* grove_task_user() of the main task */
+	const struct grove_turn *turn; /* held from the beginning to the end; NULL: none */
 };
 
 /*
@@ -61,6 +73,15 @@ struct grove_scope *grove_main_scope(void);
 /* A pointer of the program's own on the loop: the actor. */
 void grove_loop_set_user(struct grove_loop *loop, void *user);
 void *grove_loop_user(const struct grove_loop *loop);
+
+/*
+ * Give the running loop of this thread a lock that it did not begin with: it is entered now, and
+ * held until the loop ends. `turn` is copied. A loop has one at most, and keeps it.
+ */
+void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn);
+
+/* Whether it has one. */
+bool grove_loop_has_turn(const struct grove_loop *loop);
 
 /* ---- from other threads ---------------------------------------------------------------------- */
 
