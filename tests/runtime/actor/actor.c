@@ -409,7 +409,7 @@ static int meet_parent(struct grove_actor *actor, struct grove_msg *spec, struct
 		return grove_error_set(err, rc, "the parent has sent no spec");
 	if (rc == 0 && spec->kind == GROVE_MSG_CANCEL) {
 		grove_actor_cancel(actor, GROVE_CANCEL_REMOTE, actor->parent->name, spec->reason);
-		return -ECANCELED;
+		return grove_check(); /* the cancel is delivered here */
 	}
 	return rc < 0 ? rc : take_spec(actor, spec, err);
 }
@@ -438,8 +438,6 @@ static int tell_up(struct grove_actor *actor, struct grove_error *err)
 
 	grove_actor_hello(actor, &hello);
 	log_up(actor);
-	if (actor->host && actor->host->up)
-		actor->host->up(actor->host->arg, actor);
 	return grove_channel_send(actor->parent->channel, &hello, err);
 }
 
@@ -555,6 +553,8 @@ static int actor_task(void *arg, struct grove_error *err)
 	actor->working = false;
 	if (rc < 0 && has_parent)
 		tell_failed(actor, rc, err);
+	if (actor->host && actor->host->up)
+		actor->host->up(actor->host->arg, actor);
 	if (actor->grace_ns > 0)
 		grove_registrar_leave(actor);
 	flush_peers(actor);
@@ -586,6 +586,7 @@ static int run(struct grove_actor *actor, enum grove_sigint sigint, struct grove
 		return rc;
 	rc = grove_run(actor_task, actor, &opts, err);
 	grove_truth_close();
+	opts.turn = actor->host ? actor->host->turn : NULL;
 	return rc;
 }
 

@@ -8,7 +8,8 @@
  * pidfd. All its calls are cancelled then, their ends are told, and the sockets are removed.
  *
  * Lines in the truth log besides core's: spawned-by, up, connected, waits-for, waits-no-more,
- * actor-cancel, ladder, child-exit, actor-exit; protocol-error for a connection that was closed.
+ * actor-cancel, ladder, child-exit, child-abandoned, actor-exit; protocol-error for a connection
+ * that was closed.
  */
 #pragma once
 

@@ -296,6 +296,27 @@ static int stay(struct grove_kid *kid, struct grove_error *err)
 }
 
 static void log_spawned(const struct grove_kid *kid)
+/* One that was given up is a failure as well, whatever else went wrong. */
+static int tell_abandoned(const struct grove_kid *kid, int rc, struct grove_error *err)
+{
+	struct grove_error lost = GROVE_ERROR_INIT;
+	struct grove_errors *both;
+
+	grove_error_set(&lost, -EBUSY,
+			"actor %s (thread %d of process %d) does not end and cannot be killed: it "
+			"is abandoned and ends with the process",
+			kid->name, (int)kid->child.tid, (int)kid->child.pid);
+	if (rc == 0 || rc == -ECANCELED) {
+		grove_error_move(err, &lost);
+		return -EBUSY;
+	}
+	both = grove_errors_new(rc, "%s, and it does not end", err->text);
+	grove_errors_add(both, grove_errors_from(err));
+	grove_errors_add(both, grove_errors_from(&lost));
+	grove_error_clear(&lost);
+	return grove_error_set_tree(err, both);
+}
+
 {
 	const struct grove_child *child = &kid->child;
 
@@ -311,8 +332,8 @@ static void finish(struct grove_kid *kid)
 {
 	struct grove_child *child = &kid->child;
 
-	grove_truth("child-exit", grove_fact_text("child", kid->name),
-		    grove_fact_int("child_pid", child->pid),
+	grove_truth(kid->abandoned ? "child-abandoned" : "child-exit",
+		    grove_fact_text("child", kid->name), grove_fact_int("child_pid", child->pid),
 		    grove_fact_int("code", child->end.code),
 		    grove_fact_int("signal", child->end.signal),
 		    grove_fact_int("wanted", kid->wanted));
@@ -350,7 +371,7 @@ static int supervise(void *arg, struct grove_error *err)
 	grove_ladder(kid);
 	(void)grove_nursery_exit(&inner, 0, NULL); /* the watch never fails */
 	finish(kid);
-	return rc;
+	return kid->abandoned ? tell_abandoned(kid, rc, err) : rc;
 }
 
 /* ---- the nursery ----------------------------------------------------------------------------- */
@@ -432,7 +453,7 @@ int grove_actors_end(struct grove_actors *actors, struct grove_portal *portal, c
 				   reason);
 	while (rc == 0 && !kid->ended)
 		rc = grove_event_wait(&kid->changed);
-	return rc;
+	return rc == 0 && kid->abandoned ? -EBUSY : rc;
 }
 
 pid_t grove_actors_pid(const struct grove_actors *actors, const struct grove_portal *portal)

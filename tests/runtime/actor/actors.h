@@ -5,7 +5,8 @@
  * Like a nursery of tasks, and with one inside: the first failure of an actor or of a function
  * that runs in one cancels all others, and all errors are collected. An actor that is cancelled is
  * asked by a message, has its grace, gets SIGTERM, has its grace, and then it and all below it are
- * killed (the ladder); grove_actors_exit() returns when each one has ended and is reaped.
+ * killed (the ladder); grove_actors_exit() returns when each one has ended and is reaped. One that
+ * is hosted on a thread cannot be killed: it is abandoned then, with an error (-EBUSY).
  *
  *	struct grove_actors actors;
  *	grove_actors_open(&actors, "workers");
@@ -76,7 +77,8 @@ int grove_actors_run(struct grove_actors *actors, const struct grove_start_opts 
 GROVE_MUST_CHECK
 int grove_result_wait(struct grove_result *result, const struct grove_value **value);
 
-/* End one actor that was started here, by the ladder, and wait until it has ended. */
+/* End one actor that was started here, by the ladder, and wait until it has ended. -EBUSY: it does
+ * not, and is abandoned; the nursery fails with an error that says so. */
 GROVE_MUST_CHECK
 int grove_actors_end(struct grove_actors *actors, struct grove_portal *portal, const char *reason);
 

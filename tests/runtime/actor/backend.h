@@ -9,7 +9,7 @@
  * All calls are made in a task of the parent's loop, and may wait there. spawn() and wait() are
  * cancellable: after -ECANCELED from spawn() nothing may be left of the attempt, after -ECANCELED
  * from wait() it is called again. tell() never waits. The order is: spawn, any number of tell and
- * wait, until wait gave 0; then release.
+ * wait, until wait gave 0 (or abandon was called); then release.
  *
  *	const struct grove_backend grove_backend_exec = { .name = "exec", ... };
  */
@@ -63,6 +63,7 @@ struct grove_entry_point {
 
 struct grove_backend {
 	const char *name;   /* of --spawn-backend; snag calls it `backend` */
+	const char *alias;  /* another name of it there; NULL: none */
 	const char *method; /* what the kernel sees, in snag's words: "fork-exec",
 			       "vfork-exec", "fork", "thread-fork", "forkserver", "interpreter" */
 	const char *text;   /* one line for --help */
@@ -86,9 +87,18 @@ struct grove_backend {
 
 	/*
 	 * Ask it to end. 0: asked (or it is gone already); -ENOTSUP: this backend has no such
-	 * step, say why in `err`. KILL means the whole subtree, and never goes by a pid alone.
+	 * step, say why in `err`; -EINPROGRESS: no such step, and none is needed yet, since the
+	 * actor is busy with ending those below it. KILL means the whole subtree, and never goes
+	 * by a pid alone.
 	 */
 	int (*tell)(struct grove_child *child, enum grove_tell how, struct grove_error *err);
+
+	/*
+	 * Only where there is no KILL: from now on nobody waits for it. wait() gives -EBUSY at
+	 * once, release() leaves to it what it still uses, and it ends by itself or with the
+	 * process. NULL: never needed.
+	 */
+	void (*abandon)(struct grove_child *child);
 
 	/* Free what spawn() made: pidfd and `own`. Called once, after the end. */
 	void (*release)(struct grove_child *child);

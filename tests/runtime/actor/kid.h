@@ -16,10 +16,10 @@ struct grove_kid {
 	int64_t timeout_ns; /* to be up */
 	struct grove_portal portal;
 	struct grove_addrs binds;
-	bool up;      /* it serves */
-	bool ended;   /* and is reaped */
-	bool wanted;  /* somebody wants its end: then it is no failure */
-	bool running; /* spawn() was done, wait() is not */
+	bool up;	/* it serves */
+	bool ended;	/* and is reaped */
+	bool wanted;	/* somebody wants its end: then it is no failure */
+	bool abandoned; /* it does not end and cannot be killed; `ended` means that we go on */
 	int wait_rc;
 	struct grove_error wait_err;
 	struct grove_error refusal; /* what the actor itself said about why it cannot be up */

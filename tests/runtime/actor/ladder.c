@@ -3,7 +3,8 @@
  * ladder.c - how an actor is ended: asked by a message, asked by a signal, killed with all below.
  *
  * Each step waits the grace of the actor that takes it. In a hurry (SIGTERM came from above) the
- * first two are left out, since whoever is in a hurry will not wait for us either.
+ * first two are left out, since whoever is in a hurry will not wait for us either. An actor on a
+ * thread of this process cannot be killed: it is asked in every case, and abandoned at last.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,6 +17,8 @@
 
 /* After SIGKILL a process ends at once, unless the kernel holds it: then it is said so. */
 #define KILLED_NS (10 * GROVE_SECOND)
+/* What cannot be killed has so many graces more, since to abandon it is worse. */
+enum { PATIENCE = 4 };
 
 static void log_step(const struct grove_kid *kid, const char *step, int rc, const char *text)
 {
@@ -81,14 +84,37 @@ static int step_term(struct grove_kid *kid)
 {
 	int rc;
 
-	if (kid->actor->hurried)
+	if (kid->actor->hurried && !kid->child.backend->abandon)
 		return -ETIMEDOUT;
 	rc = tell(kid, GROVE_TELL_TERM, "term");
 	return rc < 0 ? rc : wait_step(kid);
 }
 
+/* While it ends those below it, which have bounds of their own, it is not the one that hangs. */
+static void step_abandon(struct grove_kid *kid)
+{
+	int64_t deadline_ns;
+
+	do {
+		deadline_ns = grove_deadline_after(PATIENCE * kid->actor->grace_ns);
+		while (!kid->ended && grove_now_ns() < deadline_ns)
+			(void)grove_kid_wait_ended(kid, deadline_ns); /* a hurry ends it early */
+	} while (!kid->ended && tell(kid, GROVE_TELL_KILL, "kill") == -EINPROGRESS);
+	if (kid->ended)
+		return;
+	log_step(kid, "abandon", 0, "it does not end and cannot be killed");
+	kid->abandoned = true;
+	kid->child.backend->abandon(&kid->child);
+	while (!kid->ended)
+		(void)grove_kid_wait_ended(kid, GROVE_NEVER);
+}
+
 static void step_kill(struct grove_kid *kid)
 {
+	if (kid->child.backend->abandon) {
+		step_abandon(kid);
+		return;
+	}
 	(void)tell(kid, GROVE_TELL_KILL, "kill"); /* logged; nothing is left but to wait */
 	if (grove_kid_wait_ended(kid, grove_deadline_after(KILLED_NS)) < 0)
 		log_step(kid, "stuck", -ETIMEDOUT, "it does not end, whatever is done");
@@ -115,12 +141,22 @@ static void end_survivors(struct grove_kid *kid, const struct grove_subtree *tre
 		log_step(kid, "stuck", -ETIMEDOUT, "descendants do not end");
 }
 
+/* The host of this actor shall know that it is busy, not stuck. */
+static void note_ending(const struct grove_kid *kid, int change)
+{
+	const struct grove_host *host = kid->actor->host;
+
+	if (host && host->ending)
+		host->ending(host->arg, change);
+}
+
 void grove_ladder(struct grove_kid *kid)
 {
 	_grove_cleanup_(grove_subtree_guard) struct grove_subtree tree = GROVE_SUBTREE_INIT;
 	struct grove_scope shield;
 	int rc;
 
+	note_ending(kid, 1);
 	grove_scope_enter_shielded(&shield, "ladder", GROVE_NEVER);
 	rc = kid->ended ? 0 : step_message(kid);
 	if (rc < 0) {
@@ -134,4 +170,5 @@ void grove_ladder(struct grove_kid *kid)
 			end_survivors(kid, &tree);
 	}
 	(void)grove_scope_exit(&shield, 0, NULL);
+	note_ending(kid, -1);
 }

@@ -14,7 +14,8 @@ const struct grove_backend *grove_program_backend(const struct grove_program *pr
 		const struct grove_backend *backend = program->backends[i];
 		size_t used = strlen(list);
 
-		if (strcmp(backend->name, name) == 0)
+		if (strcmp(backend->name, name) == 0 ||
+		    (backend->alias && strcmp(backend->alias, name) == 0))
 			return backend;
 		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", backend->name);
 	}

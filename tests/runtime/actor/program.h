@@ -23,6 +23,7 @@
 
 struct grove_actor;
 struct grove_context;
+struct grove_turn;
 
 /*
  * A function that others may call. `args` is the caller's value; *ret (nil at first) is given back
@@ -48,7 +49,7 @@ struct grove_program {
 	int (*arm)(const char *fault, struct grove_actor *actor, struct grove_error *err);
 };
 
-/* The backend called `name`. NULL with an error that lists those there are. */
+/* The backend called `name`, or with that alias. NULL with an error that lists those there are. */
 const struct grove_backend *grove_program_backend(const struct grove_program *program,
 						  const char *name, struct grove_error *err);
 
@@ -66,9 +67,12 @@ bool grove_program_enter(const struct grove_program *program, int argc, char **a
 /* What a host does around the actor's loop; all NULL for a process. */
 struct grove_host {
 	bool hosted; /* on a thread of a process that has other actors: no signals, no exit */
-	/* Called in the actor's thread when it may be reached by its token, and before it ends. */
+	const struct grove_turn *turn; /* of its loop, see core/loop.h; NULL: none */
+	/* Called in the actor's thread when it may be cancelled, and before it ends. */
 	void (*up)(void *arg, struct grove_actor *actor);
 	void (*down)(void *arg);
+	/* It has to end one more (+1) or one less (-1) of the actors below it before itself. */
+	void (*ending)(void *arg, int change);
 	void *arg;
 };
 

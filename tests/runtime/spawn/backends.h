@@ -10,7 +10,10 @@
 /* clang-format off */
 #define GROVE_BACKENDS(X) \
 	X(exec) \
-	X(mp_spawn)
+	X(mp_spawn) \
+	X(subint_legacy) \
+	X(subint_isolated) \
+	X(subint_fork)
 /* clang-format on */
 
 #define X(name) extern const struct grove_backend grove_backend_##name;

@@ -137,6 +137,8 @@ static void reap_orphans(void)
 
 Test(actor_tree, killed_root_leaves_nothing)
 {
+	static const char *const dies_whole =
+		"all actors are in the process, nobody is left to remove their sockets";
 	const char *backend;
 	size_t at = 0;
 
@@ -145,6 +147,10 @@ Test(actor_tree, killed_root_leaves_nothing)
 					     "--backend", backend, NULL };
 		struct program p;
 
+		if (grove_backends[at - 1]->hosted) {
+			cr_log_info("not on %s: %s\n", backend, dies_whole);
+			continue;
+		}
 		start(&p, args);
 		hear(&p, false);
 		cr_assert_eq(kill(p.pid, SIGKILL), 0);
