@@ -80,6 +80,22 @@ static void set_event(void *arg)
 	grove_event_set(arg);
 }
 
+/* Run fn(event) in a loop whose SIGINT sets the event. Whether it did. */
+static bool run_with_sigint(grove_task_fn *fn)
+{
+	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
+	struct grove_event event;
+	const struct grove_run_opts opts = { .sigint = GROVE_SIGINT_HOOK,
+					     .on_sigint = set_event,
+					     .sigint_arg = &event };
+
+	core_remember();
+	grove_event_init(&event, "sigint");
+	cr_assert_eq(grove_run(fn, &event, &opts, &err), 0, "%s", err.text);
+	core_clean();
+	return grove_event_is_set(&event);
+}
+
 static int sigint_full_pair(void *arg, struct grove_error *err)
 {
 	struct grove_loop *loop = grove_loop_current();
@@ -99,15 +115,7 @@ static int sigint_full_pair(void *arg, struct grove_error *err)
 
 Test(core_loop, sigint_with_a_full_pair)
 {
-	struct grove_event event;
-	const struct grove_run_opts opts = { .sigint = GROVE_SIGINT_HOOK,
-					     .on_sigint = set_event,
-					     .sigint_arg = &event };
-
-	core_remember();
-	grove_event_init(&event, "sigint");
-	cr_assert_eq(grove_run(sigint_full_pair, &event, &opts, NULL), 0);
-	core_clean();
+	cr_assert(run_with_sigint(sigint_full_pair));
 }
 
 static int lose_signal(void *arg, struct grove_error *err)
@@ -124,14 +132,7 @@ static int lose_signal(void *arg, struct grove_error *err)
 
 Test(core_loop, the_defect_loses_it)
 {
-	struct grove_event event;
-	const struct grove_run_opts opts = { .sigint = GROVE_SIGINT_HOOK,
-					     .on_sigint = set_event,
-					     .sigint_arg = &event };
-
-	grove_event_init(&event, "sigint");
-	cr_assert_eq(grove_run(lose_signal, &event, &opts, NULL), 0);
-	cr_assert_not(event.set);
+	cr_assert_not(run_with_sigint(lose_signal));
 }
 
 static int pair_closed(void *arg, struct grove_error *err)
@@ -152,15 +153,7 @@ static int pair_closed(void *arg, struct grove_error *err)
 
 Test(core_loop, pair_whose_peer_was_closed)
 {
-	struct grove_event event;
-	const struct grove_run_opts opts = { .sigint = GROVE_SIGINT_HOOK,
-					     .on_sigint = set_event,
-					     .sigint_arg = &event };
-
-	core_remember();
-	grove_event_init(&event, "sigint");
-	cr_assert_eq(grove_run(pair_closed, &event, &opts, NULL), 0);
-	core_clean();
+	cr_assert(run_with_sigint(pair_closed));
 }
 
 /* ---- posting -----------------------------------------------------------------------------------
