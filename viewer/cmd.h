@@ -17,6 +17,7 @@
 	X(why)      \
 	X(dump)     \
 	X(tree)     \
+	X(stacks)   \
 	X(doctor)
 /* clang-format on */
 
@@ -72,6 +73,7 @@ enum {
 	BIT_NO_STACKS = 1 << 6,
 	BIT_LINES = 1 << 7,
 	BIT_NO_LINES = 1 << 8,
+	BIT_FOLDED = 1 << 9,
 };
 
 /* What can be asked of snag itself, without a command. */

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stacks merged into a tree, from plain models. The pages stand in tests/golden/; GOLDEN=write
+ * renews them, and the difference is to be read before it is committed.
+ */
+#include "viewer/view/calltree.h"
+#include "viewer/view/clean.h"
+#include "viewer/view/page.h"
+
+#include "model/frames.h"
+#include "read/stack.h"
+#include "unwind/frame.h"
+
+#include "lib/unit_tree.h"
+
+#include <criterion/criterion.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint32_t str(struct model *m, const char *text)
+{
+	return strtab_add(m->strings, text);
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* One more call of `thread`, further out than those before; every one at a place of its own. */
+static void add_call(struct model *m, uint32_t thread, const char *name)
+{
+	struct code c = { .address = 0x1000 + m->codes.count * 16, .offset = 3, .function = true };
+
+	c.symbol = str(m, name);
+	c.module = str(m, "/usr/bin/crew");
+	cr_assert(model_add_frame(
+		m, thread,
+		(struct frame){ .pc = c.address, .code = model_add_code(m, c), .how = FRAME_CFI }));
+}
+
+/* The stack of a thread, "main>run>read", whole and of one moment. */
+static void set_stack(struct model *m, uint32_t thread, const char *calls)
+{
+	_cleanup_free_ char *copy = xstrdup(calls);
+	struct thread *t;
+
+	for (char *last; (last = strrchr(copy, '>')); *last = '\0')
+		add_call(m, thread, last + 1);
+	add_call(m, thread, copy);
+	t = model_thread(m, thread);
+	t->stack = STACK_STABLE;
+	t->stack_current = true;
+	t->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
+}
+
+static void set_wait(struct model *m, uint32_t thread, enum wait_type kind, const char *text)
+{
+	uint32_t wait = tree_wait(m, thread, kind, text);
+
+	model_wait(m, wait)->since_ms = 1500 + thread * 1000;
+}
+
+/* A captain that waits for twelve who read a pipe and one who writes to another one. */
+static struct model *crew(void)
+{
+	struct model *m = model_new();
+	uint32_t captain = tree_actor(m, 100, "crew", 0);
+
+	set_stack(m, 1, "_start>main>wait4");
+	set_wait(m, 1, WAIT_CHILD_EXIT, "waiting for any of 13 children to exit");
+	for (int i = 1; i <= 13; i++) {
+		uint32_t thread = tree_main(m, tree_actor(m, 100 + i, "crew", captain));
+		bool odd = i == 7;
+
+		model_thread(m, thread)->name = str(m, odd ? "logger" : "crew");
+		set_stack(m, thread,
+			  odd ? "_start>main>run>flush_log>write" :
+				"_start>main>run>next_job>read");
+		set_wait(m, thread, odd ? WAIT_PIPE_WRITE : WAIT_PIPE_READ,
+			 odd ? "writing to a full pipe:[8]" : "reading from pipe:[7]");
+	}
+	m->reader = str(m, "bpf");
+	m->took_ms = 12;
+	m->verdict.since_ms = 3000;
+	m->verdict.culprit.actor = 8;
+	m->verdict.culprit.tid = 107;
+	model_index(m);
+	return m;
+}
+
+static void render(const struct view *view, const struct model *m, const struct view_opts *opts,
+		   struct strbuf *out)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	view->render(m, opts, out);
+}
+
+static const struct view_opts ascii_80 = { .width = 80 };
+static const struct view_opts all_80 = { .width = 80, .verbose = true };
+
+/* ---- pages ----------------------------------------------------------------------------------- */
+
+static void golden(const char *name, const struct strbuf *out)
+{
+	_cleanup_free_ char *path = xasprintf("tests/golden/%s", name);
+	const char *mode = getenv("GOLDEN");
+	char text[16384];
+	size_t n;
+
+	if (mode && strcmp(mode, "write") == 0) {
+		_cleanup_fclose_ FILE *new = fopen(path, "w");
+
+		cr_assert_not_null(new, "%s", path);
+		cr_assert_eq(fwrite(out->s, 1, out->len, new), out->len);
+	}
+	_cleanup_fclose_ FILE *file = fopen(path, "r");
+	cr_assert_not_null(file, "%s", path);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	cr_assert_str_eq(out->s, text, "not as in %s:\n%s", path, out->s);
+}
+
+static void check_width(const char *text, int width)
+{
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		cr_assert_leq(clean_width(line, strcspn(line, "\n")), width, "%.*s",
+			      (int)strcspn(line, "\n"), line);
+}
+
+static uint32_t count_lines(const char *text)
+{
+	uint32_t lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+static void page_is(const char *name, const struct view *view, const struct view_opts *opts)
+{
+	_cleanup_model_ struct model *m = crew();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	render(view, m, opts, &out);
+	if (!opts->color && view == &view_stacks)
+		check_width(out.s, opts->width);
+	golden(name, &out);
+}
+
+Test(view_stacks, pages_of_a_crew)
+{
+	page_is("stacks.txt", &view_stacks, &ascii_80);
+	page_is("stacks_utf8.txt", &view_stacks, &(struct view_opts){ .width = 80, .utf8 = true });
+	page_is("stacks_colour.txt", &view_stacks,
+		&(struct view_opts){ .width = 100, .utf8 = true, .color = true });
+	page_is("stacks_narrow.txt", &view_stacks, &(struct view_opts){ .width = 40 });
+	page_is("stacks_all.txt", &view_stacks, &all_80);
+	page_is("stacks_folded.txt", &view_folded, &ascii_80);
+}
+
+/* ---- the tree -------------------------------------------------------------------------------- */
+
+/* The calls of a group from the outermost on, "a>b>c". */
+static char *path_of(const struct calltree *t, uint32_t group)
+{
+	uint32_t node = t->groups.at[group].node;
+	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT;
+
+	for (; node; node = t->nodes.at[node].parent) {
+		_cleanup_strbuf_ struct strbuf call = STRBUF_INIT;
+
+		call_add(&call, t, &t->calls.at[t->nodes.at[node].call]);
+		if (path.len)
+			strbuf_addf(&call, ">%s", path.s);
+		strbuf_release(&path);
+		path.s = strbuf_steal(&call);
+		path.len = strlen(path.s);
+	}
+	return strbuf_steal(&path);
+}
+
+static void group_is(const struct calltree *t, uint32_t group, uint32_t threads, const char *path)
+{
+	_cleanup_free_ char *got = path_of(t, group);
+
+	cr_assert_lt(group, t->groups.count);
+	cr_expect_str_eq(got, path, "group %u is %s, not %s", group, got, path);
+	cr_expect_eq(t->groups.at[group].threads, threads, "%s: %u", path,
+		     t->groups.at[group].threads);
+}
+
+Test(view_stacks, equal_stacks_are_one_and_the_odd_one_is_first)
+{
+	_cleanup_model_ struct model *m = crew();
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_assert_eq(t->groups.count, 3);
+	group_is(t, 0, 1, "_start>main>run>flush_log>write");
+	group_is(t, 1, 1, "_start>main>wait4");
+	group_is(t, 2, 12, "_start>main>run>next_job>read");
+	cr_expect(t->groups.at[0].culprit);
+	cr_expect_eq(t->groups.at[0].parted, 4); /* it leaves the crowd below run, 3 calls deep */
+	cr_expect_eq(t->groups.at[1].parted, 3);
+	cr_expect_eq(t->groups.at[2].parted, 0);
+	cr_expect_eq(t->groups.at[2].actors, 12);
+	cr_expect_eq(t->threads, 14);
+	cr_expect_eq(t->actors, 14);
+	/* _start main run flush_log write next_job read wait4, and the root */
+	cr_expect_eq(t->nodes.count, 9);
+	cr_expect_eq(t->nodes.at[0].threads, 14);
+	cr_expect_eq(t->nodes.at[0].groups, 3);
+}
+
+Test(view_stacks, only_one_thread_when_asked)
+{
+	_cleanup_model_ struct model *m = crew();
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, model_find_tid(m, 107));
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct view_opts opts = all_80;
+
+	cr_assert_eq(t->groups.count, 1);
+	group_is(t, 0, 1, "_start>main>run>flush_log>write");
+	opts.thread = model_find_tid(m, 107);
+	render(&view_stacks, m, &opts, &out);
+	cr_expect_not_null(strstr(out.s, "1 thread of 1 actor, 1 different stack\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "flush_log"));
+	cr_expect_null(strstr(out.s, "next_job"));
+}
+
+/* A stack that ends inside of another one: its own group at a node that has branches. */
+Test(view_stacks, one_that_ends_where_others_go_on)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0);
+
+	set_stack(m, 1, "a>b>c");
+	for (int i = 1; i < 6; i++)
+		set_stack(m, tree_thread(m, actor, 7 + i), i == 3 ? "a>b" : "a>b>c");
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	group_is(t, 0, 1, "a>b");
+	group_is(t, 1, 5, "a>b>c");
+	cr_expect_eq(t->groups.at[0].parted, 3);
+	render(&view_stacks, m, &all_80, &out);
+	cr_expect_not_null(strstr(out.s, "[odd one out] pool[7] tid 10\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "5 threads of pool[7]: main thread, tid 8, tid 9, tid 11"),
+			   "%s", out.s);
+}
+
+/* Random stacks: each thread is in the group that has its calls, and nowhere else. */
+Test(view_stacks, every_thread_is_where_its_calls_are)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	_cleanup_model_ struct model *m = model_new();
+	char *stacks[400] = { NULL };
+	uint32_t random = 12345, actor = 0, told = 0;
+
+	for (uint32_t i = 0; i < 400; i++) {
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+		uint32_t thread;
+
+		random = random * 1103515245 + 12345;
+		for (uint32_t n = 0; n <= (random >> 16) % 7; n++)
+			strbuf_addf(&b, "%s%s", n ? ">" : "", names[(random >> (2 * n)) & 3]);
+		if (i % 5 == 0)
+			actor = tree_actor(m, 1000 + (int)i, "p", actor);
+		thread = i % 5 ? tree_thread(m, actor, 1000 + (int)i) : tree_main(m, actor);
+		set_stack(m, thread, b.s);
+		stacks[thread - 1] = strbuf_steal(&b);
+	}
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	for (uint32_t g = 0; g < t->groups.count; g++) {
+		_cleanup_free_ char *path = path_of(t, g);
+
+		for (uint32_t i = 0; i < t->groups.at[g].threads; i++, told++) {
+			uint32_t thread = t->members.at[t->groups.at[g].first + i];
+
+			cr_assert_not_null(stacks[thread - 1], "told twice");
+			cr_assert_str_eq(stacks[thread - 1], path);
+			free(stacks[thread - 1]);
+			stacks[thread - 1] = NULL;
+		}
+	}
+	cr_assert_eq(told, 400);
+}
+
+/* ---- what is not known ----------------------------------------------------------------------- */
+
+static void set_lost(struct model *m, uint32_t thread, uint8_t status, const char *why)
+{
+	model_thread(m, thread)->stack = status;
+	model_thread(m, thread)->stack_why = str(m, why);
+}
+
+Test(view_stacks, what_is_not_known_says_why)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0);
+
+	set_lost(m, 1, STACK_DENIED, "we may not look into it");
+	tree_thread(m, actor, 8);
+	set_stack(m, tree_thread(m, actor, 9), "a>b");
+	model_thread(m, 3)->stack_end = str(m, "no CFI: code that no file holds");
+	set_stack(m, tree_thread(m, actor, 10), "a>b");
+	set_lost(m, 4, STACK_STALE, "it runs");
+	set_stack(m, tree_thread(m, actor, 11), "a>b");
+	m->frames.at[model_thread(m, 5)->first_frame].how = FRAME_GUESS;
+	tree_thread(m, actor, 12);
+	model_thread(m, 6)->gone = true;
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_assert_eq(t->groups.count, 5);
+	group_is(t, 0, 1, "(cut: no CFI: code that no file holds)>a>b");
+	group_is(t, 1, 1, "a>b>(it runs)");
+	group_is(t, 2, 1, "a>b");
+	group_is(t, 3, 1, "(we may not look into it)");
+	group_is(t, 4, 1, "(no stack was taken)");
+	cr_expect(t->groups.at[3].lost);
+	render(&view_stacks, m, &ascii_80, &out);
+	cr_expect_not_null(strstr(out.s, "a > b?\n"), "%s", out.s);
+}
+
+Test(view_stacks, an_empty_model)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, folded = STRBUF_INIT;
+
+	render(&view_stacks, m, &ascii_80, &out);
+	cr_expect_not_null(strstr(out.s, "0 threads of 0 actors, 0 different stacks\n"), "%s",
+			   out.s);
+	render(&view_folded, m, &ascii_80, &folded);
+	cr_expect_eq(folded.len, 0);
+}
+
+/* ---- names and places ------------------------------------------------------------------------ */
+
+Test(view_stacks, nameless_functions_are_told_by_where_they_begin)
+{
+	_cleanup_model_ struct model *m = model_new();
+	struct code c = { .function = true };
+	uint32_t actor = tree_actor(m, 7, "bash", 0);
+
+	c.module = str(m, "/bin/bash");
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
+
+		/* two places in one function, one in the next */
+		c.offset = i ? 0x20 : 0x10;
+		c.address = (i == 2 ? 0x2000 : 0x1000) + c.offset;
+		model_add_frame(m, thread, (struct frame){ .code = model_add_code(m, c) });
+		model_thread(m, thread)->stack = STACK_STABLE;
+		model_thread(m, thread)->stack_end = str(m, unwind_end_name(UNWIND_ZERO));
+	}
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_assert_eq(t->groups.count, 2);
+	group_is(t, 0, 1, "bash!0x2000");
+	group_is(t, 1, 2, "bash!0x1000");
+}
+
+Test(view_stacks, lines_and_inlined_functions)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0);
+
+	for (uint32_t i = 0; i < 6; i++) {
+		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
+		struct code c = { .address = 0x100 + i, .function = true };
+
+		c.symbol = str(m, "worker");
+		c.module = str(m, "/usr/bin/pool");
+		c.file = str(m, "/src/pool.c");
+		c.line = 10 + i % 2;
+		c.offset = i;
+		model_add_frame(m, thread, (struct frame){ .code = model_add_code(m, c) });
+		for (uint32_t k = 0; k < 2; k++) {
+			struct inlined in = { .line = 40 + i };
+
+			in.symbol = str(m, k ? "take" : "lock");
+			in.file = str(m, k ? "/src/queue.c" : "/src/lock.h");
+			model_add_inlined(m, in);
+		}
+		model_thread(m, thread)->stack = STACK_STABLE;
+		model_thread(m, thread)->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
+	}
+	model_index(m);
+	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	cr_expect_not_null(
+		strstr(out.s,
+		       "6   worker (pool.c:10,11) > take (queue.c:40,41,42,..) > lock (lock.h:40,"),
+		"%s", out.s);
+}
+
+Test(view_stacks, kernel_calls_are_further_inside)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	tree_actor(m, 7, "pool;1\n", 0);
+	set_stack(m, 1, "main>read;x 1");
+	cr_assert(model_add_kernel_frame(m, 1, "pipe_read+0x12/0x300"));
+	cr_assert(model_add_kernel_frame(m, 1, "do_syscall_64+0x3c"));
+	model_index(m);
+	render(&view_folded, m, &ascii_80, &out);
+	cr_expect_str_eq(out.s, "pool:1\\x0a;main;read:x 1;do_syscall_64_[k];pipe_read_[k] 1\n");
+}
+
+Test(view_stacks, a_function_that_calls_itself_is_told_once)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, all = STRBUF_INIT;
+
+	tree_actor(m, 7, "deep", 0);
+	for (int i = 0; i < 5000; i++)
+		add_call(m, 1, i < 2 ? "read" : "fib");
+	model_thread(m, 1)->stack = STACK_STABLE;
+	model_thread(m, 1)->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_expect_eq(t->nodes.count, CALLTREE_DEPTH + 2);
+	render(&view_stacks, m, &ascii_80, &out);
+	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept) > fib [2046 times] > "
+					 "read [2 times]\n"),
+			   "%s", out.s);
+	render(&view_stacks, m, &all_80, &all);
+	cr_expect_leq(count_lines(all.s), 8);
+}
+
+/* ---- hostile ones ---------------------------------------------------------------------------- */
+
+Test(view_stacks, a_hundred_thousand_threads_fit_a_screen)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, folded = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0), named[200], sum = 0;
+	struct code c = { .function = true };
+
+	for (uint32_t i = 0; i < 200; i++) {
+		c.symbol = strtab_addf(m->strings, "f%u", i);
+		c.address = i * 16;
+		named[i] = model_add_code(m, c);
+	}
+	/* 20,000 different stacks of ten calls; the rest do the same */
+	for (uint32_t i = 0; i < 100000; i++) {
+		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
+		uint32_t kind = i < 20000 ? i : 3;
+
+		for (uint32_t k = 0; k < 10; k++) {
+			const struct frame f = { .code = named[(kind >> (9 - k)) % 200] };
+
+			cr_assert(model_add_frame(m, thread, f));
+		}
+		model_thread(m, thread)->stack = STACK_STABLE;
+		model_thread(m, thread)->stack_end = 0;
+	}
+	model_index(m);
+	render(&view_stacks, m, &ascii_80, &out);
+	check_width(out.s, 80);
+	cr_expect_leq(count_lines(out.s), 80, "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "100000 threads of 1 actor, "), "%s", out.s);
+	render(&view_folded, m, &ascii_80, &folded);
+	for (const char *line = folded.s; *line; line = strchr(line, '\n') + 1) {
+		const char *end = strchr(line, '\n');
+		const char *blank = memrchr(line, ' ', (size_t)(end - line));
+
+		sum += (uint32_t)strtoul(blank + 1, NULL, 10);
+	}
+	cr_expect_eq(sum, 100000);
+}
+
+/* What a capture may claim: every place has a million inlined functions. */
+Test(view_stacks, inlined_functions_without_end)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0), code;
+
+	code = model_add_code(m, (struct code){ .symbol = str(m, "f"), .function = true });
+	for (uint32_t i = 0; i < 1000000; i++)
+		model_add_inlined(m, (struct inlined){ .symbol = i & 1 ? 0 : str(m, "g") });
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
+
+		model_add_frame(m, thread, (struct frame){ .code = code });
+		model_thread(m, thread)->stack = STACK_STABLE;
+	}
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_expect_lt(t->nodes.count, 3 * CALLTREE_DEPTH);
+	cr_expect_eq(t->threads, 20000);
+	render(&view_stacks, m, &ascii_80, &out);
+	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept)"));
+	check_width(out.s, 80);
+}
+
+/* Every stack parts from the others one call further inside. */
+Test(view_stacks, branches_without_end_keep_to_the_page)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, all = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0);
+
+	for (uint32_t i = 0; i < 300; i++) {
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+		for (uint32_t k = 0; k < i; k++)
+			strbuf_adds(&b, k & 1 ? "a>" : "b>");
+		strbuf_addf(&b, "end%u", i);
+		set_stack(m, i ? tree_thread(m, actor, 7 + (int)i) : 1, b.s);
+	}
+	model_index(m);
+	render(&view_stacks, m, &ascii_80, &out);
+	check_width(out.s, 80);
+	cr_expect_leq(count_lines(out.s), 80, "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "more stacks (--all shows them)"), "%s", out.s);
+	render(&view_stacks, m, &all_80, &all);
+	check_width(all.s, 80);
+	for (uint32_t i = 0; i < 300; i++) {
+		_cleanup_free_ char *end = xasprintf(" end%u  crew\n", i);
+
+		cr_expect_not_null(strstr(all.s, end), "%s", end);
+	}
+}
+
+/* Does any byte of the page command the terminal, or hide or reorder what it shows? */
+static void harmless(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		cr_assert(*p >= 0x20 || *p == '\n', "\\x%02x in: %s", *p, text);
+		cr_assert_neq(*p, 0x7f);
+		cr_assert(!(p[0] == 0xc2 && p[1] < 0xa0), "C1 control in: %s", text);
+		cr_assert(!(p[0] == 0xe2 && p[1] == 0x80 && p[2] == 0xae), "override in: %s", text);
+	}
+}
+
+/* Names of processes, threads, functions, files and reasons are foreign. */
+static struct model *poisoned(const char *text)
+{
+	struct model *m = model_new();
+	uint32_t actor = tree_actor(m, 7, text, 0);
+	struct code c = { .address = 5, .offset = 3, .line = 2, .function = true };
+
+	set_stack(m, 1, text);
+	tree_wait(m, 1, WAIT_PIPE_READ, text);
+	set_stack(m, tree_thread(m, actor, 8), text);
+	model_thread(m, 2)->name = str(m, text);
+	model_thread(m, 2)->stack_end = str(m, text);
+	set_lost(m, tree_thread(m, actor, 9), STACK_DENIED, text);
+	tree_thread(m, actor, 10);
+	c.module = c.file = str(m, text);
+	model_add_frame(m, 4, (struct frame){ .code = model_add_code(m, c) });
+	model_add_inlined(m, (struct inlined){ .symbol = c.file, .file = c.file, .line = 1 });
+	model_add_kernel_frame(m, 4, text);
+	model_index(m);
+	return m;
+}
+
+Test(view_stacks, no_name_commands_the_terminal)
+{
+	static const char *const hostile[] = {
+		"\033]0;title\007",
+		"\033[2J\033[H",
+		"a\rb\nc\td",
+		"\xc2\x9b"
+		"31m",
+		"\xe2\x80\xae"
+		"txt.exe",
+		"\xff\xfe\x80",
+		"\x7f",
+		"%s%n",
+		";;; 12",
+		"/",
+		"+",
+	};
+
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
+		_cleanup_model_ struct model *m = poisoned(hostile[i]);
+
+		for (int mode = 0; mode < 8; mode++) {
+			struct view_opts opts = { .width = 70, .utf8 = mode & 1 };
+			const struct view *view = mode & 2 ? &view_folded : &view_stacks;
+			_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+			opts.verbose = mode & 4;
+			render(view, m, &opts, &out);
+			harmless(out.s);
+			if (view == &view_stacks)
+				check_width(out.s, opts.width);
+			else
+				cr_assert_eq(count_lines(out.s), 4, "%s", out.s);
+		}
+	}
+}

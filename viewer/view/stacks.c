@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stacks of all threads as a tree: what equal ones share is told once, the odd one first.
+ *
+ * A line of calls without a branch is one row, from the outside in; below it stand the threads that
+ * are there, and on what they wait.
+ */
+#include "view.h"
+
+#include "calltree.h"
+#include "clean.h"
+#include "page.h"
+
+#include "base/map.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CALLS_SHOWN = 10, /* longer rows are folded in the middle */
+	CALLS_HEAD = 3,
+	CALLS_TAIL = 6,
+	ODD_SHOWN = 8, /* so many groups from the odd end, and so many of the largest */
+	LARGE_SHOWN = 4,
+	MEMBERS_SHOWN = 4,
+	DEPTH_DRAWN = 20, /* deeper branches are drawn at this depth */
+	COUNT_WIDTH = 4,
+	INDENT = 2, /* of those who are there, below the calls */
+};
+
+/* One row: calls from a node down to where the tree parts; or what is folded below a node. */
+struct row {
+	uint32_t node, depth, open; /* open: bits of the branches left of it that go on below */
+	bool last, fold;
+};
+
+struct trunk {
+	struct page page;
+	const struct calltree *t;
+	uint32_t *shown; /* by node: groups at it or below that are not folded */
+	bool *chosen;	 /* by group */
+	VEC(struct row) stack;
+	VEC(uint32_t) sorted;
+};
+
+/* ---- which groups ---------------------------------------------------------------------------- */
+
+static void choose(struct trunk *k, uint32_t group)
+{
+	uint32_t node = k->t->groups.at[group].node;
+
+	k->chosen[group] = true;
+	for (; node; node = k->t->nodes.at[node].parent)
+		k->shown[node]++;
+}
+
+struct size {
+	uint32_t threads, group;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct size *x = a, *y = b;
+
+	if (x->threads != y->threads)
+		return x->threads > y->threads ? -1 : 1;
+	return x->group < y->group ? -1 : 1;
+}
+
+/* Odd ones first; of the others the large ones say what the crowd does. */
+static void choose_all(struct trunk *k)
+{
+	uint32_t count = k->t->groups.count, head = count;
+	_cleanup_free_ struct size *sizes = xcalloc(count + 1u, sizeof(*sizes));
+
+	if (!k->page.opts->verbose && count > ODD_SHOWN + LARGE_SHOWN)
+		head = ODD_SHOWN;
+	for (uint32_t i = 0; i < head; i++)
+		choose(k, i);
+	for (uint32_t i = head; i < count; i++)
+		sizes[i - head] = (struct size){ k->t->groups.at[i].threads, i };
+	qsort(sizes, count - head, sizeof(*sizes), by_size);
+	for (uint32_t i = 0; head < count && i < LARGE_SHOWN; i++)
+		choose(k, sizes[i].group);
+}
+
+/* What is folded directly below a node: stacks and threads. */
+static uint32_t folded(const struct trunk *k, uint32_t node, uint32_t *threads)
+{
+	const struct call_node *n = &k->t->nodes.at[node];
+	uint32_t groups = 0;
+
+	*threads = 0;
+	if (n->group != UINT32_MAX && !k->chosen[n->group]) {
+		groups++;
+		*threads += k->t->groups.at[n->group].threads;
+	}
+	for (uint32_t c = n->child; c; c = k->t->nodes.at[c].next) {
+		if (k->shown[c])
+			continue;
+		groups += k->t->nodes.at[c].groups;
+		*threads += k->t->nodes.at[c].threads;
+	}
+	return groups;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static int by_best(const void *a, const void *b, void *arg)
+{
+	const struct calltree *t = arg;
+	uint32_t x = t->nodes.at[*(const uint32_t *)a].best;
+	uint32_t y = t->nodes.at[*(const uint32_t *)b].best;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The last node of the row that begins at `node`. */
+static uint32_t row_end(const struct calltree *t, uint32_t node)
+{
+	while (t->nodes.at[node].children == 1 && t->nodes.at[node].group == UINT32_MAX)
+		node = t->nodes.at[node].child;
+	return node;
+}
+
+/* The rows below `end`, the last node of `row`, onto the stack, which is emptied from its end. */
+static uint32_t push_below(struct trunk *k, const struct row *row, uint32_t end)
+{
+	const struct calltree *t = k->t;
+	struct row below = { .depth = end ? row->depth + 1 : 0, .open = row->open, .last = true };
+	uint32_t before = k->stack.count, threads;
+
+	if (below.depth > DEPTH_DRAWN)
+		below.depth = DEPTH_DRAWN;
+	below.open &= ~(1u << below.depth);
+	k->sorted.count = 0;
+	for (uint32_t c = t->nodes.at[end].child; c; c = t->nodes.at[c].next)
+		if (k->shown[c])
+			*vec_push(&k->sorted) = c;
+	if (k->sorted.count)
+		qsort_r(k->sorted.at, k->sorted.count, sizeof(*k->sorted.at), by_best, (void *)t);
+	for (uint32_t i = k->sorted.count + 1; i-- > 0;) {
+		below.fold = i == k->sorted.count;
+		if (below.fold && !folded(k, end, &threads))
+			continue;
+		below.node = below.fold ? end : k->sorted.at[i];
+		*vec_push(&k->stack) = below;
+		below.last = false;
+		below.open |= 1u << below.depth;
+	}
+	return k->stack.count - before;
+}
+
+/* What a row is written with. */
+struct pen {
+	struct trunk *k;
+	const struct row *row;
+	uint32_t count; /* in its margin */
+	bool below;	/* a branch starts under it */
+	int indent;	/* further columns before the text */
+	bool begun;
+};
+
+static void add_margin(struct pen *pen)
+{
+	const bool utf8 = pen->k->page.opts->utf8;
+	const char *through = utf8 ? "\xe2\x94\x82 " : "| ";
+	const char *last = utf8 ? "\xe2\x94\x94\xe2\x94\x80" : "`-";
+	const char *more = utf8 ? "\xe2\x94\x9c\xe2\x94\x80" : "|-";
+	struct strbuf *b = pen->k->page.out;
+	const struct row *row = pen->row;
+
+	for (uint32_t d = 1; d < row->depth; d++)
+		strbuf_adds(b, row->open & 1u << d ? through : "  ");
+	if (row->depth && pen->begun)
+		strbuf_adds(b, row->last ? "  " : through);
+	else if (row->depth)
+		strbuf_adds(b, row->last ? last : more);
+	if (pen->begun)
+		strbuf_addf(b, "%s%*s", pen->below ? through : "  ", COUNT_WIDTH - 2 + pen->indent,
+			    "");
+	else
+		strbuf_addf(b, "%-*" PRIu32 "%s", COUNT_WIDTH, pen->count,
+			    pen->count > 999 ? " " : "");
+	pen->begun = true;
+}
+
+/* A paragraph right of the branches. */
+static void put(struct pen *pen, const char *text, enum style style, int max_lines)
+{
+	_cleanup_strbuf_ struct strbuf lines = STRBUF_INIT;
+	struct view_opts opts = *pen->k->page.opts;
+	struct page page = { .out = &lines, .opts = &opts };
+	struct strbuf *out = pen->k->page.out;
+
+	opts.width -= (int)pen->row->depth * 2 + COUNT_WIDTH + 1 + pen->indent;
+	page_para(&page, &(struct para){ .text = text,
+					 .style = style,
+					 .max_lines = opts.verbose ? 0 : max_lines });
+	for (const char *at = strbuf_str(&lines), *end; *at; at = end + 1) {
+		end = strchrnul(at, '\n');
+		add_margin(pen);
+		strbuf_addn(out, at, (size_t)(end - at));
+		strbuf_addc(out, '\n');
+		if (!*end)
+			break;
+	}
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+/* "worker (pool.c:12,30)"; with a question mark when it was guessed. */
+static void add_call(const struct trunk *k, struct strbuf *b, uint32_t node)
+{
+	const struct call_node *n = &k->t->nodes.at[node];
+	const struct call *c = &k->t->calls.at[n->call];
+
+	call_add(b, k->t, c);
+	if (n->guessed)
+		strbuf_addc(b, '?');
+	if (!c->file || !n->line_count)
+		return;
+	strbuf_addf(b, " (%s:", file_name(k->t->m, c->file));
+	for (uint32_t i = 0; i < n->line_count && i < CALL_LINES; i++)
+		strbuf_addf(b, "%s%u", i ? "," : "", n->lines[i]);
+	strbuf_adds(b, n->line_count > CALL_LINES ? ",..)" : ")");
+}
+
+/* How often a function calls itself from `node` on: the nodes up to `end` that are the same call.
+ */
+static uint32_t recursion(const struct calltree *t, uint32_t node, uint32_t end, uint32_t *last)
+{
+	uint32_t times = 1;
+
+	while (node != end && t->calls.at[t->nodes.at[node].call].kind < CALL_CUT &&
+	       t->nodes.at[t->nodes.at[node].child].call == t->nodes.at[node].call) {
+		node = t->nodes.at[node].child;
+		times++;
+	}
+	*last = node;
+	return times;
+}
+
+static void add_item(const struct trunk *k, struct strbuf *b, uint32_t node, uint32_t times)
+{
+	add_call(k, b, node);
+	if (times > 1)
+		strbuf_addf(b, " [%u times]", times);
+}
+
+/* A call a line, with its module: nothing is left out. */
+static void put_calls_whole(struct pen *pen, uint32_t node, uint32_t end)
+{
+	const struct calltree *t = pen->k->t;
+
+	for (uint32_t last;; node = t->nodes.at[last].child) {
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+		uint32_t times = recursion(t, node, end, &last);
+		const struct call *c = &t->calls.at[t->nodes.at[node].call];
+
+		add_item(pen->k, &b, node, times);
+		if (c->name && c->module)
+			strbuf_addf(&b, "  %s", file_name(t->m, c->module));
+		put(pen, strbuf_str(&b), STYLE_PLAIN, 0);
+		if (last == end)
+			return;
+	}
+}
+
+static uint32_t count_items(const struct calltree *t, uint32_t node, uint32_t end)
+{
+	uint32_t items = 0;
+
+	for (uint32_t last;; node = t->nodes.at[last].child) {
+		recursion(t, node, end, &last);
+		items++;
+		if (last == end)
+			return items;
+	}
+}
+
+/* All on one line or two; of a long row the middle is folded. */
+static void put_calls(struct pen *pen, uint32_t node, uint32_t end)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const struct calltree *t = pen->k->t;
+	uint32_t items = count_items(t, node, end), last;
+	bool fold = items > CALLS_SHOWN;
+
+	for (uint32_t i = 0; i < items; i++, node = t->nodes.at[last].child) {
+		uint32_t times = recursion(t, node, end, &last);
+
+		if (fold && i >= CALLS_HEAD && i < items - CALLS_TAIL) {
+			if (i == CALLS_HEAD)
+				strbuf_addf(&b, " > [%u more]", items - CALLS_HEAD - CALLS_TAIL);
+			continue;
+		}
+		strbuf_adds(&b, i ? " > " : "");
+		add_item(pen->k, &b, node, times);
+	}
+	put(pen, strbuf_str(&b), STYLE_PLAIN, 0);
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+/* " tid 815 (worker-1)" as far as that is not the process over again. */
+static void add_thread(struct strbuf *b, const struct model *m, const struct thread *t)
+{
+	const struct actor *a = model_actor(m, t->actor);
+
+	if (t->tid != a->pid)
+		strbuf_addf(b, " tid %d", t->tid);
+	if (t->name && t->name != a->name)
+		strbuf_addf(b, " (%s)", model_str(m, t->name));
+}
+
+/* "12 actors: ", "50 threads of pool[12]: ", "60 threads of 5 actors: ", or nothing of one. */
+static void add_heading(struct strbuf *b, const struct model *m, const struct call_group *g,
+			uint32_t first)
+{
+	if (g->threads == 1)
+		return;
+	if (g->actors == g->threads) {
+		strbuf_addf(b, "%u actors: ", g->actors);
+		return;
+	}
+	strbuf_addf(b, "%u threads of ", g->threads);
+	if (g->actors == 1)
+		who_add(b, m, model_thread(m, first)->actor, 0);
+	else
+		strbuf_addf(b, "%u actors", g->actors);
+	strbuf_adds(b, ": ");
+}
+
+/* A name is not said again of the next one. */
+static void add_members(const struct trunk *k, struct strbuf *b, const struct call_group *g)
+{
+	const struct model *m = k->t->m;
+	const uint32_t *members = k->t->members.at + g->first;
+	uint32_t shown = g->threads, actor = 0, name = 0;
+
+	if (!k->page.opts->verbose && shown > MEMBERS_SHOWN + 1)
+		shown = MEMBERS_SHOWN;
+	add_heading(b, m, g, members[0]);
+	if (g->actors == 1 && g->threads > 1)
+		actor = model_thread(m, members[0])->actor;
+	for (uint32_t i = 0; i < shown; i++) {
+		const struct thread *t = model_thread(m, members[i]);
+		const struct actor *a = model_actor(m, t->actor);
+
+		strbuf_adds(b, i ? "," : "");
+		if (t->actor != actor)
+			strbuf_addf(b, "%s%s[%d]", i ? " " : "",
+				    a->name == name ? "" : model_str(m, a->name), a->pid);
+		else if (i == 0 && t->tid == a->pid)
+			strbuf_adds(b, "main thread");
+		actor = t->actor;
+		name = a->name;
+		add_thread(b, m, t);
+	}
+	if (shown < g->threads)
+		strbuf_addf(b, ", %u more", g->threads - shown);
+}
+
+/* On what they wait: in the words of all when these are the same, else the kind. */
+static void add_waits(const struct trunk *k, struct strbuf *b, const struct call_group *g)
+{
+	const struct model *m = k->t->m;
+	const struct wait *one = NULL;
+	uint32_t waiting = 0;
+	uint64_t since_ms = 0;
+	bool same_text = true, same_kind = true;
+
+	for (uint32_t i = 0; i < g->threads; i++) {
+		const struct thread *t = model_thread(m, k->t->members.at[g->first + i]);
+		const struct wait *w = t->wait ? model_wait(m, t->wait) : NULL;
+
+		if (!w)
+			continue;
+		waiting++;
+		same_text = same_text && (!one || (w->text && w->text == one->text));
+		same_kind = same_kind && (!one || w->kind == one->kind);
+		if (w->since_ms != UINT64_MAX && w->since_ms > since_ms)
+			since_ms = w->since_ms;
+		one = one ? one : w;
+	}
+	if (!one)
+		return;
+	strbuf_adds(b, g->threads == 1 ? ": " : "; ");
+	if (waiting < g->threads)
+		strbuf_addf(b, "%u of them ", waiting);
+	if (same_text)
+		wait_add(b, m, one);
+	else
+		strbuf_adds(b,
+			    same_kind ? wait_type_name(one->kind) : "waiting for different things");
+	if (since_ms) {
+		strbuf_adds(b, waiting > 1 ? ", for up to " : ", for ");
+		duration_add(b, since_ms);
+	}
+}
+
+static void put_members(struct pen *pen, uint32_t group)
+{
+	const struct trunk *k = pen->k;
+	const struct call_group *g = &k->t->groups.at[group];
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	bool odd = group == 0 && g->parted && !g->lost;
+
+	if (g->culprit || odd)
+		strbuf_addf(&b, "[%s%s%s] ", g->culprit ? "CULPRIT" : "",
+			    g->culprit && odd ? ", " : "", odd ? "odd one out" : "");
+	add_members(k, &b, g);
+	add_waits(k, &b, g);
+	pen->indent = INDENT;
+	put(pen, strbuf_str(&b), g->culprit ? STYLE_RED : odd ? STYLE_YELLOW : STYLE_CYAN, 3);
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+static void put_row(struct trunk *k, const struct row *row)
+{
+	const struct calltree *t = k->t;
+	const uint32_t end = row_end(t, row->node), group = t->nodes.at[end].group;
+	struct pen pen = { .k = k, .row = row, .count = t->nodes.at[end].threads };
+
+	pen.below = push_below(k, row, end) > 0;
+	if (k->page.opts->verbose)
+		put_calls_whole(&pen, row->node, end);
+	else
+		put_calls(&pen, row->node, end);
+	if (group != UINT32_MAX && k->chosen[group])
+		put_members(&pen, group);
+}
+
+static void put_fold(struct trunk *k, const struct row *row)
+{
+	struct pen pen = { .k = k, .row = row };
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	uint32_t groups = folded(k, row->node, &pen.count);
+
+	strbuf_addf(&b, "in %u more stack%s (--all shows %s)", groups, groups == 1 ? "" : "s",
+		    groups == 1 ? "it" : "them");
+	put(&pen, strbuf_str(&b), STYLE_DIM, 1);
+}
+
+static void put_heading(struct trunk *k)
+{
+	const struct calltree *t = k->t;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	strbuf_addf(&b, "%u thread%s of %u actor%s, %u different stack%s", t->threads,
+		    t->threads == 1 ? "" : "s", t->actors, t->actors == 1 ? "" : "s",
+		    t->groups.count, t->groups.count == 1 ? "" : "s");
+	page_para(&k->page, &(struct para){ .text = strbuf_str(&b), .style = STYLE_BOLD });
+	page_source(&k->page, t->m);
+	page_gap(&k->page);
+}
+
+static void render_stacks(const struct model *m, const struct view_opts *opts, struct strbuf *out)
+{
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread);
+	_cleanup_free_ uint32_t *shown = xcalloc(t->nodes.count, sizeof(*shown));
+	_cleanup_free_ bool *chosen = xcalloc(t->groups.count + 1u, sizeof(*chosen));
+	struct trunk k = {
+		.page = { .out = out, .opts = opts }, .t = t, .shown = shown, .chosen = chosen
+	};
+
+	choose_all(&k);
+	put_heading(&k);
+	push_below(&k, &(struct row){ .node = 0 }, 0);
+	while (k.stack.count) {
+		const struct row row = k.stack.at[--k.stack.count];
+
+		if (row.fold)
+			put_fold(&k, &row);
+		else
+			put_row(&k, &row);
+	}
+	vec_release(&k.stack);
+	vec_release(&k.sorted);
+}
+
+/* ---- folded lines ---------------------------------------------------------------------------- */
+
+/* A call between semicolons, as flamegraph.pl of Brendan Gregg reads it. */
+static void add_frame(struct strbuf *out, const char *text, bool utf8)
+{
+	size_t from = out->len;
+
+	clean_add(out, text, utf8);
+	for (char *p = out->s + from; from < out->len && *p; p++)
+		if (*p == ';')
+			*p = ':';
+}
+
+/* ";main;read", the outermost call first. */
+static void add_stack(const struct calltree *t, struct strbuf *out, uint32_t node, bool utf8)
+{
+	VEC(uint32_t) path = VEC_INIT;
+
+	for (; node; node = t->nodes.at[node].parent)
+		*vec_push(&path) = t->nodes.at[node].call;
+	while (path.count) {
+		const struct call *c = &t->calls.at[path.at[--path.count]];
+		_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
+
+		call_add(&name, t, c);
+		strbuf_addc(out, ';');
+		add_frame(out, strbuf_str(&name), utf8);
+		if (c->kind == CALL_KERNEL)
+			strbuf_adds(out, "_[k]");
+	}
+	vec_release(&path);
+}
+
+/* A line for each name of a process in the group: equal stacks of several processes are one. */
+static void put_folded(const struct calltree *t, const struct call_group *g, struct strbuf *out,
+		       bool utf8)
+{
+	_cleanup_strbuf_ struct strbuf stack = STRBUF_INIT;
+	_cleanup_free_ uint32_t *names = xcalloc(g->threads, sizeof(*names));
+	_cleanup_map_ struct map seen = MAP_INIT;
+	uint32_t count = 0;
+
+	add_stack(t, &stack, g->node, utf8);
+	for (uint32_t i = 0; i < g->threads; i++) {
+		const struct thread *th = model_thread(t->m, t->members.at[g->first + i]);
+		uint32_t name = model_actor(t->m, th->actor)->name, times = 0;
+
+		if (!map_find(&seen, name, &times))
+			names[count++] = name;
+		map_put(&seen, name, times + 1);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const char *name = names[i] ? model_str(t->m, names[i]) : "?";
+
+		add_frame(out, name, utf8);
+		strbuf_addf(out, "%s %u\n", strbuf_str(&stack), map_get(&seen, names[i], 0));
+	}
+}
+
+static void render_folded(const struct model *m, const struct view_opts *opts, struct strbuf *out)
+{
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread);
+
+	for (uint32_t i = 0; i < t->groups.count; i++)
+		put_folded(t, &t->groups.at[i], out, opts->utf8);
+}
+
+const struct view view_stacks = { .name = "stacks", .render = render_stacks };
+const struct view view_folded = { .name = "folded", .render = render_folded };
