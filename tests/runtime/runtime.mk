@@ -47,8 +47,9 @@ tests: $(if $(GROVE_TEST),$(BUILD)/grove-test)
 bench: $(GROVE_BENCH)
 
 GROVE_RUN = GROVE_TREE=$(abspath $(BUILD)/grove-tree) $(RUN)
-check-grove: $(if $(GROVE_TEST),$(BUILD)/grove-test) $(GROVE_TREE)
-	$(call have,$(GROVE_TEST),$(Q)$(GROVE_RUN) $(BUILD)/grove-test --timeout 60 $(ARGS))
+check-grove: $(if $(GROVE_TEST),$(BUILD)/grove-test) $(GROVE_TREE) $(BUILD)/snag
+	$(call have,$(GROVE_TEST),$(Q)GROVE_SNAG=$(abspath $(BUILD)/snag) $(GROVE_RUN) \
+		$(BUILD)/grove-test --timeout 60 $(ARGS))
 
 # Criterion does not see how the process of a test ends, so the reports of all processes are files,
 # which stay empty when valgrind has nothing to say. With gcc: valgrind 3.19 cannot read the debug

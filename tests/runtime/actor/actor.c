@@ -60,6 +60,11 @@ int64_t grove_actor_grace_ns(const struct grove_actor *actor)
 	return actor->grace_ns;
 }
 
+pid_t grove_actor_root_pid(const struct grove_actor *actor)
+{
+	return actor->root_pid;
+}
+
 struct grove_actor_defects *grove_actor_defects(struct grove_actor *actor)
 {
 	return &actor->defects;
@@ -259,6 +264,7 @@ static int configure_root(struct grove_actor *actor, struct grove_error *err)
 	int rc;
 
 	actor->grace_ns = opts->grace_ns > 0 ? opts->grace_ns : GROVE_GRACE_NS;
+	actor->root_pid = getpid();
 	actor->tcp = opts->tcp;
 	grove_copy_name(actor->fault, sizeof(actor->fault), opts->fault);
 	actor->backend = actor->program->backends[0];
@@ -367,6 +373,8 @@ static int take_spec(struct grove_actor *actor, struct grove_msg *spec, struct g
 	actor->tcp = grove_value_bool(grove_value_find(&spec->value, "tcp"), false);
 	actor->grace_ns =
 		grove_value_int(grove_value_find(&spec->value, "grace_ns"), GROVE_GRACE_NS);
+	actor->root_pid =
+		(pid_t)grove_value_int(grove_value_find(&spec->value, "root_pid"), 0);
 	if (actor->grace_ns <= 0 || (!actor->tcp && !dir))
 		return grove_error_set(err, -EPROTO, "the spec has no %s",
 				       dir ? "grace" : "folder for sockets");

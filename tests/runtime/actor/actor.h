@@ -60,6 +60,7 @@ const struct grove_program *grove_actor_program(const struct grove_actor *actor)
 const char *grove_actor_backend(const struct grove_actor *actor); /* of those below */
 const char *grove_actor_fault(const struct grove_actor *actor);	  /* "" without one */
 int64_t grove_actor_grace_ns(const struct grove_actor *actor);
+pid_t grove_actor_root_pid(const struct grove_actor *actor); /* of the process of the tree's root */
 
 /*
  * End this actor: cancels all it does. The first reason stays. In the thread of its loop; hosts

@@ -162,6 +162,7 @@ static int send_spec(struct grove_kid *kid, struct grove_error *err)
 	msg.value = grove_map();
 	grove_value_set(&msg.value, "tcp", grove_bool(actor->tcp));
 	grove_value_set(&msg.value, "grace_ns", grove_int(actor->grace_ns));
+	grove_value_set(&msg.value, "root_pid", grove_int(actor->root_pid));
 	grove_value_set(&msg.value, "fault", grove_str(actor->fault));
 	grove_value_set(&msg.value, "method", grove_str(kid->child.backend->method));
 	if (actor->table)

@@ -101,6 +101,7 @@ struct grove_actor {
 	struct grove_list peers;
 	struct grove_list kids; /* of all its nurseries */
 	int64_t grace_ns;
+	pid_t root_pid;
 	char *table; /* path of the endpoints, for those below; NULL: none */
 	struct grove_endpoints *endpoints;
 	char *dir; /* where unix sockets are */

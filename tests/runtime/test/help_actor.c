@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "runtime/res/tty_lock.h"
+
 /* ---- functions that actors run --------------------------------------------------------------- */
 
 static int fn_double(struct grove_context *context, const struct grove_value *args,
@@ -174,7 +176,8 @@ static const struct grove_func funcs[] = {
 	{ "double", fn_double },   { "echo", fn_echo },	    { "fail", fn_fail },
 	{ "forever", fn_forever }, { "block", fn_block },   { "stubborn", fn_stubborn },
 	{ "die", fn_die },	   { "pid", fn_pid },	    { "squares", fn_squares },
-	{ "flood", fn_flood },	   { "parent", fn_parent }, { NULL, NULL },
+	{ "flood", fn_flood },	   { "parent", fn_parent }, HELP_RES_FUNCS, GROVE_TTY_FUNCS,
+	{ NULL, NULL },
 };
 
 const struct grove_program help_program = {

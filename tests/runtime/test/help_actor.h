@@ -57,6 +57,14 @@ struct help_run {
 /* The program of the tests: see the functions in help_actor.c. */
 extern const struct grove_program help_program;
 
+/* Of test_res_tty.c and test_res_hang.c: run in other actors. */
+grove_call_fn help_tty_hold, help_tty_twice, help_hang_dump;
+#define HELP_RES_FUNCS                                                                             \
+	{ "tty.hold", help_tty_hold }, { "tty.twice", help_tty_twice },                            \
+	{                                                                                          \
+		"hang.dump", help_hang_dump                                                        \
+	}
+
 /* Start an actor; the test fails when it cannot be. */
 struct grove_portal *help_start(struct grove_actors *actors, const char *name);
 
