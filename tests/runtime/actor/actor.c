@@ -554,6 +554,8 @@ static int actor_task(void *arg, struct grove_error *err)
 	if (actor->cancelled)
 		grove_scope_cancel(&actor->work.scope, actor->reason.by, actor->reason.who,
 				   actor->reason.text);
+	if (actor->host && actor->host->up)
+		actor->host->up(actor->host->arg, actor);
 	rc = take_signals(actor, err);
 	if (rc == 0)
 		rc = has_parent ? child_body(actor, err) : root_body(actor, err);
@@ -561,8 +563,6 @@ static int actor_task(void *arg, struct grove_error *err)
 	actor->working = false;
 	if (rc < 0 && has_parent)
 		tell_failed(actor, rc, err);
-	if (actor->host && actor->host->up)
-		actor->host->up(actor->host->arg, actor);
 	if (actor->grace_ns > 0)
 		grove_registrar_leave(actor);
 	flush_peers(actor);
@@ -587,6 +587,7 @@ static int run(struct grove_actor *actor, enum grove_sigint sigint, struct grove
 
 	opts.on_sigint = on_sigint;
 	opts.sigint_arg = actor;
+	opts.turn = actor->host ? actor->host->turn : NULL;
 	grove_list_init(&actor->peers);
 	grove_list_init(&actor->kids);
 	rc = grove_truth_open(actor->uid.name, err);
@@ -594,7 +595,6 @@ static int run(struct grove_actor *actor, enum grove_sigint sigint, struct grove
 		return rc;
 	rc = grove_run(actor_task, actor, &opts, err);
 	grove_truth_close();
-	opts.turn = actor->host ? actor->host->turn : NULL;
 	return rc;
 }
 

@@ -296,7 +296,6 @@ static int stay(struct grove_kid *kid, struct grove_error *err)
 	return rc;
 }
 
-static void log_spawned(const struct grove_kid *kid)
 /* One that was given up is a failure as well, whatever else went wrong. */
 static int tell_abandoned(const struct grove_kid *kid, int rc, struct grove_error *err)
 {
@@ -318,6 +317,7 @@ static int tell_abandoned(const struct grove_kid *kid, int rc, struct grove_erro
 	return grove_error_set_tree(err, both);
 }
 
+static void log_spawned(const struct grove_kid *kid)
 {
 	const struct grove_child *child = &kid->child;
 
