@@ -312,13 +312,13 @@ int probe_ready(struct probe *p, struct snag_error *err)
 
 int probe_open(struct probe **ret, struct snag_error *err)
 {
-	_cleanup_probe_ struct probe *p = xcalloc(1, sizeof(*p));
-	int rc;
+	_cleanup_probe_ struct probe *p = NULL;
+	int rc = handlers_register();
 
-	libbpf_set_print(log_libbpf);
-	rc = handlers_register();
 	if (rc < 0)
 		return error_set(err, rc, "libbpf takes no handler: %s", strerror(-rc));
+	libbpf_set_print(log_libbpf);
+	p = xcalloc(1, sizeof(*p));
 	rc = open_objects(p, err);
 	if (rc < 0)
 		return rc;
