@@ -37,12 +37,25 @@ struct scenario {
 	const char *options; /* further words for `snag why`, separated by blanks, or NULL */
 	int repeat;	     /* how often each reader is asked; 0 is once */
 	bool moving; /* the tree does not stand still: two answers may differ, within the truth */
+	/*
+	 * Why snag cannot know this truth yet, or NULL. Then its answer has to differ from the
+	 * truth: one that agrees is a failure, so that the mark goes. All else must hold as ever.
+	 */
+	const char *unseen;
+	const void *arg; /* of a scenario that is a row of a table: scenario_arg() */
 	void (*body)(void);
 	void (*cleanup)(void); /* runs in the runner before the kill: thaw, unmount. Or NULL */
 };
 
-/* Constructor use only: put `s` into the list. */
+/* Constructor use, or in a maker: put `s` into the list. */
 void scenario_register(const struct scenario *s);
+
+/* Constructor use only: `make` is called once before the list is used, to register what is found by
+ * looking: the rows of a table that another program has. */
+void scenario_maker(void (*make)(void));
+
+/* The `arg` of the scenario whose body this is. */
+const void *scenario_arg(void);
 
 #define SCENARIO(id, ...)                                                                          \
 	static void scenario_body_##id(void);                                                      \
@@ -89,6 +102,9 @@ void truth_wait(pid_t pid, pid_t tid, const char *kind, const char *key, pid_t o
 /* Who is to blame. Several calls: any of them. `reason` NULL: not checked, else words with |
  * between. */
 void truth_culprit(pid_t pid, const char *reason);
+
+/* As truth_culprit(), and the object to blame it for has this key. */
+void truth_culprit_on(pid_t pid, const char *reason, const char *key);
 
 /* A finding that must be there; `kind` may be several with | between; `pid` 0: of any actor. */
 void truth_finding(const char *kind, pid_t pid);

@@ -38,7 +38,8 @@ struct scenario_case {
 	struct truth *truth;
 	pid_t patient;
 	char log[160], capture[160];
-	struct strbuf why;		       /* differences so far */
+	bool wrong, broken; /* snag's answer differs from the truth; anything else failed */
+	struct strbuf why;  /* both as text */
 	struct strbuf signature[READER_COUNT]; /* of the last answer of each reader */
 	struct stamps settled;
 	json_t *answer[READER_COUNT]; /* the last one, for the report */
@@ -54,7 +55,27 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct scenario_case *c, 
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	strbuf_addf(&c->why, "%s\n", line);
+	c->broken = true;
 	return false;
+}
+
+/* What snag says is not the truth. */
+static bool differs(struct scenario_case *c, const char *where, int run)
+{
+	strbuf_addf(&c->why, "against the truth: %s", where);
+	if (run)
+		strbuf_addf(&c->why, ", run %d", run);
+	strbuf_addc(&c->why, '\n');
+	c->wrong = true;
+	return false;
+}
+
+/* The scenario of this patient. */
+static const struct scenario *current;
+
+const void *scenario_arg(void)
+{
+	return current->arg;
 }
 
 void scenario_group(const struct scenario *s, char *group, size_t size)
@@ -91,6 +112,7 @@ static void patient_start(struct scenario_case *c)
 		scenario_die("starting the patient: %m");
 	syscall(SYS_close_range, 3, ~0u, 0);
 	prctl(PR_SET_NAME, "patient");
+	current = c->s;
 	c->s->body();
 	_exit(0);
 }
@@ -260,8 +282,7 @@ static bool ask_reader(struct scenario_case *c, enum reader reader)
 		strbuf_reset(&c->signature[reader]);
 		answer_signature(answer, &c->signature[reader]);
 		if (!truth_compare(c->truth, answer, reader, &c->why))
-			return fail(c, "against the truth: reader %s, run %d", reader_names[reader],
-				    i + 1);
+			return differs(c, reader_names[reader], i + 1);
 	}
 	return c->why.len == 0;
 }
@@ -365,8 +386,11 @@ static bool check_text(struct scenario_case *c, enum reader reader)
 	if (strchr(out, '\033'))
 		ok = fail(c, "snag why prints colour into a pipe");
 	for (size_t i = 0; i < truth_count(&c->truth->n_says); i++)
-		if (!text_says(out, c->truth->says[i].words))
-			ok = fail(c, "snag why does not say \"%s\"", c->truth->says[i].words);
+		if (!text_says(out, c->truth->says[i].words)) {
+			strbuf_addf(&c->why, "  snag why does not say \"%s\"\n",
+				    c->truth->says[i].words);
+			ok = differs(c, "text", 0);
+		}
 	if (c->r->verbose)
 		printf("--- snag why %s\n%s", target, out);
 	else if (c->why.len)
@@ -377,7 +401,7 @@ static bool check_text(struct scenario_case *c, enum reader reader)
 /* The capture alone must give the answer that the live tree gave, be it right or wrong. */
 static bool check_capture(struct scenario_case *c, enum reader reader)
 {
-	bool right = c->why.len == 0;
+	bool right = !c->wrong;
 	_cleanup_command_ struct command command = { .status = 0 };
 	_cleanup_strbuf_ struct strbuf signature = STRBUF_INIT;
 	_cleanup_free_ char *target = root_text(c);
@@ -493,11 +517,20 @@ static void case_report(struct scenario_case *c)
 	unlink(c->log);
 }
 
+int case_outcome(const struct scenario *s, bool wrong, bool broken)
+{
+	if (broken || wrong != (s->unseen != NULL))
+		return CASE_FAILED;
+	return wrong ? CASE_UNSEEN : CASE_PASSED;
+}
+
 static int case_result(struct scenario_case *c, bool ok)
 {
 	if (c->truth->lacking[0] && !words_have(c->r->require, c->truth->lacking))
 		return CASE_SKIPPED;
-	return ok ? CASE_PASSED : CASE_FAILED;
+	if (c->r->dry)
+		return ok ? CASE_PASSED : CASE_FAILED;
+	return case_outcome(c->s, c->wrong, c->broken || !(ok || c->wrong));
 }
 
 int case_run(const struct scenario *s, const struct runner *r)
@@ -511,10 +544,16 @@ int case_run(const struct scenario *s, const struct runner *r)
 	c.patient = fork();
 	if (c.patient == 0)
 		patient_start(&c);
-	bool ok = c.patient > 0 && await_ready(&c) && await_settled(&c) && ask_everything(&c) &&
-		  check_undisturbed(&c);
+	bool ok = c.patient > 0 && await_ready(&c) && await_settled(&c);
+	if (ok) {
+		ok &= ask_everything(&c);
+		ok &= check_undisturbed(&c);
+	}
 	case_end(&c);
 	ok &= c.why.len == 0;
+	if (ok && s->unseen && !r->dry)
+		strbuf_addf(&c.why, "snag knows it: the mark has to go that says it cannot: %s\n",
+			    s->unseen);
 	case_report(&c);
 	for (int reader = 0; reader < READER_COUNT; reader++) {
 		json_decref(c.answer[reader]);

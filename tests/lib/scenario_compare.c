@@ -339,16 +339,21 @@ static bool culprit_check(const struct truth *t, const json_t *answer, struct st
 	const json_t *culprit = json_object_get(json_object_get(answer, "verdict"), "culprit");
 	pid_t pid = pid_of(culprit, "pid");
 	const char *reason = string_of(culprit, "reason");
+	const char *key = string_of(by_id(answer, "objects", string_of(culprit, "object")), "key");
 	size_t n = truth_count(&t->n_culprits);
 
-	for (size_t i = 0; i < n; i++)
-		if (t->culprits[i].pid == pid &&
-		    (!t->culprits[i].words[0] || words_have(t->culprits[i].words, reason)))
+	for (size_t i = 0; i < n; i++) {
+		const struct truth_about *want = &t->culprits[i];
+
+		if (want->pid == pid && (!want->words[0] || words_have(want->words, reason)) &&
+		    (!want->key[0] || strcmp(want->key, key) == 0))
 			return true;
+	}
 	for (size_t i = 0; i < n; i++)
-		differ(why, "culprit: truth %d %s", t->culprits[i].pid, t->culprits[i].words);
-	return n == 0 ||
-	       differ(why, "culprit: got %d %s: \"%s\"", pid, reason, string_of(culprit, "text"));
+		differ(why, "culprit: truth %d %s %s", t->culprits[i].pid, t->culprits[i].words,
+		       t->culprits[i].key);
+	return n == 0 || differ(why, "culprit: got %d %s %s: \"%s\"", pid, reason, key,
+				string_of(culprit, "text"));
 }
 
 static bool finding_there(const json_t *answer, const struct truth_about *want)

@@ -32,6 +32,7 @@ struct truth_about {
 	pid_t pid, ppid;
 	bool absent;
 	char words[TRUTH_WORDS];
+	char key[TRUTH_WORDS];
 };
 
 struct truth_list {
@@ -70,7 +71,8 @@ struct runner {
 	bool dry; /* ask nobody: print the truth of the settled patient */
 };
 
-enum { CASE_PASSED = 0, CASE_FAILED = 1, CASE_SKIPPED = 77 };
+/* UNSEEN: it differs from the truth as .unseen says, and nothing else is wrong. */
+enum { CASE_PASSED = 0, CASE_FAILED = 1, CASE_UNSEEN = 2, CASE_SKIPPED = 77 };
 
 /* ---- scenario_proc.c: what /proc says ---- */
 
@@ -142,6 +144,10 @@ size_t truth_count(const struct truth_list *list);
 /* Run one scenario in this process, which becomes a subreaper. The report goes to stdout; a CASE_
  * value. */
 int case_run(const struct scenario *s, const struct runner *r);
+
+/* What a case comes to, when its answer differed from the truth (`wrong`) or anything else is wrong
+ * (`broken`). */
+int case_outcome(const struct scenario *s, bool wrong, bool broken);
 
 /* The folder of the scenario's file: "process". */
 void scenario_group(const struct scenario *s, char *group, size_t size);

@@ -106,7 +106,8 @@ static bool schema_ends_on_cyclic_refs(void)
 /* 10 waits in epoll for 20 over a pipe, 20 waits for its child 30. */
 static const char answer_text[] =
 	"{ 'verdict': { 'kind': 'deadlock', 'confidence': 'probable', 'summary': 's',"
-	"    'chain': ['w1', 'w2', 'w3'], 'culprit': { 'pid': 30, 'reason': 'word' } },"
+	"    'chain': ['w1', 'w2', 'w3'], 'culprit': { 'pid': 30, 'reason': 'word',"
+	"      'object': 'o1' } },"
 	"  'actors': [ { 'id': 'a1', 'pid': 10, 'parent': null },"
 	"    { 'id': 'a2', 'pid': 20, 'parent': 'a1', 'spawn': { 'method': 'fork' } },"
 	"    { 'id': 'a3', 'pid': 30, 'parent': 'a2', 'spawn': { 'method': 'fork' } } ],"
@@ -204,6 +205,16 @@ static void wrong_reason(void)
 	truth_culprit(30, "wor");
 }
 
+static void right_object(void)
+{
+	truth_culprit_on(30, "word", "pipe:[7]");
+}
+
+static void wrong_object(void)
+{
+	truth_culprit_on(30, "word", "pipe:[8]");
+}
+
 static void no_such_finding(void)
 {
 	truth_finding("epoll-shared", 30);
@@ -227,7 +238,7 @@ static void wrong_method(void)
 static bool compare_says_yes(void)
 {
 	return compare_one(right_chain, READER_BPF) && compare_one(right_as_poll, READER_BPF) &&
-	       compare_one(proven, READER_PROCFS);
+	       compare_one(proven, READER_PROCFS) && compare_one(right_object, READER_BPF);
 }
 
 static bool compare_says_no(void)
@@ -236,7 +247,7 @@ static bool compare_says_no(void)
 					       wrong_key,    wrong_on,	      on_somebody,
 					       skipped_hop,  longer_chain,    wrong_culprit,
 					       wrong_reason, no_such_finding, unwanted_finding,
-					       wrong_parent, wrong_method };
+					       wrong_object, wrong_parent,    wrong_method };
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -246,6 +257,20 @@ static bool compare_says_no(void)
 		}
 	}
 	return ok;
+}
+
+/* A mark that nobody takes away would hide the day on which snag forgets it again. */
+static bool marks_are_taken_at_their_word(void)
+{
+	const struct scenario seen = { .name = "seen" };
+	const struct scenario unseen = { .name = "unseen", .unseen = "a reason" };
+
+	return case_outcome(&seen, false, false) == CASE_PASSED &&
+	       case_outcome(&seen, true, false) == CASE_FAILED &&
+	       case_outcome(&seen, false, true) == CASE_FAILED &&
+	       case_outcome(&unseen, true, false) == CASE_UNSEEN &&
+	       case_outcome(&unseen, false, false) == CASE_FAILED &&
+	       case_outcome(&unseen, true, true) == CASE_FAILED;
 }
 
 static bool stamps_move_and_rest(void)
@@ -301,6 +326,7 @@ static const struct {
 	{ "schema_cyclic_ref", schema_ends_on_cyclic_refs },
 	{ "compare_yes", compare_says_yes },
 	{ "compare_no", compare_says_no },
+	{ "marks", marks_are_taken_at_their_word },
 	{ "stamps", stamps_move_and_rest },
 	{ "kill_leaves_nothing", kill_leaves_nothing },
 };

@@ -51,6 +51,9 @@ check-grove: $(if $(GROVE_TEST),$(BUILD)/grove-test) $(GROVE_TREE) $(BUILD)/snag
 	$(call have,$(GROVE_TEST),$(Q)GROVE_SNAG=$(abspath $(BUILD)/snag) $(GROVE_RUN) \
 		$(BUILD)/grove-test --timeout 60 $(ARGS))
 
+# The scenarios of tests/scenario/grove/ start it.
+check-scenario: $(GROVE_TREE)
+
 # Criterion does not see how the process of a test ends, so the reports of all processes are files,
 # which stay empty when valgrind has nothing to say. With gcc: valgrind 3.19 cannot read the debug
 # information of clang 14.

@@ -19,6 +19,7 @@
 #include "runtime/actor/actors.h"
 #include "runtime/core/errors.h"
 #include "runtime/fault/faults.h"
+#include "runtime/res/tty_lock.h"
 #include "runtime/spawn/backends.h"
 
 enum { BREADTH_MAX = 64, DEPTH_MAX = 16, EXIT_SIGINT = 130 };
@@ -64,39 +65,50 @@ static int plan_read(struct plan *plan, const struct grove_value *args, struct g
 	return 0;
 }
 
-static const struct grove_fault *own_fault(void)
-{
-	return grove_fault_find(grove_actor_fault(grove_actor_self()));
-}
-
 /* ---- a node ---------------------------------------------------------------------------------- */
-
-struct branch {
-	struct grove_context *context;
-};
 
 struct node {
 	const struct plan *plan;
 	struct grove_actors actors;
-	struct branch branch[BREADTH_MAX];
+	struct grove_portal *portal[BREADTH_MAX];
+	struct grove_context *branch[BREADTH_MAX];
 	size_t count;
 };
+
+/* The fault of this tree gets its turn: GROVE_FAULT_DONE when this node has nothing else to do. */
+static int play_fault(struct node *node, const struct plan *plan, struct grove_context *above,
+		      struct grove_error *err)
+{
+	struct grove_fault_place place = { .path = plan->path, .above = above };
+	const struct grove_fault *fault =
+		grove_fault_find(grove_actor_fault(grove_actor_self()), &place.off);
+	grove_fault_fn *fn = !fault ? NULL : node ? fault->node : fault->leaf;
+
+	place.level = grove_fault_level(plan->path);
+	if (node) {
+		place.actors = &node->actors;
+		place.portals = node->portal;
+		place.contexts = node->branch;
+		place.count = node->count;
+	}
+	return fn ? fn(&place, err) : 0;
+}
 
 /* Start one actor below and open its context; returns when all below it is up. */
 static int grow(struct node *node, int64_t i, struct grove_error *err)
 {
 	struct plan below = *node->plan;
-	struct grove_portal *portal;
+	struct grove_portal **portal = &node->portal[node->count];
 	int n = snprintf(below.path, sizeof(below.path), "%s.%lld", node->plan->path, (long long)i);
 
 	if (n < 0 || (size_t)n >= sizeof(below.path))
 		return grove_error_set(err, -ENAMETOOLONG, "the name of a node is too long");
 	below.depth--;
 	int rc = grove_actors_start(&node->actors, &(struct grove_start_opts){ .name = below.path },
-				    &portal, err);
+				    portal, err);
 	if (rc == 0)
-		rc = grove_portal_open(portal, "tree.node", plan_value(&below),
-				       &node->branch[node->count].context, err);
+		rc = grove_portal_open(*portal, "tree.node", plan_value(&below),
+				       &node->branch[node->count], err);
 	if (rc == 0)
 		node->count++;
 	return rc;
@@ -105,10 +117,10 @@ static int grow(struct node *node, int64_t i, struct grove_error *err)
 /* The task that waits for the end of one branch. */
 static int await_branch(void *arg, struct grove_error *err)
 {
-	struct branch *branch = arg;
-	struct grove_context *context = branch->context;
+	struct grove_context **branch = arg;
+	struct grove_context *context = *branch;
 
-	branch->context = NULL;
+	*branch = NULL;
 	return grove_context_close(context, 0, NULL, err);
 }
 
@@ -121,9 +133,8 @@ static int pass_on(struct node *node, struct grove_context *above, struct grove_
 	if (above)
 		rc = grove_context_recv(above, &item, err);
 	for (size_t i = 0; i < node->count && rc == 0; i++)
-		if (node->branch[i].context)
-			rc = grove_context_send(node->branch[i].context, grove_value_copy(&item),
-						err);
+		if (node->branch[i])
+			rc = grove_context_send(node->branch[i], grove_value_copy(&item), err);
 	return rc;
 }
 
@@ -137,29 +148,26 @@ static int hold(struct node *node, struct grove_context *above, bool go, struct 
 		rc = pass_on(node, above, err);
 	grove_nursery_open(&nursery, "branches");
 	for (size_t i = 0; i < node->count; i++)
-		grove_spawn(&nursery, "branch", await_branch, &node->branch[i]);
+		if (node->branch[i])
+			grove_spawn(&nursery, "branch", await_branch, &node->branch[i]);
 	return grove_nursery_exit(&nursery, rc, err);
 }
 
-static int leaf(const struct plan *plan, struct grove_context *above, struct grove_value *ret,
-		struct grove_error *err)
+static int leaf(const struct plan *plan, struct grove_context *above, struct grove_error *err)
 {
-	const struct grove_fault *fault = own_fault();
 	_grove_value_ struct grove_value item = grove_nil();
-	int rc;
+	int rc = play_fault(NULL, plan, above, err);
 
-	if (fault && fault->leaf)
-		return fault->leaf(above, NULL, ret, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	rc = grove_context_recv(above, &item, err);
 	/* also when it was cancelled meanwhile: then its failure is on its way already */
 	return plan->fail ? grove_error_set(err, -EIO, "leaf %s fails", plan->path) : rc;
 }
 
-static int inner(struct node *node, struct grove_context *above, struct grove_value *ret,
-		 struct grove_error *err)
+static int inner(struct node *node, struct grove_context *above, struct grove_error *err)
 {
 	const struct plan *plan = node->plan;
-	const struct grove_fault *fault = own_fault();
 	int rc = 0;
 
 	for (int64_t i = 0; i < plan->breadth && rc == 0; i++)
@@ -170,32 +178,31 @@ static int inner(struct node *node, struct grove_context *above, struct grove_va
 		printf("%d\n", (int)getpid());
 		fflush(stdout);
 	}
-	if (rc == 0 && fault && fault->node)
-		rc = fault->node(above, NULL, ret, err);
+	if (rc == 0)
+		rc = play_fault(node, plan, above, err);
 	if (rc == 0)
 		rc = hold(node, above, plan->fail, err);
 	/* those that hold() did not come to */
 	for (size_t i = 0; i < node->count && rc < 0; i++)
-		if (node->branch[i].context)
-			rc = grove_context_close(node->branch[i].context, rc, NULL, err);
-	return rc;
+		if (node->branch[i])
+			rc = grove_context_close(node->branch[i], rc, NULL, err);
+	return rc == GROVE_FAULT_DONE ? 0 : rc;
 }
 
 /* Be a node; `above` is NULL in the root. */
-static int be_node(const struct plan *plan, struct grove_context *above, struct grove_value *ret,
-		   struct grove_error *err)
+static int be_node(const struct plan *plan, struct grove_context *above, struct grove_error *err)
 {
 	_grove_free_ struct node *node = NULL;
 	int rc;
 
 	if (above && plan->depth == 0) {
 		rc = grove_context_started(above, grove_nil(), err);
-		return rc < 0 ? rc : leaf(plan, above, ret, err);
+		return rc < 0 ? rc : leaf(plan, above, err);
 	}
 	node = grove_alloc(1, sizeof(*node));
 	node->plan = plan;
 	grove_actors_open(&node->actors, plan->path);
-	rc = inner(node, above, ret, err);
+	rc = inner(node, above, err);
 	if (rc == 0)
 		grove_actors_cancel(&node->actors, "the tree has ended");
 	return grove_actors_exit(&node->actors, rc, err);
@@ -207,18 +214,18 @@ static int tree_node(struct grove_context *context, const struct grove_value *ar
 	struct plan plan;
 	int rc = plan_read(&plan, args, err);
 
-	return rc < 0 ? rc : be_node(&plan, context, ret, err);
+	(void)ret;
+	return rc < 0 ? rc : be_node(&plan, context, err);
 }
 
 static int tree_root(void *arg, struct grove_error *err)
 {
-	_grove_value_ struct grove_value unused = grove_nil();
-
-	return be_node(arg, NULL, &unused, err);
+	return be_node(arg, NULL, err);
 }
 
 static const struct grove_func funcs[] = {
 	{ "tree.node", tree_node },
+	GROVE_TTY_FUNCS,
 	{ NULL, NULL },
 };
 
@@ -236,6 +243,7 @@ struct options {
 	struct grove_root_opts root;
 	struct grove_addrs registrars;
 	bool help;
+	bool list;
 };
 
 enum {
@@ -243,6 +251,7 @@ enum {
 	OPT_BREADTH,
 	OPT_BACKEND,
 	OPT_FAULT,
+	OPT_LIST,
 	OPT_TRANSPORT,
 	OPT_REGISTRAR,
 	OPT_ENDPOINTS,
@@ -257,6 +266,7 @@ static const struct option table[] = {
 	{ "spawn-backend", required_argument, NULL, OPT_BACKEND },
 	{ "backend", required_argument, NULL, OPT_BACKEND },
 	{ "fault", required_argument, NULL, OPT_FAULT },
+	{ "list-faults", no_argument, NULL, OPT_LIST },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "registrar", required_argument, NULL, OPT_REGISTRAR },
 	{ "endpoints", required_argument, NULL, OPT_ENDPOINTS },
@@ -270,14 +280,15 @@ static void print_help(void)
 {
 	puts("Usage: grove-tree [OPTION]...\n"
 	     "Start a tree of actors that waits for ever, and print its root's pid.\n\n"
-	     "  --depth N            levels below the root (1)\n"
-	     "  --breadth N          actors below each node (1)\n"
+	     "  --depth N            levels below the root (1, or what a fault needs)\n"
+	     "  --breadth N          actors below each node (1, or what a fault needs)\n"
 	     "  --spawn-backend NAME how actors are started; --backend is the same\n"
 	     "  --transport NAME     unix (default) or tcp\n"
 	     "  --registrar ADDRESS  of the registrar; with tcp: " GROVE_REGISTRAR_TCP "\n"
 	     "  --endpoints FILE     who else listens where (TOML)\n"
 	     "  --grace-ms N         how long each step of ending an actor waits (500)\n"
-	     "  --fault NAME         switch a defect on\n"
+	     "  --fault NAME         switch a defect on; off:NAME plays its part without it\n"
+	     "  --list-faults        all faults, with the backends they can be shown on\n"
 	     "  --fail-leaves        let all leaves fail when the tree is up\n"
 	     "\nSpawn backends:");
 	for (size_t i = 0; grove_backends[i]; i++)
@@ -316,7 +327,7 @@ static int take_option(struct options *options, int option, struct grove_error *
 		return grove_program_backend(&program, optarg, err) ? 0 : -EINVAL;
 	case OPT_FAULT:
 		options->root.fault = optarg;
-		return grove_fault_find(optarg) ?
+		return grove_fault_find(optarg, NULL) ?
 			       0 :
 			       grove_error_set(err, -EINVAL, "no fault '%s'", optarg);
 	case OPT_TRANSPORT:
@@ -336,6 +347,9 @@ static int take_option(struct options *options, int option, struct grove_error *
 	case OPT_FAIL:
 		options->plan.fail = true;
 		return 0;
+	case OPT_LIST:
+		options->list = true;
+		return 0;
 	case OPT_HELP:
 		options->help = true;
 		return 0;
@@ -347,14 +361,22 @@ static int take_option(struct options *options, int option, struct grove_error *
 /* What fits together, and what is meant when nothing is said. */
 static int complete(struct options *options, struct grove_error *err)
 {
-	const char *backend = options->root.backend ? options->root.backend :
-						      grove_backends[0]->name;
+	const struct grove_backend *backend = grove_backends[0];
 	const char *name = options->root.fault;
-	const struct grove_fault *fault = name ? grove_fault_find(name) : NULL;
+	const struct grove_fault *fault = name ? grove_fault_find(name, NULL) : NULL;
+	const char *reason = NULL;
 
-	if (fault && !grove_fault_applies(fault, backend))
-		return grove_error_set(err, -EINVAL, "fault '%s' is one of: %s", name,
-				       fault->backends);
+	if (options->root.backend)
+		backend = grove_program_backend(&program, options->root.backend, err);
+	if (backend && fault)
+		reason = grove_fault_refusal(fault, backend);
+	if (reason)
+		return grove_error_set(err, -EINVAL, "fault '%s' cannot be shown on %s: %s", name,
+				       backend->name, reason);
+	if (options->plan.depth == 0)
+		options->plan.depth = fault ? fault->depth : 1;
+	if (options->plan.breadth == 0)
+		options->plan.breadth = fault ? fault->breadth : 1;
 	options->root.registrars = &options->registrars;
 	if (options->root.tcp && options->registrars.count == 0)
 		return grove_addrs_add_text(&options->registrars, GROVE_REGISTRAR_TCP, err);
@@ -383,7 +405,7 @@ static int run(struct options *options)
 int main(int argc, char **argv)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
-	struct options options = { .plan = { .depth = 1, .breadth = 1, .path = "root" } };
+	struct options options = { .plan = { .path = "root" } };
 	int option, code, rc = 0;
 
 	if (grove_program_enter(&program, argc, argv, &code))
@@ -397,10 +419,12 @@ int main(int argc, char **argv)
 		rc = complete(&options, &err);
 	if (rc == 0 && options.help)
 		print_help();
+	else if (rc == 0 && options.list)
+		grove_fault_list();
 	else if (rc == 0)
 		code = run(&options);
 	grove_addrs_release(&options.registrars);
 	if (rc < 0)
 		fprintf(stderr, "grove-tree: %s\n", err.text);
-	return rc < 0 ? 2 : options.help ? 0 : code;
+	return rc < 0 ? 2 : options.help || options.list ? 0 : code;
 }

@@ -2,7 +2,11 @@
 #include "runtime/fault/faults.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "runtime/core/truth.h"
+#include "runtime/spawn/backends.h"
 
 const struct grove_fault *const grove_faults[] = {
 #define X(name) &grove_fault_##name,
@@ -11,36 +15,120 @@ const struct grove_fault *const grove_faults[] = {
 		NULL,
 };
 
-const struct grove_fault *grove_fault_find(const char *name)
+const struct grove_fault *grove_fault_find(const char *name, bool *off)
 {
+	static const char prefix[] = "off:";
+	bool is_off = strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+
+	if (is_off)
+		name += sizeof(prefix) - 1;
+	if (off)
+		*off = is_off;
 	for (size_t i = 0; grove_faults[i]; i++)
 		if (strcmp(grove_faults[i]->name, name) == 0)
 			return grove_faults[i];
 	return NULL;
 }
 
-bool grove_fault_applies(const struct grove_fault *fault, const char *backend)
+const char *grove_fault_refusal(const struct grove_fault *fault,
+				const struct grove_backend *backend)
 {
-	size_t size = strlen(backend);
-	const char *at = fault->backends;
+	const char *reason = backend->refuses ? backend->refuses() : NULL;
 
-	if (!at)
-		return true;
-	while ((at = strstr(at, backend))) {
-		bool begins = at == fault->backends || at[-1] == ' ';
-
-		if (begins && (at[size] == 0 || at[size] == ' '))
-			return true;
-		at += size;
-	}
-	return false;
+	if (!reason && fault->refuses)
+		reason = fault->refuses(backend);
+	return reason;
 }
 
 int grove_fault_arm(const char *name, struct grove_actor *actor, struct grove_error *err)
 {
-	const struct grove_fault *fault = grove_fault_find(name);
+	bool off;
+	const struct grove_fault *fault = grove_fault_find(name, &off);
 
 	if (!fault)
 		return grove_error_set(err, -EINVAL, "no fault '%s'", name);
-	return fault->arm ? fault->arm(actor, err) : 0;
+	return fault->arm ? fault->arm(actor, off, err) : 0;
+}
+
+static const char *const triggers[] = {
+	[GROVE_TRIGGER_NONE] = "none",
+	[GROVE_TRIGGER_ROOT] = "root",
+	[GROVE_TRIGGER_ORPHAN] = "orphan",
+};
+
+void grove_fault_list(void)
+{
+	for (size_t i = 0; grove_faults[i]; i++) {
+		const struct grove_fault *fault = grove_faults[i];
+
+		for (size_t k = 0; grove_backends[k]; k++) {
+			const char *reason = grove_fault_refusal(fault, grove_backends[k]);
+
+			printf("fault=%s\tbackend=%s\tdepth=%d\tbreadth=%d\ttrigger=%s\t"
+			       "traps=%d\thangs=%d\thosted=%s\ttext=%s\trefuses=%s\n",
+			       fault->name, grove_backends[k]->name, fault->depth, fault->breadth,
+			       triggers[fault->trigger], fault->traps, fault->hangs,
+			       grove_backends[k]->hosted ? "yes" : "no", fault->text,
+			       reason ? reason : "");
+		}
+	}
+}
+
+/* ---- for faults ------------------------------------------------------------------------------ */
+
+int grove_fault_level(const char *name)
+{
+	int level = 0;
+
+	for (; *name; name++)
+		level += *name == '.';
+	return level;
+}
+
+const char *grove_fault_needs_process(const struct grove_backend *backend)
+{
+	return backend->hosted ? "all actors of the tree share one process" : NULL;
+}
+
+const char *grove_fault_needs_thread(const struct grove_backend *backend)
+{
+	return backend->hosted ? NULL : "each actor is a process of its own";
+}
+
+void grove_fault_trap(void)
+{
+	grove_truth("trap", grove_fact_text("fault", grove_actor_fault(grove_actor_self())));
+}
+
+void grove_fault_hangs(void)
+{
+	grove_truth("hang", grove_fact_text("fault", grove_actor_fault(grove_actor_self())));
+}
+
+/* "pipe:[7]"; "" when there is no such descriptor. */
+static const char *key_of(int fd, char key[static 64])
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? 0 : readlink(path, key, 63);
+	key[n > 0 ? n : 0] = 0;
+	return key;
+}
+
+void grove_fault_waits(const char *wait, int fd, pid_t on)
+{
+	char key[64];
+
+	grove_truth("hang-wait", grove_fact_text("wait", wait), grove_fact_int("fd", fd),
+		    grove_fact_text("key", key_of(fd, key)), grove_fact_int("on", on));
+}
+
+void grove_fault_culprit(pid_t pid, const char *word, int fd)
+{
+	char key[64];
+
+	grove_truth("hang-culprit", grove_fact_int("culprit", pid), grove_fact_text("word", word),
+		    grove_fact_text("key", key_of(fd, key)));
 }
