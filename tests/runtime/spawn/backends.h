@@ -13,7 +13,8 @@
 	X(mp_spawn) \
 	X(subint_legacy) \
 	X(subint_isolated) \
-	X(subint_fork)
+	X(subint_fork) \
+	X(subint_forkserver)
 /* clang-format on */
 
 #define X(name) extern const struct grove_backend grove_backend_##name;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * defects.h - mistakes that real spawn backends made. All off; fault/ switches them on. Kept here,
+ * in one place, because they are decisions of this layer.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct grove_spawn_defects {
+	/* The child of a fork without exec keeps all descriptors of the parent: then no channel,
+	 * pipe or port of the parent ever ends while such a child lives. */
+	bool fork_keeps_fds;
+	/* fork(2) without a look at the locks that other threads hold: in the child they stay
+	 * taken for ever. */
+	bool fork_ignores_locks;
+	/* Children of the fork server keep its socket, so that its death ends nothing ... */
+	bool server_kept_open;
+	/* ... and nobody watches its process: a request to a dead server waits for ever. */
+	bool server_unwatched;
+};
+
+/* Those of this process; handed down by a fork. */
+struct grove_spawn_defects *grove_spawn_defects(void);
