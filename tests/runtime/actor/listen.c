@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,7 +12,7 @@
 
 #include "runtime/core/io.h"
 
-enum { BACKLOG = 512 };
+enum { BACKLOG = 512, CLOSED_MS = 2000 };
 
 /* Whether the file of a unix address is a socket that nobody listens on. */
 static bool is_left_over(const struct grove_multiaddr *address)
@@ -128,8 +129,22 @@ void grove_listen_dir_remove(const char *dir)
 	(void)rmdir(dir);
 }
 
+/* A process that is killed closes one descriptor after the other: whoever sees the end of a channel
+ * may find its listening socket still there. Wait for the end of that. */
+static void wait_listener_closed(const struct grove_multiaddr *address)
+{
+	struct pollfd item = { .events = POLLRDHUP };
+	_grove_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	item.fd = fd;
+	if (fd >= 0 && connect(fd, &address->any, address->size) == 0)
+		(void)poll(&item, 1, CLOSED_MS); /* else it lives, and the file is its own */
+}
+
 void grove_listen_tidy(const struct grove_multiaddr *address, const char *dir)
 {
+	if (grove_multiaddr_path(address))
+		wait_listener_closed(address);
 	if (is_left_over(address))
 		(void)unlink(grove_multiaddr_path(address)); /* another orphan was faster */
 	(void)rmdir(dir);				     /* fails while the others are there */
