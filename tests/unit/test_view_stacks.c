@@ -245,7 +245,7 @@ Test(view_stacks, one_that_ends_where_others_go_on)
 	cr_expect_eq(t->groups.at[0].parted, 3);
 	render(&view_stacks, m, &all_80, &out);
 	cr_expect_not_null(strstr(out.s, "[odd one out] pool[7] tid 10\n"), "%s", out.s);
-	cr_expect_not_null(strstr(out.s, "5 threads of pool[7]: main thread, tid 8, tid 9, tid 11"),
+	cr_expect_not_null(strstr(out.s, "5 threads of pool[7]: main thread, tid 8, 9, 11, 12\n"),
 			   "%s", out.s);
 }
 
@@ -605,4 +605,70 @@ Test(view_stacks, no_name_commands_the_terminal)
 				cr_assert_eq(count_lines(out.s), 4, "%s", out.s);
 		}
 	}
+}
+
+/* ---- what is folded, and who is told --------------------------------------------------------- */
+
+/* One thread under `depth` different calls, and `others` whose stacks are all their own. */
+static struct model *long_row(uint32_t depth, uint32_t others)
+{
+	struct model *m = model_new();
+	uint32_t actor = tree_actor(m, 7, "pool", 0);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	for (uint32_t i = 0; i < depth; i++)
+		strbuf_addf(&b, "%sf%u", i ? ">" : "", i);
+	set_stack(m, 1, b.s);
+	for (uint32_t i = 0; i < others; i++) {
+		_cleanup_free_ char *own = xasprintf("g%u", i);
+
+		set_stack(m, tree_thread(m, actor, 8 + (int)i), own);
+	}
+	model_index(m);
+	return m;
+}
+
+static void row_says(uint32_t depth, uint32_t others, const char *words)
+{
+	_cleanup_model_ struct model *m = long_row(depth, others);
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	const struct view_opts wide = { .width = 1000 };
+
+	render(&view_stacks, m, &wide, &out);
+	cr_expect_not_null(strstr(out.s, words), "no %s in\n%s", words, out.s);
+}
+
+Test(view_stacks, the_more_stacks_the_shorter_rows)
+{
+	row_says(60, 0, "f2 > f3 > f4");
+	row_says(61, 0, "f2 > [2 more] > f5 > f6");
+	row_says(20, 3, "f2 > f3 > f4");
+	row_says(21, 3, "f2 > [2 more] > f5 > f6");
+	row_says(10, 4, "f2 > f3 > f4");
+	row_says(11, 4, "f2 > [2 more] > f5 > f6 > f7 > f8 > f9 > f10\n");
+}
+
+Test(view_stacks, threads_are_told_by_name_where_they_have_one)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "pool", 0), thread;
+
+	set_stack(m, 1, "a");
+	for (int i = 1; i <= 3; i++) {
+		thread = tree_thread(m, actor, 7 + i);
+		set_stack(m, thread, "a");
+		model_thread(m, thread)->name = strtab_addf(m->strings, "worker-%d", i);
+	}
+	thread = tree_main(m, tree_actor(m, 20, "pool", actor));
+	set_stack(m, thread, "a");
+	model_thread(m, thread)->name = str(m, "pool");
+	tree_wait(m, thread, WAIT_FUTEX, "waiting");
+	set_stack(m, tree_main(m, tree_actor(m, 30, "other", actor)), "a");
+	model_index(m);
+	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
+	cr_expect_not_null(strstr(out.s, "6 threads of 3 actors: pool[7], tid 8 (worker-1), "
+					 "9 (worker-2), 10 (worker-3), [20], other[30]; "
+					 "1 of them waiting\n"),
+			   "%s", out.s);
 }

@@ -18,10 +18,8 @@
 #include <string.h>
 
 enum {
-	CALLS_SHOWN = 10, /* longer rows are folded in the middle */
-	CALLS_HEAD = 3,
-	CALLS_TAIL = 6,
-	ODD_SHOWN = 8, /* so many groups from the odd end, and so many of the largest */
+	CALLS_HEAD = 3, /* of a row that is folded in the middle */
+	ODD_SHOWN = 8,	/* so many groups from the odd end, and so many of the largest */
 	LARGE_SHOWN = 4,
 	MEMBERS_SHOWN = 4,
 	DEPTH_DRAWN = 20, /* deeper branches are drawn at this depth */
@@ -280,20 +278,27 @@ static uint32_t count_items(const struct calltree *t, uint32_t node, uint32_t en
 	}
 }
 
+/* So many calls of a row are shown: few rows may be longer. */
+static uint32_t calls_shown(const struct calltree *t)
+{
+	return t->groups.count == 1 ? 60 : t->groups.count <= 4 ? 20 : 10;
+}
+
 /* All on one line or two; of a long row the middle is folded. */
 static void put_calls(struct pen *pen, uint32_t node, uint32_t end)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	const struct calltree *t = pen->k->t;
+	const uint32_t shown = calls_shown(t), tail = shown - CALLS_HEAD - 1;
 	uint32_t items = count_items(t, node, end), last;
-	bool fold = items > CALLS_SHOWN;
+	bool fold = items > shown;
 
 	for (uint32_t i = 0; i < items; i++, node = t->nodes.at[last].child) {
 		uint32_t times = recursion(t, node, end, &last);
 
-		if (fold && i >= CALLS_HEAD && i < items - CALLS_TAIL) {
+		if (fold && i >= CALLS_HEAD && i < items - tail) {
 			if (i == CALLS_HEAD)
-				strbuf_addf(&b, " > [%u more]", items - CALLS_HEAD - CALLS_TAIL);
+				strbuf_addf(&b, " > [%u more]", items - CALLS_HEAD - tail);
 			continue;
 		}
 		strbuf_adds(&b, i ? " > " : "");
@@ -304,18 +309,7 @@ static void put_calls(struct pen *pen, uint32_t node, uint32_t end)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* " tid 815 (worker-1)" as far as that is not the process over again. */
-static void add_thread(struct strbuf *b, const struct model *m, const struct thread *t)
-{
-	const struct actor *a = model_actor(m, t->actor);
-
-	if (t->tid != a->pid)
-		strbuf_addf(b, " tid %d", t->tid);
-	if (t->name && t->name != a->name)
-		strbuf_addf(b, " (%s)", model_str(m, t->name));
-}
-
-/* "12 actors: ", "50 threads of pool[12]: ", "60 threads of 5 actors: ", or nothing of one. */
+/* "12 actors:", "50 threads of pool[12]:", "60 threads of 5 actors:", or nothing of one. */
 static void add_heading(struct strbuf *b, const struct model *m, const struct call_group *g,
 			uint32_t first)
 {
@@ -333,31 +327,48 @@ static void add_heading(struct strbuf *b, const struct model *m, const struct ca
 	strbuf_adds(b, ": ");
 }
 
-/* A name is not said again of the next one. */
+/* Who was told last: what is the same again is not told again. */
+struct told {
+	uint32_t actor, name;
+	bool tid;
+};
+
+/* "crew[812]", "[813] (logger)", "crew[812] tid 815", "tid 816", "817 (worker-3)" */
+static void add_member(struct strbuf *b, const struct model *m, const struct thread *t,
+		       struct told *told)
+{
+	const struct actor *a = model_actor(m, t->actor);
+	bool again = told->actor == t->actor, main_thread = t->tid == a->pid;
+
+	if (!again)
+		strbuf_addf(b, "%s[%d]", told->name == a->name ? "" : model_str(m, a->name),
+			    a->pid);
+	if (!again && !main_thread)
+		strbuf_addc(b, ' ');
+	if (again && main_thread)
+		strbuf_adds(b, "main thread");
+	if (!main_thread)
+		strbuf_addf(b, "%s%d", again && told->tid ? "" : "tid ", t->tid);
+	if (t->name && t->name != a->name)
+		strbuf_addf(b, " (%s)", model_str(m, t->name));
+	*told = (struct told){ t->actor, a->name, !main_thread };
+}
+
 static void add_members(const struct trunk *k, struct strbuf *b, const struct call_group *g)
 {
 	const struct model *m = k->t->m;
 	const uint32_t *members = k->t->members.at + g->first;
-	uint32_t shown = g->threads, actor = 0, name = 0;
+	struct told told = { .actor = 0 };
+	uint32_t shown = g->threads;
 
 	if (!k->page.opts->verbose && shown > MEMBERS_SHOWN + 1)
 		shown = MEMBERS_SHOWN;
 	add_heading(b, m, g, members[0]);
 	if (g->actors == 1 && g->threads > 1)
-		actor = model_thread(m, members[0])->actor;
+		told.actor = model_thread(m, members[0])->actor;
 	for (uint32_t i = 0; i < shown; i++) {
-		const struct thread *t = model_thread(m, members[i]);
-		const struct actor *a = model_actor(m, t->actor);
-
-		strbuf_adds(b, i ? "," : "");
-		if (t->actor != actor)
-			strbuf_addf(b, "%s%s[%d]", i ? " " : "",
-				    a->name == name ? "" : model_str(m, a->name), a->pid);
-		else if (i == 0 && t->tid == a->pid)
-			strbuf_adds(b, "main thread");
-		actor = t->actor;
-		name = a->name;
-		add_thread(b, m, t);
+		strbuf_adds(b, i ? ", " : "");
+		add_member(b, m, model_thread(m, members[i]), &told);
 	}
 	if (shown < g->threads)
 		strbuf_addf(b, ", %u more", g->threads - shown);
