@@ -71,6 +71,9 @@ const char *py_type_name(struct py_objs *p, uint64_t obj);
 /* Is the type of `obj` called so? Names of types written in C lose their module too. */
 bool py_is(struct py_objs *p, uint64_t obj, const char *type_name);
 
+/* Is `obj` an instance of a type with that name, or of one derived from it? */
+bool py_derives(struct py_objs *p, uint64_t obj, const char *type_name);
+
 /* Has its type one of these bits (enum py_flag)? */
 bool py_has_flag(struct py_objs *p, uint64_t obj, uint32_t flags);
 

@@ -19,9 +19,6 @@ struct py_type_info {
 /* The type at `addr`, of which `name` is 0 when there is none. Borrowed until the next call. */
 const struct py_type_info *py_type_at(struct py_objs *p, uint64_t addr);
 
-/* Is `obj` an instance of a type with that name, or derived from one? */
-bool py_derives(struct py_objs *p, uint64_t obj, const char *type_name);
-
 /*
  * Where attributes of instances of `type` are found is remembered: the number kept for `name`, or
  * false. `sort`: 0 slots, 1 keys.
