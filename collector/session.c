@@ -5,7 +5,9 @@
 #include "graph/verdict.h"
 #include "model/busy.h"
 #include "model/from_read.h"
+#include "runtimes/runtime.h"
 #include "session_stacks.h"
+#include "waits/task/task.h"
 #include "waits/wait.h"
 
 #include <errno.h>
@@ -28,6 +30,7 @@ struct session {
 	uint32_t samples;
 	int32_t focus_tid;
 	struct stacks *stacks; /* NULL: none are wanted */
+	struct runtimes *runtimes;
 };
 
 const char *snag_version(void)
@@ -46,6 +49,7 @@ int session_open(const struct session_opts *opts, struct session **ret, struct s
 		return rc;
 	s = xcalloc(1, sizeof(*s));
 	s->reader = reader;
+	s->runtimes = runtimes_new();
 	s->samples = opts->samples ? opts->samples : SAMPLES;
 	if (s->samples > SAMPLES_MAX)
 		s->samples = SAMPLES_MAX;
@@ -63,6 +67,7 @@ void session_free(struct session *s)
 	if (!s)
 		return;
 	stacks_free(s->stacks);
+	runtimes_free(s->runtimes);
 	reader_free(s->reader);
 	free(s);
 }
@@ -132,8 +137,11 @@ static int look_once(struct session *s, const struct read_scope *scope,
 		_cleanup_wait_ctx_ struct wait_ctx *c = wait_ctx_new(snap, m);
 
 		waits_decode(c);
+		log_step(&clock, "waits");
+		runtimes_read(s->runtimes, snap, m);
+		waits_decode_tasks(c);
 	}
-	log_step(&clock, "waits");
+	log_step(&clock, "tasks");
 	rc = reader_finish(s->reader, snap, err);
 	if (rc < 0)
 		return rc;

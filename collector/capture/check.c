@@ -2,6 +2,7 @@
 #include "capture/check.h"
 
 #include "model/frames.h"
+#include "model/tasks.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -67,13 +68,52 @@ static int link_threads(struct model *m, struct snag_error *err)
 	return 0;
 }
 
+/* Nurseries and scopes stand in the order of their actors. */
+static int check_homes(const struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 1; i < m->nurseries.count; i++)
+		if (m->nurseries.at[i].actor < m->nurseries.at[i - 1].actor)
+			return error_set(err, -EBADMSG, "nurseries %u: apart from its siblings",
+					 i + 1);
+	for (uint32_t i = 1; i < m->scopes.count; i++)
+		if (m->scopes.at[i].actor < m->scopes.at[i - 1].actor)
+			return error_set(err, -EBADMSG, "scopes %u: apart from its siblings",
+					 i + 1);
+	return 0;
+}
+
+/* Tasks of an actor stand side by side, and what they live in is of the same one. */
+static int link_tasks(struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < m->tasks.count; i++) {
+		const struct task *t = &m->tasks.at[i];
+		struct actor *a = &m->actors.at[t->actor - 1];
+
+		if (!a->task_count)
+			a->first_task = i + 1;
+		if (a->first_task + a->task_count++ != i + 1)
+			return error_set(err, -EBADMSG, "tasks %u: apart from its siblings", i + 1);
+		if (t->thread && m->threads.at[t->thread - 1].actor != t->actor)
+			return error_set(err, -EBADMSG, "tasks %u: another actor's thread", i + 1);
+		if (t->wait && m->waits.at[t->wait - 1].task != i + 1)
+			return error_set(err, -EBADMSG, "tasks %u: another task's wait", i + 1);
+	}
+	return 0;
+}
+
 static int check_waits(const struct model *m, struct snag_error *err)
 {
+	if (m->verdict.culprit.task > m->tasks.count)
+		return error_set(err, -EBADMSG, "verdict: no culprit_task %u",
+				 m->verdict.culprit.task);
 	for (uint32_t i = 0; i < m->waits.count; i++) {
 		const struct wait *w = &m->waits.at[i];
 
 		if (m->threads.at[w->thread - 1].actor != w->actor)
 			return error_set(err, -EBADMSG, "waits %u: another actor's thread", i + 1);
+		if (w->task > m->tasks.count ||
+		    (w->task && m->tasks.at[w->task - 1].actor != w->actor))
+			return error_set(err, -EBADMSG, "waits %u: another actor's task", i + 1);
 		if (w->parent && m->waits.at[w->parent - 1].thread != w->thread)
 			return error_set(err, -EBADMSG, "waits %u: another thread's item", i + 1);
 	}
@@ -99,6 +139,8 @@ static uint32_t targets_of(const struct model *m, uint8_t kind)
 		return m->objects.count;
 	case TERM_WAIT:
 		return m->waits.count;
+	case TERM_TASK:
+		return m->tasks.count;
 	default:
 		return 0;
 	}
@@ -205,6 +247,24 @@ static int link_frames(struct capture_rows *rows, struct snag_error *err)
 	return 0;
 }
 
+/* See link_codes(). */
+static int link_task_frames(struct capture_rows *rows, struct snag_error *err)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < rows->task_frames.count; i++) {
+		const struct task_frame_row *row = &rows->task_frames.at[i];
+		const struct task *t = model_task(m, row->task);
+
+		if (t->frame_count && t->first_frame + t->frame_count != i)
+			return error_set(err, -EBADMSG, "task_frames %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_task_frame(m, row->task, row->frame))
+			return error_set(err, -EBADMSG, "task_frames: too many");
+	}
+	return 0;
+}
+
 int capture_check(struct capture_rows *rows, struct snag_error *err)
 {
 	int rc = 0;
@@ -216,6 +276,10 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 	if (rc == 0)
 		rc = link_threads(rows->m, err);
 	if (rc == 0)
+		rc = link_tasks(rows->m, err);
+	if (rc == 0)
+		rc = check_homes(rows->m, err);
+	if (rc == 0)
 		rc = check_waits(rows->m, err);
 	if (rc == 0)
 		rc = link_terms(rows, err);
@@ -223,6 +287,8 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 		rc = link_codes(rows, err);
 	if (rc == 0)
 		rc = link_frames(rows, err);
+	if (rc == 0)
+		rc = link_task_frames(rows, err);
 	if (rc == 0)
 		rc = check_objects(rows->m, err);
 	if (rc == 0)

@@ -19,13 +19,17 @@ static const char *const mode_words[] = { "", "r", "w", "rw" };
 static const char *const level_words[] = { "now", "time", "outside", "new", "unresolved", "none" };
 static const char *const term_words[] = { NULL,	     "never",	"thread", "actor",   "exit",
 					  "object",  "wait",	"time",	  "outside", "new",
-					  "stopped", "unknown", "now" };
+					  "stopped", "unknown", "now",	  "task" };
 static const char *const role_words[] = { "holder", "owner", "child", "peer", "setter" };
 static const char *const stack_words[] = { "unknown", "stable", "stale", "moved",
 					   "denied",  "gone",	"none",	 "unready" };
 static const char *const how_words[] = { NULL,		"first",    "cfi",    "expression",
 					 "debug-frame", "signal",   "called", "frame-pointer",
 					 "guess",	"libunwind" };
+
+static const char *const task_words[] = {
+	"unknown", "new", "runnable", "running", "waiting", "done"
+};
 
 #define LIST(list)                                                                                 \
 	{                                                                                          \
@@ -38,14 +42,16 @@ const struct word_list capture_words[WORDS_COUNT] = {
 	[WORDS_TERM] = LIST(term_words),       [WORDS_ROLE] = LIST(role_words),
 	[WORDS_VERDICT] = LIST(verdict_words), [WORDS_CONFIDENCE] = LIST(confidence_words),
 	[WORDS_STACK] = LIST(stack_words),     [WORDS_HOW] = LIST(how_words),
+	[WORDS_TASK] = LIST(task_words),
 };
 
 /* The words lie in the order of the numbers that they stand for. */
-_Static_assert(sizeof(term_words) / sizeof(*term_words) == TERM_NOW + 1, "a term without a word");
+_Static_assert(sizeof(term_words) / sizeof(*term_words) == TERM_TASK + 1, "a term without a word");
 _Static_assert(sizeof(role_words) / sizeof(*role_words) == AS_COUNT, "a role without a word");
 _Static_assert(sizeof(level_words) / sizeof(*level_words) == LEVEL_NONE + 1, "a level without one");
 _Static_assert(sizeof(seen_words) / sizeof(*seen_words) == HOLDERS_HIDDEN + 1, "and holders_seen");
 _Static_assert(sizeof(stack_words) / sizeof(*stack_words) == STACK_STATUS_COUNT, "and a stack");
+_Static_assert(sizeof(task_words) / sizeof(*task_words) == TASK_STATE_COUNT, "and a task");
 _Static_assert(sizeof(how_words) / sizeof(*how_words) == FRAME_HOW_COUNT, "and how");
 
 /* ---- columns --------------------------------------------------------------------------------- */
@@ -189,6 +195,40 @@ static const struct column kernel_columns[] = {
 };
 #undef ELEMENT
 
+#define ELEMENT task
+static const struct column task_columns[] = {
+	NEEDED(actor, ACTORS), REF(thread, THREADS), PLAIN(UINT, address), PLAIN(UINT, number),
+	PLAIN(TEXT, runtime), PLAIN(TEXT, name), REF(parent, TASKS), REF(nursery, NURSERIES),
+	REF(scope, SCOPES), WORDS(state, TASK), PLAIN(BOOL, main), PLAIN(BOOL, hint),
+	PLAIN(TRISTATE, requested), PLAIN(TRISTATE, shielded), PLAIN(TRISTATE, delivered),
+	PLAIN(TEXT, cancel_by), PLAIN(TEXT, cancel_reason), REF(wait, WAITS),
+	PLAIN(TEXT, stack_why),
+};
+#undef ELEMENT
+
+#define ELEMENT nursery
+static const struct column nursery_columns[] = {
+	NEEDED(actor, ACTORS), PLAIN(UINT, address), PLAIN(TEXT, name), REF(task, TASKS),
+	REF(scope, SCOPES), PLAIN(INT, children), PLAIN(BOOL, waiting),
+};
+#undef ELEMENT
+
+#define ELEMENT scope
+static const struct column scope_columns[] = {
+	NEEDED(actor, ACTORS), PLAIN(UINT, address), PLAIN(TEXT, name), REF(parent, SCOPES),
+	REF(task, TASKS), PLAIN(BOOL, shield), PLAIN(BOOL, cancelled), PLAIN(INT, deadline_ms),
+	PLAIN(TEXT, by), PLAIN(TEXT, reason),
+};
+#undef ELEMENT
+
+#define ELEMENT task_frame_row
+static const struct column task_frame_columns[] = {
+	NEEDED(task, TASKS), NAMED("function", TEXT, frame.function, 0),
+	NAMED("file", TEXT, frame.file, 0), NAMED("line", UINT, frame.line, 0),
+	NAMED("code", REF, frame.code, TABLE_CODES), NAMED("pc", UINT, frame.pc, 0),
+};
+#undef ELEMENT
+
 /* Elements that are one number. */
 static const struct column text_columns[] = {
 	{ .name = "text", .size = 4, .type = COLUMN_NEEDED_TEXT },
@@ -237,6 +277,10 @@ const struct table capture_tables[TABLE_COUNT] = {
 	[TABLE_INLINED] = OUTSIDE("inlined", inlined_columns, inlined, MANY),
 	[TABLE_FRAMES] = OUTSIDE("frames", frame_columns, frames, MANY),
 	[TABLE_KERNEL_FRAMES] = OUTSIDE("kernel_frames", kernel_columns, kernel_frames, MANY),
+	[TABLE_TASKS] = TABLE("tasks", task_columns, tasks, MANY),
+	[TABLE_NURSERIES] = TABLE("nurseries", nursery_columns, nurseries, MANY),
+	[TABLE_SCOPES] = TABLE("scopes", scope_columns, scopes, MANY),
+	[TABLE_TASK_FRAMES] = OUTSIDE("task_frames", task_frame_columns, task_frames, MANY),
 };
 /* clang-format on */
 
@@ -276,4 +320,5 @@ void capture_rows_release(struct capture_rows *rows)
 	vec_release(&rows->inlined);
 	vec_release(&rows->frames);
 	vec_release(&rows->kernel_frames);
+	vec_release(&rows->task_frames);
 }

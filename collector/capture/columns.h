@@ -40,6 +40,7 @@ enum column_words {
 	WORDS_CONFIDENCE,
 	WORDS_STACK,
 	WORDS_HOW,
+	WORDS_TASK,
 	WORDS_COUNT,
 };
 
@@ -64,6 +65,10 @@ enum table_id {
 	TABLE_INLINED,
 	TABLE_FRAMES,
 	TABLE_KERNEL_FRAMES,
+	TABLE_TASKS,
+	TABLE_NURSERIES,
+	TABLE_SCOPES,
+	TABLE_TASK_FRAMES,
 	TABLE_COUNT,
 };
 
@@ -109,6 +114,12 @@ struct kernel_row {
 	uint32_t thread, text;
 };
 
+/* A row of `task_frames`. */
+struct task_frame_row {
+	uint32_t task;
+	struct task_frame frame;
+};
+
 /* The rows of a capture: the model's own elements, and those that it keeps in another form. */
 struct capture_rows {
 	struct model *m;
@@ -117,6 +128,7 @@ struct capture_rows {
 	VEC(struct inlined_row) inlined;
 	VEC(struct frame_row) frames;
 	VEC(struct kernel_row) kernel_frames;
+	VEC(struct task_frame_row) task_frames;
 };
 
 /* Any vector of vec.h, which all have this layout. */

@@ -11,6 +11,9 @@ static const char schema_1[] =
 static const char schema_2[] =
 #include "schema_2.sql.h"
 	;
+static const char schema_3[] =
+#include "schema_3.sql.h"
+	;
 
 /*
  * A new schema is a file schema_N.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
@@ -20,6 +23,7 @@ static const char schema_2[] =
 const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
 	{ .version = 1, .sql = schema_1 },
 	{ .version = 2, .sql = schema_2 },
+	{ .version = 3, .sql = schema_3 },
 };
 
 static const char all_tables[] =

@@ -46,6 +46,12 @@ static void collect_frames(struct capture_rows *rows)
 				.code = i + 1,
 				.inlined = m->inlined.at[m->codes.at[i].first_inlined + k],
 			};
+	for (uint32_t i = 0; i < m->tasks.count; i++)
+		for (uint32_t k = 0; k < m->tasks.at[i].frame_count; k++)
+			*vec_push(&rows->task_frames) = (struct task_frame_row){
+				.task = i + 1,
+				.frame = m->task_frames.at[m->tasks.at[i].first_frame + k],
+			};
 	for (uint32_t i = 0; i < m->threads.count; i++) {
 		const struct thread *t = &m->threads.at[i];
 

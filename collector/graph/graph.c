@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "graph/graph.h"
 
+#include "model/tasks.h"
 #include "read/snapshot.h"
 
 #include <assert.h>
@@ -72,7 +73,7 @@ uint32_t graph_find(const struct graph *g, enum node_type type, uint32_t id)
 {
 	uint32_t threads = g->m->threads.count, actors = g->m->actors.count;
 
-	assert(id && type <= NODE_WAIT);
+	assert(id && (type <= NODE_WAIT || type == NODE_TASK));
 	switch (type) {
 	case NODE_THREAD:
 		return id - 1;
@@ -82,6 +83,8 @@ uint32_t graph_find(const struct graph *g, enum node_type type, uint32_t id)
 		return threads + actors + id - 1;
 	case NODE_AMBIENT:
 		return threads + 2 * actors + id - 1;
+	case NODE_TASK:
+		return threads + 3 * actors + g->m->waits.count + id - 1;
 	default:
 		return threads + 3 * actors + id - 1;
 	}
@@ -187,6 +190,9 @@ static void add_term(struct graph *g, uint32_t node, const struct wait *w, const
 	case TERM_WAIT:
 		add_edge(g, node, graph_find(g, NODE_WAIT, t->id));
 		return;
+	case TERM_TASK:
+		add_edge(g, node, graph_find(g, NODE_TASK, t->id));
+		return;
 	case TERM_NEVER: /* no edge: a wait with nothing else is a root set by itself */
 		return;
 	default:
@@ -235,6 +241,35 @@ static void add_thread(struct graph *g, uint32_t id)
 	add_edge(g, node, graph_find(g, NODE_WAIT, t->wait));
 	if (t->interruptible && g->ambient[t->actor - 1])
 		add_edge(g, node, graph_find(g, NODE_AMBIENT, t->actor));
+}
+
+/*
+ * A task goes on when its wait has ended and its loop runs. One of whose wait nothing is known may
+ * do so whenever its loop does.
+ */
+static void add_task(struct graph *g, uint32_t id)
+{
+	const struct task *t = model_task(g->m, id);
+	uint32_t node = graph_find(g, NODE_TASK, id);
+
+	if (t->state == TASK_DONE) {
+		g->nodes.at[node].seed = PASS_RUNS;
+		return;
+	}
+	if (t->wait) {
+		add_edge(g, node, graph_find(g, NODE_WAIT, t->wait));
+	} else if (t->state == TASK_WAITING || t->state == TASK_UNKNOWN) {
+		add_seed(g, node, PASS_UNKNOWN, 0,
+			 strtab_addf(g->m->strings, "what task \"%s\" waits for",
+				     model_str(g->m, t->name)));
+	}
+	g->nodes.at[node].need = t->thread && t->wait ? 2 : 1;
+	if (t->thread)
+		add_edge(g, node, graph_find(g, NODE_THREAD, t->thread));
+	else if (!t->wait)
+		add_seed(g, node, PASS_UNKNOWN, 0,
+			 strtab_addf(g->m->strings, "which thread runs task \"%s\"",
+				     model_str(g->m, t->name)));
 }
 
 /*
@@ -372,6 +407,8 @@ struct graph *graph_new(const struct model *m, const struct graph_opts *opts)
 			add_node(g, type, i);
 	for (uint32_t i = 1; i <= m->waits.count; i++)
 		add_node(g, NODE_WAIT, i);
+	for (uint32_t i = 1; i <= m->tasks.count; i++)
+		add_node(g, NODE_TASK, i);
 	g->ambient = xcalloc(m->actors.count, sizeof(*g->ambient));
 	for (uint32_t i = 1; i <= m->actors.count; i++) {
 		add_actor(g, i);
@@ -381,6 +418,8 @@ struct graph *graph_new(const struct model *m, const struct graph_opts *opts)
 		add_thread(g, i);
 	for (uint32_t i = 1; i <= m->waits.count; i++)
 		add_wait(g, i);
+	for (uint32_t i = 1; i <= m->tasks.count; i++)
+		add_task(g, i);
 	index_edges(g);
 	solve(g);
 	return g;

@@ -3,11 +3,13 @@
  * graph.h - which waits can ever end: levels by a least fixpoint over the waits' formulas.
  *
  * Nodes are threads, actors (any thread of it lives), exits, waits, objects by access mode, and
- * seeds. A node lives when `need` of its children live. Seeds carry a level; a node's label is the
- * least level at which it becomes live, LEVEL_NONE when it never does. Linear in nodes and edges
- * for all levels together (Dowling and Gallier, "Linear-time algorithms for testing the
- * satisfiability of propositional Horn formulae", 1984). A thread cannot become live through itself
- * in a least fixpoint, so edges to one's own process are harmless. Not thread-safe.
+ * seeds; and tasks, which live when their wait does and their loop's thread, while no thread lives
+ * by them: a loop is woken by what the kernel sees. A node lives when `need` of its children live.
+ * Seeds carry a level; a node's label is the least level at which it becomes live, LEVEL_NONE when
+ * it never does. Linear in nodes and edges for all levels together (Dowling and Gallier,
+ * "Linear-time algorithms for testing the satisfiability of propositional Horn formulae", 1984). A
+ * thread cannot become live through itself in a least fixpoint, so edges to one's own process are
+ * harmless. Not thread-safe.
  */
 #pragma once
 
@@ -30,7 +32,8 @@ enum node_type {
 	NODE_AMBIENT,
 	NODE_WAIT,
 	NODE_OBJECT,
-	NODE_SEED
+	NODE_SEED,
+	NODE_TASK
 };
 
 /* The order in which seeds are let in. Several passes share a level. */
@@ -46,11 +49,12 @@ enum pass {
 };
 
 struct graph_node {
-	uint8_t type;  /* enum node_type */
-	uint8_t seed;  /* enum pass in which it lives by itself; PASS_NONE: it does not */
-	uint8_t pass;  /* enum pass in which it became live */
-	uint8_t mode;  /* NODE_OBJECT */
-	uint32_t id;   /* model id of the thread, actor, wait, object; of the wait for a seed */
+	uint8_t type; /* enum node_type */
+	uint8_t seed; /* enum pass in which it lives by itself; PASS_NONE: it does not */
+	uint8_t pass; /* enum pass in which it became live */
+	uint8_t mode; /* NODE_OBJECT */
+	/* model id of the thread, actor, wait, object, task; of the wait for a seed */
+	uint32_t id;
 	uint32_t need; /* children that must live */
 	uint32_t seen; /* children that do */
 	uint32_t via;  /* the child that completed `need`, or itself for a seed */
@@ -75,7 +79,7 @@ uint32_t graph_count(const struct graph *g);
 /* The node of a number. Borrowed until graph_free(). */
 const struct graph_node *graph_node(const struct graph *g, uint32_t node);
 
-/* The number of the node for a thread, actor, exit or wait (model id). */
+/* The number of the node for a thread, actor, exit, wait or task (model id). */
 uint32_t graph_find(const struct graph *g, enum node_type type, uint32_t id);
 
 /* The children of a node, *count of them: any of them may be one of the `need`. Borrowed. */

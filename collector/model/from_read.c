@@ -395,6 +395,13 @@ void model_apply_stamps(struct model *m, const struct snapshot *s)
 	ids = renumber_waits(m);
 	for (uint32_t i = 0; i < m->threads.count; i++)
 		m->threads.at[i].wait = ids[m->threads.at[i].wait];
+	for (uint32_t i = 0; i < m->tasks.count; i++) {
+		struct task *t = &m->tasks.at[i];
+
+		t->wait = ids[t->wait];
+		t->hint |= !t->thread || m->threads.at[t->thread - 1].moved ||
+			   m->threads.at[t->thread - 1].gone;
+	}
 	drop_waits(m, ids);
 	free(ids);
 }

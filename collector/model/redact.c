@@ -334,6 +334,31 @@ static void treat_actors(struct redactor *r)
 	}
 }
 
+/* Names of tasks and nurseries may have addresses and paths in them. */
+static void treat_tasks(struct redactor *r)
+{
+	struct model *m = r->m;
+
+	for (uint32_t i = 0; i < m->tasks.count; i++) {
+		treat(r, &m->tasks.at[i].runtime, KEPT);
+		treat(r, &m->tasks.at[i].name, TEXT);
+		treat(r, &m->tasks.at[i].cancel_by, TEXT);
+		treat(r, &m->tasks.at[i].cancel_reason, TEXT);
+		treat(r, &m->tasks.at[i].stack_why, TEXT);
+	}
+	for (uint32_t i = 0; i < m->nurseries.count; i++)
+		treat(r, &m->nurseries.at[i].name, TEXT);
+	for (uint32_t i = 0; i < m->scopes.count; i++) {
+		treat(r, &m->scopes.at[i].name, TEXT);
+		treat(r, &m->scopes.at[i].by, TEXT);
+		treat(r, &m->scopes.at[i].reason, TEXT);
+	}
+	for (uint32_t i = 0; i < m->task_frames.count; i++) {
+		treat(r, &m->task_frames.at[i].function, KEPT);
+		treat(r, &m->task_frames.at[i].file, WHOLE);
+	}
+}
+
 /* Names of functions stay: they are what a stack is for. So does "[vdso]". */
 static void treat_stacks(struct redactor *r)
 {
@@ -419,6 +444,7 @@ void model_redact(struct model *m, const uint8_t key[REDACT_KEY_SIZE])
 	collect(&r);
 	treat_actors(&r);
 	treat_stacks(&r);
+	treat_tasks(&r);
 	treat_objects(&r);
 	treat_waits(&r);
 	treat_verdict(&r);

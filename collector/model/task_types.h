@@ -20,7 +20,7 @@ enum task_state {
 };
 
 /* A fact that a runtime need not tell. */
-enum told { NOT_TOLD = -1, TOLD_NO = 0, TOLD_YES = 1 };
+enum task_fact { NOT_TOLD = -1, TOLD_NO = 0, TOLD_YES = 1 };
 
 struct task {
 	uint32_t actor, thread; /* thread: whose loop runs it, 0 unknown */
@@ -33,9 +33,9 @@ struct task {
 	uint8_t state;		/* enum task_state */
 	bool main;		/* what its loop was started for */
 	bool hint;		/* its loop ran while it was read: nothing of it is certain */
-	int8_t requested;	/* enum told: a cancel reaches it */
-	int8_t shielded;	/* enum told: one was asked for, and a shield holds it back */
-	int8_t delivered;	/* enum told: a call of it has failed because of the cancel */
+	int8_t requested;	/* enum task_fact: a cancel reaches it */
+	int8_t shielded;	/* enum task_fact: one was asked for, and a shield holds it back */
+	int8_t delivered;	/* enum task_fact: a call of it has failed because of the cancel */
 	uint32_t cancel_by, cancel_reason; /* strings: who asked for the cancel and why, or 0 */
 	uint32_t wait;			   /* wait id, 0: none, or it could not be read */
 	uint32_t stack_why;		   /* string: why there are no frames, or where they end */
@@ -53,11 +53,11 @@ struct task_frame {
 struct nursery {
 	uint32_t actor;
 	uint64_t address;
-	uint32_t name;	   /* string or 0 */
-	uint32_t task;	   /* task id: who opened it, 0 unknown */
-	uint32_t scope;	   /* id of its cancel scope, 0 none */
-	uint32_t children; /* as the runtime counts them; UINT32_MAX unknown */
-	bool waiting;	   /* its task is at its end */
+	uint32_t name;	  /* string or 0 */
+	uint32_t task;	  /* task id: who opened it, 0 unknown */
+	uint32_t scope;	  /* id of its cancel scope, 0 none */
+	int32_t children; /* not done, as the runtime counts them; -1 unknown */
+	bool waiting;	  /* its task is at its end */
 };
 
 /* What is cancelled as one. */
@@ -69,7 +69,7 @@ struct scope {
 	uint32_t task;	     /* task id: who entered it, 0 unknown */
 	bool shield;	     /* stops a cancel from outside */
 	bool cancelled;	     /* a cancel was asked for here */
-	int64_t deadline_ms; /* time left, negative when it has passed; INT64_MAX none */
+	int64_t deadline_ms; /* time left, 0 when it has passed; -1 none */
 	uint32_t by, reason; /* strings: who cancelled it and why, or 0 */
 };
 

@@ -46,7 +46,7 @@ uint32_t model_add_nursery(struct model *m, uint32_t actor, uint64_t address)
 
 	n->actor = actor;
 	n->address = address;
-	n->children = UINT32_MAX;
+	n->children = -1;
 	return m->nurseries.count;
 }
 
@@ -56,7 +56,7 @@ uint32_t model_add_scope(struct model *m, uint32_t actor, uint64_t address)
 
 	s->actor = actor;
 	s->address = address;
-	s->deadline_ms = INT64_MAX;
+	s->deadline_ms = -1;
 	return m->scopes.count;
 }
 

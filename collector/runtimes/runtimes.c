@@ -180,14 +180,13 @@ static void look_at(struct runtime_site *site)
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 {
 	files_refresh(all->files);
-	for (uint32_t i = 0; i < s->processes.count; i++) {
-		const struct snap_process *p = &s->processes.at[i];
-		struct runtime_site site = { .all = all, .snap = s, .model = m, .process = p };
+	for (uint32_t id = 1; id <= m->actors.count; id++) {
+		const struct snap_process *p = snapshot_process(s, model_actor(m, id)->pid);
+		struct runtime_site site = { .all = all, .snap = s, .model = m, .actor = id };
 
-		if (!p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
+		if (!p || !p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
 			continue;
-		site.actor = model_find_pid(m, p->tgid);
-		if (site.actor)
-			look_at(&site);
+		site.process = p;
+		look_at(&site);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include "capture/columns.h"
 #include "model/frames.h"
+#include "model/tasks.h"
 
 #include <criterion/criterion.h>
 
@@ -71,6 +72,20 @@ static void link_frames(struct capture_rows *rows)
 	}
 }
 
+/* Each actor has one task with one frame, which has the actor's only wait. */
+static void link_tasks(struct capture_rows *rows)
+{
+	struct model *m = rows->m;
+
+	m->verdict.culprit.task = m->tasks.count ? 1 : 0;
+	for (uint32_t i = 0; i < m->tasks.count; i++) {
+		m->actors.at[i].first_task = i + 1;
+		m->actors.at[i].task_count = 1;
+		m->waits.at[i].task = i + 1;
+		model_add_task_frame(m, i + 1, rows->task_frames.at[i].frame);
+	}
+}
+
 /* What holds between rows: each actor has one thread with one wait, that has one term. */
 static void link_rows(struct capture_rows *rows)
 {
@@ -85,12 +100,13 @@ static void link_rows(struct capture_rows *rows)
 		m->waits.at[i].term_count = 1;
 		m->objects.at[i].detail = strtab_addf(m->strings, "{\"n\":%u}", i);
 		m->objects.at[i].peer = i ? 1 : 0;
-		rows->terms.at[i].term.kind = (uint8_t)(TERM_NEVER + i % TERM_NOW);
+		rows->terms.at[i].term.kind = (uint8_t)(TERM_NEVER + i % TERM_TASK);
 		rows->terms.at[i].term.id = term_names(rows->terms.at[i].term.kind) ? i + 1 : 0;
 		*vec_push(&m->terms) = rows->terms.at[i].term;
 		*vec_push(&m->sides.at[i].members) = rows->side_members.at[i].actor;
 	}
 	link_frames(rows);
+	link_tasks(rows);
 }
 
 struct model *rows_model(uint32_t n)
@@ -208,11 +224,30 @@ static void expect_frames(const struct model *a, const struct model *b)
 	}
 }
 
+static void expect_task_frames(const struct model *a, const struct model *b)
+{
+	for (uint32_t i = 1; i <= a->tasks.count; i++) {
+		uint32_t n, k;
+		const struct task_frame *x = model_task_frames(a, i, &n);
+		const struct task_frame *y = model_task_frames(b, i, &k);
+
+		cr_assert_eq(n, k);
+		for (k = 0; k < n; k++) {
+			cr_assert(x[k].line == y[k].line && x[k].code == y[k].code &&
+				  x[k].pc == y[k].pc);
+			cr_assert_str_eq(model_str(a, x[k].function), model_str(b, y[k].function));
+			cr_assert_str_eq(model_str(a, x[k].file), model_str(b, y[k].file));
+		}
+	}
+}
+
 static void expect_links(const struct model *a, const struct model *b)
 {
 	for (uint32_t i = 0; i < a->actors.count; i++) {
 		cr_assert_eq(a->actors.at[i].first_thread, b->actors.at[i].first_thread);
 		cr_assert_eq(a->actors.at[i].thread_count, b->actors.at[i].thread_count);
+		cr_assert_eq(a->actors.at[i].first_task, b->actors.at[i].first_task);
+		cr_assert_eq(a->actors.at[i].task_count, b->actors.at[i].task_count);
 	}
 	for (uint32_t i = 0; i < a->waits.count; i++) {
 		cr_assert_eq(a->waits.at[i].term_count, b->waits.at[i].term_count);
@@ -243,4 +278,5 @@ void rows_expect_equal(const struct model *a, const struct model *b)
 	expect_links(a, b);
 	expect_inlined(a, b);
 	expect_frames(a, b);
+	expect_task_frames(a, b);
 }

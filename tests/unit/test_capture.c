@@ -174,7 +174,8 @@ static void expect_covered(unsigned char *bytes, size_t size, const struct table
 
 Test(capture, every_member_has_a_column)
 {
-	EXPECT_COVERED(actor, TABLE_ACTORS, x.first_thread = x.thread_count = 0);
+	EXPECT_COVERED(actor, TABLE_ACTORS, x.first_thread = x.thread_count = 0,
+		       x.first_task = x.task_count = 0);
 	EXPECT_COVERED(thread, TABLE_THREADS, x.first_frame = x.frame_count = 0,
 		       x.first_kernel = x.kernel_count = 0);
 	EXPECT_COVERED(object, TABLE_OBJECTS);
@@ -188,6 +189,10 @@ Test(capture, every_member_has_a_column)
 	EXPECT_COVERED(inlined_row, TABLE_INLINED);
 	EXPECT_COVERED(frame_row, TABLE_FRAMES);
 	EXPECT_COVERED(kernel_row, TABLE_KERNEL_FRAMES);
+	EXPECT_COVERED(task, TABLE_TASKS, x.first_frame = x.frame_count = 0);
+	EXPECT_COVERED(nursery, TABLE_NURSERIES);
+	EXPECT_COVERED(scope, TABLE_SCOPES);
+	EXPECT_COVERED(task_frame_row, TABLE_TASK_FRAMES);
 }
 #endif
 
@@ -458,6 +463,20 @@ static const struct {
 	{ "UPDATE inlined SET code = -1", "code" },
 	{ "UPDATE codes SET line = -1", "line" },
 	{ "UPDATE codes SET exact = 7", "exact" },
+	{ "UPDATE tasks SET parent = 99", "parent" },
+	{ "UPDATE tasks SET state = 'asleep'", "state" },
+	{ "UPDATE tasks SET requested = 3", "requested" },
+	{ "UPDATE tasks SET wait = 3 WHERE id = 1", "another task's wait" },
+	{ "UPDATE tasks SET thread = 3 WHERE id = 1", "another actor's thread" },
+	{ "UPDATE tasks SET actor = 1 WHERE id = 3", "tasks" },
+	{ "UPDATE tasks SET wait = NULL; UPDATE waits SET task = 99", "another actor's task" },
+	{ "UPDATE verdict SET culprit_task = 99", "culprit_task" },
+	{ "UPDATE terms SET target = 99 WHERE kind = 'task'", "target" },
+	{ "UPDATE nurseries SET actor = 1 WHERE id = 3", "nurseries" },
+	{ "UPDATE scopes SET actor = 1 WHERE id = 3", "scopes" },
+	{ "UPDATE scopes SET parent = 99", "parent" },
+	{ "UPDATE task_frames SET task = 1 WHERE id = 3", "task_frames" },
+	{ "UPDATE task_frames SET code = 99", "code" },
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },

@@ -7,6 +7,7 @@
 
 #include "base/jsonw.h"
 #include "model/frames.h"
+#include "model/tasks.h"
 #include "read/snapshot_files.h"
 #include "read/stack.h"
 #include "snag.h"
@@ -26,6 +27,7 @@ struct document {
 	bool *shown;	    /* by object id */
 	uint32_t *on_stamp; /* by actor id: the last wait that named it, so that it is named once */
 	uint32_t on_count;
+	uint32_t nursery, scope; /* how many were written: they are in the order of actors */
 };
 
 /* Foreign text by its string id; 0 gives null. */
@@ -246,6 +248,137 @@ static void put_thread(struct document *d, uint32_t id)
 	jsonw_close(&d->w, '}');
 }
 
+/* A fact that a runtime may not tell: null then. */
+static void put_told(struct document *d, const char *key, int8_t told)
+{
+	if (told == NOT_TOLD)
+		jsonw_null(&d->w, key);
+	else
+		jsonw_bool(&d->w, key, told == TOLD_YES);
+}
+
+/* The function of a native frame may have no name. */
+static void put_task_frame(struct document *d, const struct task_frame *f)
+{
+	const struct code *c = f->code ? model_code(d->m, f->code) : NULL;
+	char place[32] = "?";
+
+	if (c && !c->symbol)
+		snprintf(place, sizeof(place), "0x%llx", (unsigned long long)c->address);
+	jsonw_open(&d->w, NULL, '{');
+	jsonw_string(&d->w, "function",
+		     f->function    ? model_str(d->m, f->function) :
+		     c && c->symbol ? model_str(d->m, c->symbol) :
+				      place);
+	put_string(d, "file", c ? c->file : f->file);
+	jsonw_uint(&d->w, "line", c ? c->line : f->line);
+	put_string(d, "module", c ? c->module : 0);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_cancel(struct document *d, const struct task *t)
+{
+	jsonw_open(&d->w, "cancel", '{');
+	put_told(d, "requested", t->requested);
+	put_told(d, "shielded", t->shielded);
+	put_told(d, "delivered", t->delivered);
+	put_string(d, "by", t->cancel_by);
+	put_string(d, "reason", t->cancel_reason);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_task(struct document *d, uint32_t id)
+{
+	const struct task *t = model_task(d->m, id);
+	uint32_t count;
+	const struct task_frame *frames = model_task_frames(d->m, id, &count);
+
+	jsonw_newline(&d->w);
+	jsonw_open(&d->w, NULL, '{');
+	jsonw_id(&d->w, "id", 't', id);
+	jsonw_string(&d->w, "runtime", model_str(d->m, t->runtime));
+	jsonw_string(&d->w, "name", model_str(d->m, t->name));
+	jsonw_uint(&d->w, "number", t->number);
+	put_positive(d, "tid", t->thread ? model_thread(d->m, t->thread)->tid : 0);
+	jsonw_id(&d->w, "parent", 't', t->parent);
+	jsonw_id(&d->w, "nursery", 'n', t->nursery);
+	jsonw_id(&d->w, "scope", 's', t->scope);
+	jsonw_string(&d->w, "state", task_state_name(t->state));
+	jsonw_bool(&d->w, "main", t->main);
+	jsonw_bool(&d->w, "hint", t->hint);
+	put_cancel(d, t);
+	put_ids(d, "waits", 'w', &t->wait, t->wait != 0);
+	jsonw_open(&d->w, "stack", '[');
+	for (uint32_t i = 0; i < count; i++)
+		put_task_frame(d, &frames[i]);
+	jsonw_close(&d->w, ']');
+	put_string(d, "stack_why", t->stack_why);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_nursery(struct document *d, uint32_t id)
+{
+	const struct nursery *n = model_nursery(d->m, id);
+
+	jsonw_open(&d->w, NULL, '{');
+	jsonw_id(&d->w, "id", 'n', id);
+	put_string(d, "name", n->name);
+	jsonw_id(&d->w, "task", 't', n->task);
+	jsonw_id(&d->w, "scope", 's', n->scope);
+	if (n->children < 0)
+		jsonw_null(&d->w, "children");
+	else
+		jsonw_int(&d->w, "children", n->children);
+	jsonw_bool(&d->w, "waiting", n->waiting);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_scope(struct document *d, uint32_t id)
+{
+	const struct scope *s = model_scope(d->m, id);
+
+	jsonw_open(&d->w, NULL, '{');
+	jsonw_id(&d->w, "id", 's', id);
+	put_string(d, "name", s->name);
+	jsonw_id(&d->w, "parent", 's', s->parent);
+	jsonw_id(&d->w, "task", 't', s->task);
+	jsonw_bool(&d->w, "shield", s->shield);
+	jsonw_bool(&d->w, "cancelled", s->cancelled);
+	if (s->deadline_ms < 0)
+		jsonw_null(&d->w, "deadline_ms");
+	else
+		jsonw_int(&d->w, "deadline_ms", s->deadline_ms);
+	put_string(d, "by", s->by);
+	put_string(d, "reason", s->reason);
+	jsonw_close(&d->w, '}');
+}
+
+static void put_tasks(struct document *d, uint32_t actor)
+{
+	const struct actor *a = model_actor(d->m, actor);
+
+	jsonw_open(&d->w, "tasks", '[');
+	for (uint32_t i = 0; i < a->task_count; i++)
+		put_task(d, a->first_task + i);
+	jsonw_close(&d->w, ']');
+	jsonw_open(&d->w, "nurseries", '[');
+	for (uint32_t i = d->nursery; i < d->m->nurseries.count; i++) {
+		if (d->m->nurseries.at[i].actor != actor)
+			break;
+		put_nursery(d, i + 1);
+		d->nursery = i + 1;
+	}
+	jsonw_close(&d->w, ']');
+	jsonw_open(&d->w, "scopes", '[');
+	for (uint32_t i = d->scope; i < d->m->scopes.count; i++) {
+		if (d->m->scopes.at[i].actor != actor)
+			break;
+		put_scope(d, i + 1);
+		d->scope = i + 1;
+	}
+	jsonw_close(&d->w, ']');
+}
+
 /* What the contract does not ask for: where the process lives. */
 static void put_home(struct document *d, const struct actor *a)
 {
@@ -288,7 +421,7 @@ static void put_actor(struct document *d, uint32_t id)
 	for (uint32_t i = 0; i < a->thread_count; i++)
 		put_thread(d, a->first_thread + i);
 	jsonw_close(&d->w, ']');
-	put_empty(d, "tasks");
+	put_tasks(d, id);
 	jsonw_close(&d->w, '}');
 }
 
@@ -349,6 +482,7 @@ struct party {
 	uint32_t actor;
 	int32_t tid;
 	uint8_t as;
+	uint32_t task;
 };
 
 static void put_party(struct document *d, struct party party)
@@ -360,7 +494,7 @@ static void put_party(struct document *d, struct party party)
 	jsonw_open(&d->w, NULL, '{');
 	jsonw_id(&d->w, "actor", 'a', party.actor);
 	put_positive(d, "tid", party.tid);
-	jsonw_null(&d->w, "task");
+	jsonw_id(&d->w, "task", 't', party.task);
 	jsonw_string(&d->w, "as", party.as < AS_COUNT ? words[party.as] : "holder");
 	jsonw_close(&d->w, '}');
 }
@@ -387,7 +521,7 @@ static void put_term(struct document *d, uint32_t wait, const struct term *term)
 	case TERM_THREAD: {
 		const struct thread *t = model_thread(d->m, term->id);
 
-		put_party(d, (struct party){ t->actor, t->tid, term->as });
+		put_party(d, (struct party){ t->actor, t->tid, term->as, 0 });
 		break;
 	}
 	case TERM_ACTOR:
@@ -399,6 +533,16 @@ static void put_term(struct document *d, uint32_t wait, const struct term *term)
 	case TERM_OBJECT:
 		put_parties_of(d, wait, term);
 		break;
+	case TERM_TASK: {
+		const struct task *t = model_task(d->m, term->id);
+
+		put_party(d,
+			  (struct party){ .actor = t->actor,
+					  .tid = t->thread ? model_thread(d->m, t->thread)->tid : 0,
+					  .as = term->as,
+					  .task = term->id });
+		break;
+	}
 	default:
 		break; /* nobody of the model: text, timeout_ms and external tell them */
 	}

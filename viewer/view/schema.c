@@ -26,7 +26,7 @@ static const struct words enums[] = {
 	{ "mode", "|r|w|rw|" },
 	{ "role", "holder|owner|child|peer|setter|" },
 	{ "seen", "unknown|visible|complete|hidden|" },
-	{ "task_state", "waiting|runnable|running|" },
+	{ "task_state", "waiting|runnable|running|new|done|unknown|" },
 	{ "event_kind", "spawn|exec|exit|reap|signal|deliver|cancel|wait|message|" },
 	{ "stack_status", "unknown|stable|stale|moved|denied|gone|none|unready|" },
 	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|guess|libunwind|" },
@@ -88,6 +88,7 @@ static const struct field fields[] = {
 	{ "actor", "frozen", "boolean" }, { "actor", "fd_total", "integer" },
 	{ "actor", "spawn", "@spawn" }, { "actor", "runtime", "string?" },
 	{ "actor", "threads", "[@thread]" }, { "actor", "tasks", "[@task]" },
+	{ "actor", "nurseries", "[@nursery]" }, { "actor", "scopes", "[@scope]" },
 
 	{ "spawn", "method", "@spawn_method" }, { "spawn", "backend", "string?" },
 	{ "spawn", "by_pid", "integer?" }, { "spawn", "by_tid", "integer?" },
@@ -116,12 +117,29 @@ static const struct field fields[] = {
 	{ "frame", "line", "integer" },
 
 	{ "task", "id", "string" }, { "task", "runtime", "string" }, { "task", "name", "string" },
-	{ "task", "parent", "string?" }, { "task", "state", "@task_state" },
+	{ "task", "number", "integer" }, { "task", "tid", "integer?" },
+	{ "task", "parent", "string?" }, { "task", "nursery", "string?" },
+	{ "task", "scope", "string?" }, { "task", "state", "@task_state" },
+	{ "task", "main", "boolean" }, { "task", "hint", "boolean" },
 	{ "task", "cancel", "@cancel" }, { "task", "waits", "[string]" },
-	{ "task", "stack", "[@frame]" },
+	{ "task", "stack", "[@task_frame]" }, { "task", "stack_why", "string?" },
 
-	{ "cancel", "requested", "boolean" }, { "cancel", "shielded", "boolean" },
-	{ "cancel", "delivered", "boolean" },
+	{ "task_frame", "function", "string" }, { "task_frame", "file", "string?" },
+	{ "task_frame", "line", "integer" }, { "task_frame", "module", "string?" },
+
+	{ "cancel", "requested", "boolean?" }, { "cancel", "shielded", "boolean?" },
+	{ "cancel", "delivered", "boolean?" }, { "cancel", "by", "string?" },
+	{ "cancel", "reason", "string?" },
+
+	{ "nursery", "id", "string" }, { "nursery", "name", "string?" },
+	{ "nursery", "task", "string?" }, { "nursery", "scope", "string?" },
+	{ "nursery", "children", "integer?" }, { "nursery", "waiting", "boolean" },
+
+	{ "scope", "id", "string" }, { "scope", "name", "string?" },
+	{ "scope", "parent", "string?" }, { "scope", "task", "string?" },
+	{ "scope", "shield", "boolean" }, { "scope", "cancelled", "boolean" },
+	{ "scope", "deadline_ms", "integer?" }, { "scope", "by", "string?" },
+	{ "scope", "reason", "string?" },
 
 	{ "object", "id", "string" }, { "object", "kind", "string" }, { "object", "key", "string" },
 	{ "object", "label", "string?" }, { "object", "detail", "any" },

@@ -99,16 +99,15 @@ static int8_t told(const struct reading *r, uint64_t owner, struct snag_rt_field
 	return value ? TOLD_YES : TOLD_NO;
 }
 
-/* Time left until a moment of CLOCK_MONOTONIC, `none` without one. */
-static int64_t left_ms(const struct reading *r, uint64_t owner, struct snag_rt_field field,
-		       int64_t none)
+/* Time left until a moment of CLOCK_MONOTONIC, 0 when it has passed; -1: there is none. */
+static int64_t left_ms(const struct reading *r, uint64_t owner, struct snag_rt_field field)
 {
 	uint64_t at;
 
 	if (!table_number(&r->table, owner, field, &at) || at == table_most(field) ||
 	    at > INT64_MAX)
-		return none;
-	return ((int64_t)at - r->now_ns) / NS_PER_MS;
+		return -1;
+	return (int64_t)at < r->now_ns ? 0 : ((int64_t)at - r->now_ns) / NS_PER_MS;
 }
 
 /* ---- loops and tasks ------------------------------------------------------------------------- */
@@ -212,7 +211,7 @@ static uint32_t add_scope(struct reading *r, uint64_t address)
 	s->task = task_at(r, get(r, address, at->task));
 	s->shield = get(r, address, at->shield);
 	s->cancelled = get(r, address, at->cancel_called);
-	s->deadline_ms = left_ms(r, address, at->deadline_ns, INT64_MAX);
+	s->deadline_ms = left_ms(r, address, at->deadline_ns);
 	s->by = text(r, address, at->who);
 	s->reason = text(r, address, at->reason);
 	return id;
@@ -257,7 +256,7 @@ static uint32_t nursery_at(struct reading *r, uint64_t address)
 	n->name = text(r, address, at->name);
 	n->task = task_at(r, get(r, address, at->parent));
 	n->scope = scope;
-	n->children = (uint32_t)table_get(&r->table, address, at->count, UINT32_MAX);
+	n->children = (int32_t)table_get(&r->table, address, at->count, (uint64_t)-1);
 	n->waiting = get(r, address, at->waiting);
 	return id;
 }
@@ -374,7 +373,7 @@ static void read_wait(struct reading *r, uint32_t task, uint64_t address)
 	a.number = (int32_t)get(r, address, at->number);
 	a.object = get(r, address, at->object);
 	a.label = text(r, address, at->label);
-	a.deadline_ms = left_ms(r, address, at->deadline_ns, -1);
+	a.deadline_ms = left_ms(r, address, at->deadline_ns);
 	if (table_number(&r->table, address, at->since_ns, &since) && (int64_t)since <= r->now_ns &&
 	    since)
 		a.since_ms = (r->now_ns - (int64_t)since) / NS_PER_MS;
