@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "model/frames.h"
+#include "model/tasks.h"
 #include "read/proc/procfs_stacks.h"
 #include "unwind/unwind.h"
 
@@ -326,6 +327,62 @@ static void take_one(struct taking *t, struct wanted *w, const struct snap_stack
 	walk(t, w, s);
 }
 
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+static bool in_chain(const struct model *m, uint32_t task)
+{
+	const struct verdict *v = &m->verdict;
+
+	for (uint32_t i = 0; i < v->chain.count; i++)
+		if (model_wait(m, v->chain.at[i])->task == task)
+			return true;
+	return v->culprit.task == task;
+}
+
+/*
+ * The calls of a task that does not run, from the registers that its runtime saved. Its pc is
+ * where a call returns to: one before it is the call.
+ */
+static void walk_task(struct taking *t, const struct task_stack *from)
+{
+	struct task *task = model_task(t->m, from->task);
+	int32_t tgid = model_actor(t->m, task->actor)->pid;
+	struct unwind_result result = { .end = 0 };
+	struct unwind_frame *frames = t->x->frames;
+	struct snap_stack s = { .tgid = tgid, .known = from->known };
+	uint32_t count;
+
+	s.suspicious = snapshot_is_suspicious(t->s, tgid);
+	memcpy(s.regs, from->regs, sizeof(s.regs));
+	s.regs[STACK_PC]--;
+	count = unwind_thread(t->x->unwinder, &s, frames, UNWIND_MAX_FRAMES, &result);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct task_frame f = { .pc = frames[i].pc + !i,
+					      .code = code_of(t, &frames[i]) };
+
+		if (!model_add_task_frame(t->m, from->task, f))
+			break;
+	}
+	if (result.end != UNWIND_OUTERMOST)
+		task->stack_why = strtab_addf(t->m->strings, "%s%s%s", unwind_end_name(result.end),
+					      result.reason ? ": " : "",
+					      result.reason ? result.reason : "");
+}
+
+static void walk_tasks(struct taking *t)
+{
+	_Static_assert(sizeof(((struct task_stack *)0)->regs) ==
+			       sizeof(((struct snap_stack *)0)->regs),
+		       "the same registers");
+	for (uint32_t i = 0; i < t->m->task_stacks.count; i++) {
+		const struct task_stack *from = &t->m->task_stacks.at[i];
+
+		if (t->x->opts.which == STACKS_ALL ||
+		    (t->x->opts.which == STACKS_CHAIN && in_chain(t->m, from->task)))
+			walk_task(t, from);
+	}
+}
+
 /* ---- batches --------------------------------------------------------------------------------- */
 
 static void fill_asks(const struct taking *t, uint32_t from, uint32_t count, struct stack_ask *asks)
@@ -497,6 +554,8 @@ int stacks_take(struct stacks *x, struct reader *r, struct snapshot *s, struct m
 		rc = take_batch(t, from, left < STACK_BATCH ? left : STACK_BATCH, err);
 	}
 	log_step(&clock, "stacks taken and walked");
+	walk_tasks(t);
+	log_step(&clock, "tasks walked");
 	if (rc == 0)
 		rc = confirm(t, err);
 	if (rc < 0)
