@@ -8,6 +8,9 @@
  */
 #include "scenario_harness.h"
 
+#include "lib/scenario_view.h"
+#include "scenario_stacks.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -427,6 +430,15 @@ static bool check_capture(struct scenario_case *c, enum reader reader)
 	return ok;
 }
 
+/* The other views, live or of the capture (reader NULL). */
+static bool check_views(struct scenario_case *c, const char *reader)
+{
+	_cleanup_free_ char *target = reader ? root_text(c) : strdup(c->capture);
+	const struct view_ask ask = { c->r->snag, target, reader, c->truth->dir, c->r->schema };
+
+	return views_check(&ask, &c->why) || fail(c, "of snag stacks");
+}
+
 static bool ask_everything(struct scenario_case *c)
 {
 	int first = -1;
@@ -445,6 +457,7 @@ static bool ask_everything(struct scenario_case *c)
 		    (c->s->reader && strcmp(c->s->reader, reader_names[reader]) != 0))
 			continue;
 		ok &= ask_reader(c, (enum reader)reader);
+		ok &= check_views(c, reader_names[reader]);
 		first = first < 0 ? reader : first;
 	}
 	if (first < 0)
@@ -452,7 +465,7 @@ static bool ask_everything(struct scenario_case *c)
 	ok &= readers_agree(c);
 	if (c->answer[first]) {
 		ok &= check_status(c, (enum reader)first);
-		ok &= check_capture(c, (enum reader)first);
+		ok &= check_capture(c, (enum reader)first) && check_views(c, NULL);
 	}
 	ok &= check_text(c, (enum reader)first);
 	return ok;
@@ -548,6 +561,7 @@ int case_run(const struct scenario *s, const struct runner *r)
 	if (ok) {
 		ok &= ask_everything(&c);
 		ok &= check_undisturbed(&c);
+		ok = ok && stacks_compare(c.answer, c.truth->dir, s->moving, &c.why);
 	}
 	case_end(&c);
 	ok &= c.why.len == 0;
