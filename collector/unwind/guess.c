@@ -11,10 +11,13 @@ enum {
 	CALL_MAX = 7,		    /* bytes of the longest call */
 	STUB_MAX = 11,		    /* endbr64; bnd jmp *slot(%rip) */
 	MAX_SCAN = 512,		    /* words of the stack */
+	MAX_FRAME_SCAN = 1 << 12,   /* the same, for the end of a frame that has CFI */
 	MAX_SCANNED = 1 << 13,	    /* of one walk, all its guesses together */
 	MIN_CODE = 1 << 16,	    /* no code is below: vm.mmap_min_addr */
 	LONGEST_FUNCTION = 1 << 12, /* of those without a frame */
 	LONGEST_JUMP = 1 << 18,
+	POOR_MAX = 8,
+	CHAIN_MAX = 64, /* frames from one evidence to another */
 };
 
 /* Where user code ends: nobody asks for addresses beyond 47 bits. */
@@ -184,6 +187,39 @@ bool guess_called(struct walk *w, bool certain)
 	return true;
 }
 
+bool guess_popped(struct walk *w, uint64_t cfa)
+{
+	uint64_t ret;
+
+	if (!read_word(w, cfa - 8, &ret) || !is_after_call(w, ret) || !is_in_function(w, ret))
+		return false;
+	enter(w, ret, cfa, FRAME_GUESS);
+	return true;
+}
+
+/* Code that was made at run time: executable memory without a file. */
+static bool is_made(struct walk *w, uint64_t addr)
+{
+	bool user = addr >= MIN_CODE && addr < USER_END;
+	const struct module_area *a = user ? modules_find(w->modules, addr) : NULL;
+	const struct code_file *f = a && a->exec && a->file ? files_get(w->files, a->file) : NULL;
+
+	return f && !f->ino;
+}
+
+/*
+ * Does made code, with this pair of frame pointer and return address, go back into made code? The
+ * interpreter of HotSpot pushes the address itself and jumps (templateTable_x86.cpp,
+ * prepare_invoke()): there is no call before it. Only a chain that goes up is believed.
+ */
+static bool is_pushed(struct walk *w, const uint64_t saved[2])
+{
+	uint64_t fp = w->regs[STACK_RBP];
+
+	return saved[0] > fp && saved[0] - fp < MAX_FRAME && saved[0] % 8 == 0 &&
+	       is_made(w, w->regs[STACK_PC]) && is_made(w, saved[1]);
+}
+
 bool guess_frame_pointer(struct walk *w)
 {
 	uint64_t fp = w->regs[STACK_RBP], sp = w->regs[STACK_RSP], saved[2];
@@ -191,7 +227,9 @@ bool guess_frame_pointer(struct walk *w)
 	if (!walk_knows(w, STACK_RBP) || fp % 8 || fp < sp || fp - sp > MAX_FRAME ||
 	    walk_read(w, fp, saved, sizeof(saved)) < 0)
 		return false;
-	if (saved[1] ? !is_after_call(w, saved[1]) : saved[0] != 0)
+	/* Two zeros end a chain; where none was, they are just zeros. */
+	if (saved[1] ? !is_after_call(w, saved[1]) && !is_pushed(w, saved) :
+		       saved[0] || w->how != FRAME_POINTER)
 		return false;
 	enter(w, saved[1], fp + 16, FRAME_POINTER);
 	w->regs[STACK_RBP] = saved[0];
@@ -223,32 +261,73 @@ static bool is_frame_pointer(struct walk *w, uint64_t fp, uint64_t at)
 	       (is_after_call(w, ret) || is_handlers_return(w, ret));
 }
 
+/* Poor evidence for the CFA of a frame: where indirect calls have left their return addresses. */
+struct poor {
+	uint64_t at[POOR_MAX];
+	uint32_t count;
+};
+
 /*
- * Three things are good evidence: a direct call of this very function, an indirect one with a frame
- * pointer below it, the place where handlers return to. An indirect call alone is poor evidence,
- * and taken when there is nothing better.
+ * Do frames that count from the stack pointer lead from the return address at `at` to the one at
+ * `goal`? Then what is at `at` is no leftover: somebody called the code that `goal` returns to.
+ */
+static bool leads_to(struct walk *w, uint64_t at, uint64_t goal)
+{
+	for (uint32_t i = 0; i < CHAIN_MAX && at < goal; i++) {
+		const struct row *row;
+		uint64_t ret;
+
+		if (!read_word(w, at, &ret))
+			return false;
+		row = row_of(w, ret);
+		if (!row || row->kind != ROW_CFI || row->cfa.kind != CFI_VAL_OFFSET ||
+		    row->cfa.reg != STACK_RSP || row->cfa.offset <= 0)
+			return false;
+		at += (uint64_t)row->cfa.offset;
+	}
+	return at == goal;
+}
+
+/* The first poor one that leads to `goal`; else `goal` itself. */
+static uint64_t nearest(struct walk *w, const struct poor *poor, uint64_t goal)
+{
+	for (uint32_t i = 0; i < poor->count; i++)
+		if (leads_to(w, poor->at[i], goal))
+			return poor->at[i];
+	return goal;
+}
+
+/*
+ * The best evidence is a direct call of this very function. Good is an indirect one with a frame
+ * pointer below it, and the place where handlers return to; but where nobody keeps frame pointers
+ * something that looks like one may be far away, and the calls between tell. An indirect call alone
+ * is poor evidence, and taken when there is nothing better.
  */
 bool guess_cfa(struct walk *w, uint64_t start, uint64_t *cfa)
 {
-	uint64_t sp = w->regs[STACK_RSP], below = 0, poor = 0, word, target = 0;
+	uint64_t sp = w->regs[STACK_RSP], below = 0, word, target = 0;
+	struct poor poor = { .count = 0 };
 
-	for (uint32_t i = 0; i < MAX_SCAN && w->scanned++ < MAX_SCANNED; i++) {
+	for (uint32_t i = 0; i < MAX_FRAME_SCAN && w->scanned++ < MAX_SCANNED; i++) {
 		uint64_t at = sp + i * 8ull;
 		enum call_kind kind;
 
 		if (!read_word(w, at, &word))
 			break;
 		kind = call_before(w, word, &target);
-		if ((kind == CALL_DIRECT && target == start) ||
-		    (kind == CALL_INDIRECT && is_frame_pointer(w, below, at)) ||
-		    (kind == CALL_NONE && is_handlers_return(w, word))) {
+		if (kind == CALL_DIRECT && target == start) {
 			*cfa = at + 8;
 			return w->guessed = true;
 		}
-		if (kind == CALL_INDIRECT && !poor && is_in_function(w, word))
-			poor = at + 8;
+		if ((kind == CALL_INDIRECT && is_frame_pointer(w, below, at)) ||
+		    (kind == CALL_NONE && is_handlers_return(w, word))) {
+			*cfa = nearest(w, &poor, at) + 8;
+			return w->guessed = true;
+		}
+		if (kind == CALL_INDIRECT && poor.count < POOR_MAX && is_in_function(w, word))
+			poor.at[poor.count++] = at;
 		below = word;
 	}
-	*cfa = poor;
-	return w->guessed = poor != 0;
+	*cfa = poor.count ? poor.at[0] + 8 : 0;
+	return w->guessed = poor.count != 0;
 }

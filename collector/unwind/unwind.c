@@ -231,7 +231,9 @@ static bool step_rules(struct walk *w, const struct row *row, uint64_t bias)
 			ends = i;
 	}
 	if (ends == STACK_REGS || !(known & 1u << STACK_PC))
-		return walk_end(w, UNWIND_LOST_REGISTER, no_register[STACK_PC]);
+		return (ends < count && rules[ends].kind == CFI_REGISTER &&
+			w->turns++ < MAX_TURNS && guess_popped(w, base.cfa)) ||
+		       walk_end(w, UNWIND_LOST_REGISTER, no_register[STACK_PC]);
 	if (!goes_up(w, row, base.cfa, values[ends]))
 		return walk_end(w, UNWIND_LOOP, NULL);
 	w->regs[STACK_RSP] = base.cfa;

@@ -53,6 +53,13 @@ bool walk_knows(const struct walk *w, uint32_t reg);
  */
 bool guess_called(struct walk *w, bool certain);
 
+/*
+ * A caller who is in a register that is not known: vfork(2) of glibc has popped it. The child goes
+ * on with the same stack and overwrites it by its own calls, which are of the same function: not
+ * the place where the parent will go on, but whose it is.
+ */
+bool guess_popped(struct walk *w, uint64_t cfa);
+
 /* By the chain of frame pointers, when rbp looks like one. */
 bool guess_frame_pointer(struct walk *w);
 
