@@ -170,6 +170,8 @@ RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
 	BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
 	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
 PATIENT_PROGRAMS := $(patsubst tests/scenario/patients/%.c,$(BUILD)/patients/%,$(PATIENTS))
+# Several builds of one program: each names its sources, this is what they are made of.
+$(filter $(BUILD)/patients/waits_%,$(PATIENT_PROGRAMS)): $(wildcard tests/scenario/patients/waits/*)
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH))
 have = $(if $(strip $(1)),$(2),@echo "$@: no tests in this tree")
 

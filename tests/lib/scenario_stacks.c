@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Native stacks of snag beside those of gdb, frame by frame.
+ *
+ * What patients say is a line each in a file of the scenario's folder, closed at once. gdb is asked
+ * once for all processes, for it starts slowly.
+ */
+#include "lib/scenario_stacks.h"
+
+#include "base/vec.h"
+#include "scenario_harness.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAID_MAX = 32, FRAMES_MAX = 2048, LINE_MAX_BYTES = 1 << 16 };
+
+/* What somebody else than snag knows of one thread. */
+struct known_stack {
+	pid_t pid, tid;
+	bool outermost; /* nobody called the last one */
+	uint32_t own;	/* so many frames of snag's are in front of these */
+	uint32_t first, count;
+};
+
+struct said {
+	pid_t pid;
+	char but[TRUTH_WORDS]; /* "" none */
+};
+
+struct comparison {
+	struct said said[SAID_MAX];
+	size_t said_count;
+	VEC(struct known_stack) known;
+	VEC(uint64_t) pcs;
+	struct strbuf *why;
+	bool moving, ok;
+	unsigned threads, frames, same, beyond, missed;
+};
+
+/* A thread as snag has it. */
+struct thread_stack {
+	pid_t pid, tid;
+	const char *name, *status, *end, *but;
+	uint64_t pcs[FRAMES_MAX];
+	const char *hows[FRAMES_MAX];
+	uint32_t count;
+};
+
+/* ---- what patients say ----------------------------------------------------------------------- */
+
+static void said_path(char *path, size_t size, const char *dir)
+{
+	snprintf(path, size, "%s/stacks", dir);
+}
+
+static FILE *said_open(void)
+{
+	char path[256];
+
+	said_path(path, sizeof(path), scenario_dir());
+	FILE *f = fopen(path, "ae");
+	if (!f)
+		scenario_die("%s: %m", path);
+	return f;
+}
+
+void truth_stacks(pid_t pid, const char *but)
+{
+	_cleanup_fclose_ FILE *f = said_open();
+
+	fprintf(f, "gdb %d %s\n", pid, but ? but : "");
+}
+
+void truth_frames(pid_t pid, pid_t tid, size_t own, void *const *pcs, size_t count)
+{
+	_cleanup_fclose_ FILE *f = said_open();
+
+	fprintf(f, "frames %d %d %zu", pid, tid ? tid : pid, own);
+	for (size_t i = 0; i < count; i++)
+		fprintf(f, " %p", pcs[i]);
+	fprintf(f, "\n");
+}
+
+__attribute__((format(printf, 2, 3))) static void differ(struct comparison *c, const char *format,
+							 ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	strbuf_addf(c->why, "  stacks: %s\n", line);
+	c->ok = false;
+}
+
+/* The addresses of one thread, in hex with blanks between. */
+static void take_pcs(struct comparison *c, struct known_stack k, const char *text)
+{
+	char *end;
+
+	k.first = c->pcs.count;
+	for (;;) {
+		uint64_t pc = strtoull(text, &end, 16);
+
+		if (end == text)
+			break;
+		*vec_push(&c->pcs) = pc;
+		text = end;
+	}
+	k.count = c->pcs.count - k.first;
+	*vec_push(&c->known) = k;
+}
+
+static void take_said(struct comparison *c, const char *line)
+{
+	struct known_stack k = { .outermost = true };
+	struct said *s = &c->said[c->said_count];
+	int at = 0;
+
+	if (sscanf(line, "frames %d %d %u%n", &k.pid, &k.tid, &k.own, &at) == 3) {
+		take_pcs(c, k, line + at);
+		return;
+	}
+	if (c->said_count == SAID_MAX || sscanf(line, "gdb %d %n", &s->pid, &at) != 1) {
+		differ(c, "too much is said: %s", line);
+		return;
+	}
+	snprintf(s->but, sizeof(s->but), "%.*s", (int)strcspn(line + at, "\n"), line + at);
+	c->said_count++;
+}
+
+static void read_said(struct comparison *c, const char *dir)
+{
+	char path[256], line[4096];
+
+	said_path(path, sizeof(path), dir);
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		take_said(c, line);
+}
+
+/* ---- what gdb says --------------------------------------------------------------------------- */
+
+static void take_line(struct comparison *c, const char *line)
+{
+	struct known_stack k = { .own = 0 };
+	char end[16];
+	int at = 0;
+
+	if (strncmp(line, "error ", 6) == 0)
+		differ(c, "gdb: %s", line);
+	if (sscanf(line, "thread %d %d %15s%n", &k.pid, &k.tid, end, &at) != 3)
+		return;
+	k.outermost = strcmp(end, "outermost") == 0;
+	take_pcs(c, k, line + at);
+}
+
+static void ask_gdb(struct comparison *c)
+{
+	_cleanup_command_ struct command command = { .status = 0 };
+	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
+	uint32_t before = c->known.count;
+
+	if (!c->said_count)
+		return;
+	strbuf_adds(&pids, "python pids = [");
+	for (size_t i = 0; i < c->said_count; i++)
+		strbuf_addf(&pids, "%d, ", c->said[i].pid);
+	strbuf_addc(&pids, ']');
+	command_run(&command,
+		    (char *[]){ (char *)"gdb", (char *)"-nx", (char *)"-batch", (char *)"-ex",
+				pids.s, (char *)"-x", (char *)"tests/lib/gdb_frames.py", NULL });
+	strbuf_adds(&command.out, "");
+	for (char *save = NULL, *line = strtok_r(command.out.s, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		take_line(c, line);
+	if (c->known.count == before)
+		differ(c, "gdb says nothing, exit status %d: %s", command.status,
+		       strbuf_str(&command.err));
+}
+
+/* ---- one thread ------------------------------------------------------------------------------ */
+
+static const struct known_stack *known_of(const struct comparison *c, pid_t tid)
+{
+	for (uint32_t i = 0; i < c->known.count; i++)
+		if (c->known.at[i].tid == tid)
+			return &c->known.at[i];
+	return NULL;
+}
+
+/* Does snag itself say that it is not certain of this frame? */
+static bool is_guess(const char *how)
+{
+	return words_have("frame-pointer guess called", how);
+}
+
+/* Anything but equal. What is certain must be right, what is left out needs a reason. */
+static void judge(struct comparison *c, const struct thread_stack *t, const struct known_stack *k,
+		  uint32_t same)
+{
+	uint32_t own = t->count - k->own;
+	bool guessed = same < own && is_guess(t->hows[k->own + same]);
+	uint64_t want = same < k->count ? c->pcs.at[k->first + same] : 0;
+
+	if (same == k->count && guessed && !k->outermost) {
+		c->beyond++;
+		return;
+	}
+	if (t->but && (guessed || same == own)) {
+		c->missed += k->count - same;
+		printf("  %d/%d %s: %u of %u frames, then %s: %s\n", t->pid, t->tid, t->name, same,
+		       k->count, guessed ? t->hows[k->own + same] : t->end, t->but);
+		return;
+	}
+	differ(c,
+	       "%d/%d %s: %u frames are the same, then %#" PRIx64 " (%s), truth %#" PRIx64
+	       "; %u frames, truth %u%s",
+	       t->pid, t->tid, t->name, same, same < own ? t->pcs[k->own + same] : 0,
+	       same < own ? t->hows[k->own + same] : t->end, want, own, k->count,
+	       k->outermost ? "" : " or more");
+}
+
+static void compare_thread(struct comparison *c, const struct thread_stack *t)
+{
+	const struct known_stack *k = known_of(c, t->tid);
+	uint32_t same = 0;
+
+	if (strcmp(t->status, "stable") != 0) {
+		if (!c->moving)
+			differ(c, "%d/%d %s: its stack is %s", t->pid, t->tid, t->name, t->status);
+		return;
+	}
+	if (!k) {
+		differ(c, "%d/%d %s: gdb does not have it", t->pid, t->tid, t->name);
+		return;
+	}
+	if (t->count < k->own) {
+		differ(c, "%d/%d %s: only %u frames: %s", t->pid, t->tid, t->name, t->count,
+		       t->end);
+		return;
+	}
+	while (same < k->count && k->own + same < t->count &&
+	       t->pcs[k->own + same] == c->pcs.at[k->first + same])
+		same++;
+	c->threads++;
+	c->frames += k->count;
+	c->same += same;
+	if (same < k->count || k->own + same < t->count)
+		judge(c, t, k, same);
+}
+
+/* ---- one answer ------------------------------------------------------------------------------ */
+
+static const char *word_of(const json_t *object, const char *name)
+{
+	const char *s = json_string_value(json_object_get(object, name));
+
+	return s ? s : "";
+}
+
+static void take_thread(struct thread_stack *t, const json_t *thread)
+{
+	const json_t *stack = json_object_get(thread, "stack");
+	size_t i;
+	json_t *f;
+
+	t->tid = (pid_t)json_integer_value(json_object_get(thread, "tid"));
+	t->name = word_of(thread, "name");
+	t->status = word_of(stack, "status");
+	t->end = word_of(stack, "end");
+	t->count = 0;
+	json_array_foreach(json_object_get(thread, "native"), i, f)
+	{
+		if (t->count == FRAMES_MAX || json_is_true(json_object_get(f, "inlined")))
+			continue;
+		t->hows[t->count] = word_of(f, "how");
+		t->pcs[t->count++] = strtoull(word_of(f, "pc"), NULL, 16);
+	}
+}
+
+/* Is anything known of the process? *but: why not all of it may be found. */
+static bool is_said(const struct comparison *c, pid_t pid, pid_t tid, const char **but)
+{
+	*but = NULL;
+	for (size_t i = 0; i < c->said_count; i++) {
+		if (c->said[i].pid == pid) {
+			*but = c->said[i].but[0] ? c->said[i].but : NULL;
+			return true;
+		}
+	}
+	return known_of(c, tid) != NULL;
+}
+
+static void compare_answer(struct comparison *c, const json_t *answer)
+{
+	static struct thread_stack t;
+	size_t i, n;
+	json_t *actor, *thread;
+
+	json_array_foreach(json_object_get(answer, "actors"), i, actor)
+	{
+		t.pid = (pid_t)json_integer_value(json_object_get(actor, "pid"));
+		json_array_foreach(json_object_get(actor, "threads"), n, thread)
+		{
+			take_thread(&t, thread);
+			if (is_said(c, t.pid, t.tid, &t.but))
+				compare_thread(c, &t);
+		}
+	}
+}
+
+bool stacks_compare(json_t *const *answers, const char *dir, bool moving, struct strbuf *why)
+{
+	struct comparison c = { .why = why, .moving = moving, .ok = true };
+
+	read_said(&c, dir);
+	if (c.said_count || c.known.count)
+		ask_gdb(&c);
+	for (int r = 0; r < READER_COUNT && (c.said_count || c.known.count); r++) {
+		if (!answers[r])
+			continue;
+		c.threads = c.frames = c.same = c.beyond = c.missed = 0;
+		compare_answer(&c, answers[r]);
+		printf("  %s: %u of %u frames of %u threads; %u go on where gdb ends, %u missed\n",
+		       reader_names[r], c.same, c.frames, c.threads, c.beyond, c.missed);
+		if (!c.threads)
+			differ(&c, "no thread of what was said is in the answer");
+	}
+	vec_release(&c.known);
+	vec_release(&c.pcs);
+	return c.ok;
+}

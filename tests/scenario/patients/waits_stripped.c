@@ -1,0 +1,9 @@
+/* build: gcc -O2 -s tests/scenario/patients/waits/waits.c tests/scenario/patients/waits/shapes.c */
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Stripped, for scenario/stacks/01_waits.c. */
+#include "waits/waits.h"
+
+int main(void)
+{
+	return waits_main();
+}
