@@ -9,6 +9,7 @@
 #include "scenario_harness.h"
 
 #include "lib/scenario_view.h"
+#include "scenario_stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -560,6 +561,7 @@ int case_run(const struct scenario *s, const struct runner *r)
 	if (ok) {
 		ok &= ask_everything(&c);
 		ok &= check_undisturbed(&c);
+		ok = ok && stacks_compare(c.answer, c.truth->dir, s->moving, &c.why);
 	}
 	case_end(&c);
 	ok &= c.why.len == 0;
