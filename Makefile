@@ -163,14 +163,14 @@ $(BUILD)/patients/%: tests/scenario/patients/%.c Makefile
 	$(call say,PATIENT,$<)
 	@set -- $$(sed -n '1s@^/\* build: *\(.*\) \*/.*@\1@p' $<); $(if $(V),set -x;) \
 		cc=$${1:-$(CC)}; [ $$# -eq 0 ] || shift; $$cc -std=gnu11 -D_GNU_SOURCE -O1 -g \
-		-Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $< "$$@"
+		-Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d -o $@ $(filter %.c,$^) "$$@"
 
 # Tests see where the build is, but not this make: some of them run a make of their own.
 RUN = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
 	BUILD=$(abspath $(BUILD)) SNAG=$(abspath $(BUILD)/snag) \
 	ASAN_OPTIONS=detect_leaks=1:$$ASAN_OPTIONS UBSAN_OPTIONS=print_stacktrace=1
 PATIENT_PROGRAMS := $(patsubst tests/scenario/patients/%.c,$(BUILD)/patients/%,$(PATIENTS))
-# Several builds of one program: each names its sources, this is what they are made of.
+# Several builds of one program: this is what they are made of beside the file that says how.
 $(filter $(BUILD)/patients/waits_%,$(PATIENT_PROGRAMS)): $(wildcard tests/scenario/patients/waits/*)
 BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH))
 have = $(if $(strip $(1)),$(2),@echo "$@: no tests in this tree")

@@ -1,4 +1,4 @@
-/* build: clang -O2 tests/scenario/patients/waits/waits.c tests/scenario/patients/waits/shapes.c */
+/* build: clang -O2 */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By clang, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

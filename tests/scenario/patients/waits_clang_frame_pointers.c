@@ -1,7 +1,4 @@
-/*
- * build: clang -O2 -fno-omit-frame-pointer tests/scenario/patients/waits/waits.c
- * tests/scenario/patients/waits/shapes.c
- */
+/* build: clang -O2 -fno-omit-frame-pointer */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By clang, with frame pointers, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

@@ -1,4 +1,4 @@
-/* build: gcc -O2 tests/scenario/patients/waits/waits.c tests/scenario/patients/waits/shapes.c */
+/* build: gcc -O2 */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By gcc, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

@@ -1,4 +1,4 @@
-/* build: gcc -O0 tests/scenario/patients/waits/waits.c tests/scenario/patients/waits/shapes.c */
+/* build: gcc -O0 */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* By gcc, every variable on the stack, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

@@ -1,7 +1,4 @@
-/*
- * build: musl-gcc -O2 -static tests/scenario/patients/waits/waits.c
- * tests/scenario/patients/waits/shapes.c
- */
+/* build: musl-gcc -O2 -static */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* With musl, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

@@ -1,7 +1,4 @@
-/*
- * build: gcc -O2 -static -s tests/scenario/patients/waits/waits.c
- * tests/scenario/patients/waits/shapes.c
- */
+/* build: gcc -O2 -static -s */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Static and stripped, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"

@@ -1,4 +1,4 @@
-/* build: gcc -O2 -s tests/scenario/patients/waits/waits.c tests/scenario/patients/waits/shapes.c */
+/* build: gcc -O2 -s */
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stripped, for scenario/stacks/01_waits.c. */
 #include "waits/waits.h"
