@@ -380,6 +380,7 @@ static int complete(struct options *options, struct grove_error *err)
 	options->root.registrars = &options->registrars;
 	if (options->root.tcp && options->registrars.count == 0)
 		return grove_addrs_add_text(&options->registrars, GROVE_REGISTRAR_TCP, err);
+	options->root.tcp |= fault && fault->tcp;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/actor/actor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -230,6 +231,8 @@ static int start_listening(struct grove_actor *actor, const struct grove_addrs *
 		rc = grove_listen(&actor->listeners, &all.at[i], err);
 		if (rc < 0)
 			return rc;
+		if (actor->defects.listeners_inherited)
+			(void)fcntl(actor->listeners.fd[i], F_SETFD, 0);
 	}
 	tell_sockets(actor, true);
 	for (size_t i = 0; i < actor->listeners.count; i++) {
@@ -590,6 +593,7 @@ static int run(struct grove_actor *actor, enum grove_sigint sigint, struct grove
 	opts.turn = actor->host ? actor->host->turn : NULL;
 	grove_list_init(&actor->peers);
 	grove_list_init(&actor->kids);
+	grove_lock_init(&actor->reaping, "reaping");
 	rc = grove_truth_open(actor->uid.name, err);
 	if (rc < 0)
 		return rc;

@@ -345,6 +345,24 @@ static void finish(struct grove_kid *kid)
 	kid->actors->count--;
 }
 
+/* Each is ended by itself; with the defect it waits for its turn, however many there are. */
+static void end_kid(struct grove_kid *kid)
+{
+	struct grove_lock *reaping = &kid->actor->reaping;
+	struct grove_scope shield;
+
+	if (!kid->actor->defects.reap_in_turn) {
+		grove_ladder(kid);
+		return;
+	}
+	grove_scope_enter_shielded(&shield, "reaping", GROVE_NEVER);
+	if (grove_lock_acquire(reaping) < 0)
+		grove_bug("a shielded wait was cancelled");
+	grove_ladder(kid);
+	grove_lock_release(reaping);
+	(void)grove_scope_exit(&shield, 0, NULL);
+}
+
 /* The task of one actor, from its start to its end. */
 static int supervise(void *arg, struct grove_error *err)
 {
@@ -369,7 +387,7 @@ static int supervise(void *arg, struct grove_error *err)
 	if (rc == 0)
 		rc = stay(kid, err);
 	kid->wanted = true;
-	grove_ladder(kid);
+	end_kid(kid);
 	(void)grove_nursery_exit(&inner, 0, NULL); /* the watch never fails */
 	finish(kid);
 	return kid->abandoned ? tell_abandoned(kid, rc, err) : rc;

@@ -272,7 +272,7 @@ int grove_channel_hello(struct grove_channel *channel, const struct grove_msg *h
 	struct grove_scope scope;
 	int rc = 0;
 
-	grove_fail_after(&scope, GROVE_HELLO_NS);
+	grove_fail_after(&scope, channel->hello_ns ? channel->hello_ns : GROVE_HELLO_NS);
 	if (first)
 		rc = grove_channel_send(channel, hello, err);
 	if (rc == 0)

@@ -32,6 +32,7 @@ struct grove_channel {
 	struct grove_addrs peer_addrs;
 	pid_t peer_pid; /* as the peer says; 0: it does not */
 	uint64_t msgs_in, msgs_out;
+	int64_t hello_ns; /* how long its hello may take; 0: GROVE_HELLO_NS */
 	/* own */
 	struct grove_frames in;
 	struct grove_buf out;
@@ -57,7 +58,7 @@ int grove_channel_connect(const struct grove_multiaddr *address, int64_t deadlin
 			  struct grove_error *err);
 
 /*
- * Say hello and hear the other's; who connected (`first`) speaks first. Bounded by GROVE_HELLO_NS.
+ * Say hello and hear the other's; who connected (`first`) speaks first. Bounded by hello_ns.
  * Fills peer, peer_addrs and peer_pid. -EPROTONOSUPPORT: another version, which the other side is
  * told; -EPROTO: no hello.
  */

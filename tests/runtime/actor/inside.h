@@ -9,6 +9,7 @@
 #include "runtime/actor/channel.h"
 #include "runtime/actor/context.h"
 #include "runtime/actor/listen.h"
+#include "runtime/core/lock.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/nursery.h"
 #include "runtime/wire/endpoints.h"
@@ -108,6 +109,7 @@ struct grove_actor {
 	bool tcp;
 	char fault[GROVE_NAME_SIZE];
 	struct grove_actor_defects defects;
+	struct grove_lock reaping; /* for a defect only */
 	struct grove_signals *signals;
 };
 

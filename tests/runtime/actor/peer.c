@@ -303,11 +303,13 @@ static int connect_one(struct grove_actor *actor, const struct grove_multiaddr *
 {
 	_grove_channel_ struct grove_channel *channel = NULL;
 	_grove_msg_ struct grove_msg hello = { .kind = GROVE_MSG_NONE };
-	int64_t deadline_ns = grove_deadline_after(GROVE_HELLO_NS);
+	int64_t patience_ns = actor->defects.connect_for_ever ? GROVE_NEVER : GROVE_HELLO_NS;
+	int64_t deadline_ns = grove_deadline_after(patience_ns);
 	int rc = grove_channel_connect(address, deadline_ns, &actor->service, &channel, err);
 
 	if (rc < 0)
 		return rc;
+	channel->hello_ns = patience_ns;
 	grove_actor_hello(actor, &hello);
 	rc = grove_channel_hello(channel, &hello, true, err);
 	if (rc < 0)

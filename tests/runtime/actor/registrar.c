@@ -235,7 +235,11 @@ void grove_registrar_on_gone(struct grove_peer *peer)
 		struct entry *entry = grove_of(at, struct entry, link);
 
 		next = at->next;
-		if (entry->peer == peer)
+		if (entry->peer != peer)
+			continue;
+		if (peer->actor->defects.find_keeps_stale)
+			entry->peer = NULL;
+		else
 			(void)leave(registry, &entry->uid, peer); /* its own: never busy */
 	}
 	for (struct grove_list *at = registry->waits.next; at != &registry->waits; at = next) {
@@ -345,9 +349,12 @@ static int connect_found(struct grove_actor *actor, const struct grove_msg *foun
 			 struct grove_portal **ret, struct grove_error *err)
 {
 	_grove_portal_ struct grove_portal *first = NULL;
+	size_t i = 0;
 	int count = 0;
 
-	for (size_t i = 0; i < found->entry_count; i++) {
+	if (actor->defects.find_takes_newest && found->entry_count > 0)
+		i = found->entry_count - 1;
+	for (; i < found->entry_count; i++) {
 		const struct grove_entry *row = &found->entries[i];
 		_grove_error_ struct grove_error why = GROVE_ERROR_INIT;
 		_grove_portal_ struct grove_portal *portal = NULL;

@@ -49,6 +49,7 @@ struct grove_fault {
 	const char *text; /* one line: what will hang */
 	/* NULL, or why it cannot be shown on this backend. NULL: it can on all. */
 	const char *(*refuses)(const struct grove_backend *backend);
+	bool tcp;	    /* its actors have to listen on TCP */
 	int depth, breadth; /* of the tree that shows it, when nothing else is asked for */
 	enum grove_trigger trigger;
 	int traps, hangs; /* lines to wait for */
