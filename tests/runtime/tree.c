@@ -18,6 +18,8 @@
 #include "runtime/actor/actor.h"
 #include "runtime/actor/actors.h"
 #include "runtime/core/errors.h"
+#include "runtime/core/thread.h"
+#include "runtime/core/truth.h"
 #include "runtime/fault/faults.h"
 #include "runtime/res/tty_lock.h"
 #include "runtime/spawn/backends.h"
@@ -82,8 +84,14 @@ static int play_fault(struct node *node, const struct plan *plan, struct grove_c
 	struct grove_fault_place place = { .path = plan->path, .above = above };
 	const struct grove_fault *fault =
 		grove_fault_find(grove_actor_fault(grove_actor_self()), &place.off);
-	grove_fault_fn *fn = !fault ? NULL : node ? fault->node : fault->leaf;
+	grove_fault_fn *fn;
 
+	if (!fault)
+		return 0;
+	/*
+	 * an idle worker ends by itself, after a while: who looks at a hang would be told to wait
+	 */
+	(void)grove_threads_drain();
 	place.level = grove_fault_level(plan->path);
 	if (node) {
 		place.actors = &node->actors;
@@ -91,6 +99,7 @@ static int play_fault(struct node *node, const struct plan *plan, struct grove_c
 		place.contexts = node->branch;
 		place.count = node->count;
 	}
+	fn = node ? fault->node : fault->leaf;
 	return fn ? fn(&place, err) : 0;
 }
 
@@ -177,6 +186,7 @@ static int inner(struct node *node, struct grove_context *above, struct grove_er
 	if (rc == 0 && !above) {
 		printf("%d\n", (int)getpid());
 		fflush(stdout);
+		grove_truth("tree-up", grove_fact_int("depth", plan->depth));
 	}
 	if (rc == 0)
 		rc = play_fault(node, plan, above, err);

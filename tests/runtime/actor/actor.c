@@ -376,8 +376,7 @@ static int take_spec(struct grove_actor *actor, struct grove_msg *spec, struct g
 	actor->tcp = grove_value_bool(grove_value_find(&spec->value, "tcp"), false);
 	actor->grace_ns =
 		grove_value_int(grove_value_find(&spec->value, "grace_ns"), GROVE_GRACE_NS);
-	actor->root_pid =
-		(pid_t)grove_value_int(grove_value_find(&spec->value, "root_pid"), 0);
+	actor->root_pid = (pid_t)grove_value_int(grove_value_find(&spec->value, "root_pid"), 0);
 	if (actor->grace_ns <= 0 || (!actor->tcp && !dir))
 		return grove_error_set(err, -EPROTO, "the spec has no %s",
 				       dir ? "grace" : "folder for sockets");
@@ -518,10 +517,8 @@ static void shut_backends(struct grove_actor *actor)
 	(void)grove_scope_exit(&shield, 0, NULL);
 }
 
-static void clean_up(struct grove_actor *actor)
+static void clean_up(struct grove_actor *actor, bool orphan)
 {
-	bool orphan = actor->parent && actor->parent->gone;
-
 	if (actor->parent)
 		grove_peer_unref(actor->parent);
 	actor->parent = NULL;
@@ -547,7 +544,7 @@ static void clean_up(struct grove_actor *actor)
 static int actor_task(void *arg, struct grove_error *err)
 {
 	struct grove_actor *actor = arg;
-	bool has_parent = actor->boot != NULL;
+	bool has_parent = actor->boot != NULL, orphan;
 	int rc;
 
 	grove_loop_set_user(grove_loop_current(), actor);
@@ -572,10 +569,12 @@ static int actor_task(void *arg, struct grove_error *err)
 	shut_backends(actor);
 	if (actor->host && actor->host->down)
 		actor->host->down(actor->host->arg);
+	/* before we end the channel ourselves */
+	orphan = actor->parent && actor->parent->gone;
 	grove_nursery_cancel(&actor->service, "the actor ends");
 	(void)grove_nursery_exit(&actor->service, 0, NULL); /* its tasks tell no failures */
 	grove_signals_close(actor->signals);
-	clean_up(actor);
+	clean_up(actor, orphan);
 	if (rc == 0 && !has_parent && actor->reason.by == GROVE_CANCEL_SIGNAL)
 		rc = grove_error_set(err, -EINTR, "cancelled by %s", actor->reason.text);
 	grove_truth("actor-exit", grove_fact_int("rc", rc),

@@ -75,12 +75,14 @@ void grove_actor_hurry(struct grove_actor *actor);
  * one place, because they are decisions of this layer.
  */
 struct grove_actor_defects {
-	bool parent_unwatched;	/* no pidfd of the parent: only the channel's end tells */
-	bool cancel_unanswered; /* the message that asks for the end of the actor is lost */
-	bool ladder_by_pid;	/* the last step kills one pid, not the subtree */
-	bool find_keeps_stale;	/* entries of the registrar stay when their actor is gone */
-	bool find_takes_newest; /* of several actors of a name the newest, and no error */
-	bool connect_for_ever;	/* a connection that is never answered is waited for */
+	bool parent_unwatched;	  /* no pidfd of the parent: only the channel's end tells */
+	bool cancel_unanswered;	  /* the message that asks for the end of the actor is lost */
+	bool ladder_by_pid;	  /* the last step kills one pid, not the subtree */
+	bool ladder_waits;	  /* who ends another one asks once, and waits without a bound */
+	bool orphan_stays;	  /* the end of the channel to the parent ends nothing */
+	bool find_keeps_stale;	  /* entries of the registrar stay when their actor is gone */
+	bool find_takes_newest;	  /* of several actors of a name the newest, and no error */
+	bool connect_for_ever;	  /* a connection that is never answered is waited for */
 	bool listeners_inherited; /* listening sockets are not close-on-exec */
 	bool reap_in_turn;	  /* one actor is ended after the other */
 };

@@ -402,12 +402,14 @@ int grove_context_result(struct grove_context *context, struct grove_value *ret,
 /* After a cancel: the function's end, as long as our grace allows. */
 static void wait_cancelled(struct grove_context *context)
 {
+	struct grove_actor *actor = context->peer->actor;
+	int64_t deadline_ns = actor->defects.ladder_waits ? GROVE_NEVER :
+							    grove_deadline_after(actor->grace_ns);
 	struct grove_scope shield;
 	int rc;
 
 	grove_context_cancel(context, "its caller was cancelled or failed");
-	grove_scope_enter_shielded(&shield, "context close",
-				   grove_deadline_after(context->peer->actor->grace_ns));
+	grove_scope_enter_shielded(&shield, "context close", deadline_ns);
 	rc = grove_context_wait_done(context);
 	/* not done in time: it is left to itself, and the answer will find nobody */
 	(void)grove_scope_exit(&shield, rc, NULL);

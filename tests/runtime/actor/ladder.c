@@ -46,7 +46,10 @@ int grove_kid_wait_ended(struct grove_kid *kid, int64_t deadline_ns)
 /* How a step ended: 0 when the kid has. */
 static int wait_step(struct grove_kid *kid)
 {
-	return grove_kid_wait_ended(kid, grove_deadline_after(kid->actor->grace_ns));
+	bool for_ever = kid->actor->defects.ladder_waits;
+
+	return grove_kid_wait_ended(kid, for_ever ? GROVE_NEVER :
+						    grove_deadline_after(kid->actor->grace_ns));
 }
 
 static int step_message(struct grove_kid *kid)

@@ -231,7 +231,7 @@ static void end_peer(struct grove_peer *peer, int rc, const struct grove_error *
 	grove_event_pulse(&peer->changed);
 	if (peer->kid)
 		grove_kid_on_gone(peer->kid);
-	if (peer->is_parent && rc != -ECANCELED)
+	if (peer->is_parent && rc != -ECANCELED && !actor->defects.orphan_stays)
 		grove_actor_cancel(actor, GROVE_CANCEL_REMOTE, peer->name,
 				   "the channel to the parent has ended");
 	grove_channel_shut(peer->channel);

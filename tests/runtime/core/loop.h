@@ -142,6 +142,7 @@ void grove_wake_stats(const struct grove_loop *loop, struct grove_wake_stats *st
 struct grove_defects {
 	bool signal_bytes_only; /* believe the bytes, not the bits: a full pair loses signals */
 	bool signal_no_wake;	/* set the bit but write no byte: the loop sleeps on */
+	bool post_always_tells; /* a byte for each post, not only for the first: the pair fills */
 	bool wake_keep_closed;	/* keep polling the pair after its peer was closed: busy */
 };
 struct grove_defects *grove_loop_defects(struct grove_loop *loop);

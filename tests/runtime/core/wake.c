@@ -274,10 +274,10 @@ void grove_signals_dispatch(struct grove_loop *loop)
 	struct grove_list *next;
 
 	loop->signals_told = 0;
-	if (atomic_load(&loop->signals_pending) != 0)
-		came = atomic_exchange(&loop->signals_pending, 0);
 	if (loop->defects.signal_bytes_only)
-		came = told;
+		came = atomic_fetch_and(&loop->signals_pending, ~told) & told;
+	else if (atomic_load(&loop->signals_pending) != 0)
+		came = atomic_exchange(&loop->signals_pending, 0);
 	if (came == 0)
 		return;
 	/* A hook may close its own subscription. */
@@ -374,7 +374,7 @@ int grove_token_post(struct grove_token *token, void (*fn)(void *), void *arg)
 		}
 		token->queue[token->count++] = (struct posted){ .fn = fn, .arg = arg };
 		/* Under the lock: the loop cannot end before the byte is written. */
-		if (token->count == 1)
+		if (token->count == 1 || token->loop->defects.post_always_tells)
 			wake_write(token->loop, 0);
 	}
 	pthread_mutex_unlock(&token->lock);

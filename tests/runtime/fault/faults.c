@@ -117,12 +117,38 @@ static const char *key_of(int fd, char key[static 64])
 	return key;
 }
 
-void grove_fault_waits(const char *wait, int fd, pid_t on)
+static void log_wait(pid_t pid, pid_t tid, const char *wait, int fd, pid_t on)
 {
 	char key[64];
 
-	grove_truth("hang-wait", grove_fact_text("wait", wait), grove_fact_int("fd", fd),
-		    grove_fact_text("key", key_of(fd, key)), grove_fact_int("on", on));
+	grove_truth("hang-wait", grove_fact_int("waiter", pid), grove_fact_int("thread", tid),
+		    grove_fact_text("wait", wait), grove_fact_text("key", key_of(fd, key)),
+		    grove_fact_int("on", on));
+}
+
+void grove_fault_waits(const char *wait, int fd, pid_t on)
+{
+	log_wait(getpid(), gettid(), wait, fd, on);
+}
+
+void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on)
+{
+	log_wait(pid, pid, wait, fd, on);
+}
+
+void grove_fault_awaits_exits(const struct grove_fault_place *place)
+{
+	for (size_t i = 0; i < place->count; i++) {
+		pid_t pid = grove_actors_pid(place->actors, place->portals[i]);
+
+		if (pid > 0 && pid != getpid())
+			grove_fault_waits("child-exit|process-exit", -1, pid);
+	}
+}
+
+void grove_fault_leaves(pid_t pid)
+{
+	grove_truth("hang-leaves", grove_fact_int("leaves", pid));
 }
 
 void grove_fault_culprit(pid_t pid, const char *word, int fd)

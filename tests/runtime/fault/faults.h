@@ -10,8 +10,9 @@
  *
  *	trap		all is set up; the trigger may come now (the root's pid is printed already)
  *	hang		the tree hangs, as far as this actor can tell
- * 	hang-wait	wait, fd, key, on: thread `tid` of `pid` waits so, for that file, on that process
- * 	hang-culprit	culprit, word, key: who is to blame; snag must say the word, and find the object
+ *	hang-wait	waiter, thread, wait, key, on: it waits so for that file, on process `on`
+ *	hang-leaves	leaves: this process will be gone, or a zombie, when the tree hangs
+ *	hang-culprit	culprit, key, word: who is to blame for what; snag has to say the word
  *
  * The scenario waits for as many lines "trap" and "hang" as the fault says, and holds the others
  * against snag. Keys are in snag's words: "pipe:[7]".
@@ -44,6 +45,9 @@ struct grove_fault_place {
 typedef int grove_fault_fn(struct grove_fault_place *place, struct grove_error *err);
 enum { GROVE_FAULT_DONE = 1 };
 
+/* Exit code of grove-tree after a SIGINT. */
+enum { GROVE_FAULT_SIGINT = 130 };
+
 struct grove_fault {
 	const char *name; /* of --fault */
 	const char *text; /* one line: what will hang */
@@ -64,7 +68,17 @@ struct grove_fault {
 };
 
 /* Builds code: X(name in C) for each. */
-#define GROVE_FAULTS(X) X(captured_stdout)
+/* clang-format off */
+#define GROVE_FAULTS(X) \
+	X(captured_stdout) \
+	X(leaked_channel) \
+	X(missed_exit) \
+	X(orphan_sigint) \
+	X(peer_handlers) \
+	X(shielded_receive) \
+	X(sigint_dropped) \
+	X(swallowed_cancel) \
+/* clang-format on */
 
 #define X(name) extern const struct grove_fault grove_fault_##name;
 GROVE_FAULTS(X)
@@ -101,5 +115,11 @@ void grove_fault_trap(void);
 void grove_fault_hangs(void);
 /* The calling thread waits so. `wait` in snag's words, "pipe-write"; `on` 0: on anybody. */
 void grove_fault_waits(const char *wait, int fd, pid_t on);
+/* The first thread of another process does; `fd` is one of this process. */
+void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on);
+/* The calling thread waits for the exits of all actors below that are processes. */
+void grove_fault_awaits_exits(const struct grove_fault_place *place);
+/* This process is about to go: nothing is asked before it is gone, or a zombie. */
+void grove_fault_leaves(pid_t pid);
 /* `word` (may be NULL) is what snag has to say, for instance the name of a task. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);

@@ -228,15 +228,41 @@ static pid_t spring(const struct pair *p, const struct log *log, pid_t root)
 	return orphan;
 }
 
-/* ---- the truth ------------------------------------------------------------------------------- */
+/* Gone, or a zombie that nobody reaps. */
+static bool has_left(void *arg)
+{
+	const pid_t *pid = arg;
+	FILE *file = fopen(text("/proc/%d/stat", *pid), "re");
+	char line[512] = "";
+	const char *end;
+
+	if (!file)
+		return true;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	fclose(file);
+	end = strrchr(line, ')');
+	return !end || end[2] == 'Z' || end[2] == 'X';
+}
+
+static void await_leavers(const struct log *log)
+{
+	for (size_t i = 0; i < log->count; i++) {
+		pid_t pid = number_of(log->at[i], "leaves");
+
+		if (is_event(log->at[i], "hang-leaves"))
+			wait_until(has_left, &pid, "a process has left");
+	}
+}
+
+/* ---- the truth ------------------------------------------------------------------------------ */
 
 /* Every loop that has not ended rests. */
 static void state_blocked(const struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
 		pid_t pid = number_of(log->at[i], "pid"), tid = number_of(log->at[i], "tid");
-		const char *task = text("/proc/%d/task/%d", pid, tid);
-		bool ended = false;
+		bool ended = has_left(&pid);
 
 		if (!is_event(log->at[i], "up"))
 			continue;
@@ -244,7 +270,7 @@ static void state_blocked(const struct log *log)
 			ended |= is_event(log->at[k], "actor-exit") &&
 				 number_of(log->at[k], "pid") == pid &&
 				 number_of(log->at[k], "tid") == tid;
-		if (!ended && access(task, F_OK) == 0)
+		if (!ended && access(text("/proc/%d/task/%d", pid, tid), F_OK) == 0)
 			truth_blocked(pid, tid);
 	}
 }
@@ -256,7 +282,7 @@ static void state_lines(const struct pair *p, const struct log *log)
 		const char *key = word_of(line, "key");
 
 		if (is_event(line, "hang-wait"))
-			truth_wait(number_of(line, "pid"), number_of(line, "tid"),
+			truth_wait(number_of(line, "waiter"), number_of(line, "thread"),
 				   word_of(line, "wait"), *key ? key : NULL, number_of(line, "on"));
 		if (!is_event(line, "hang-culprit"))
 			continue;
@@ -285,9 +311,11 @@ static void hang_on_demand(void)
 	pid_t root = start_tree(p);
 	bool killed = strcmp(p->trigger, "orphan") == 0;
 
+	await_events(&log, root, "tree-up", 1);
 	await_events(&log, root, "trap", p->traps);
 	truth_root(spring(p, &log, root));
 	await_events(&log, killed ? 0 : root, "hang", p->hangs);
+	await_leavers(&log);
 	if (!killed)
 		truth_actor(root, 0, NULL);
 	state_verdicts(p->row->verdict);

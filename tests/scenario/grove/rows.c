@@ -4,7 +4,15 @@
  */
 #include "scenario/grove/grove.h"
 
-HANGS({ .fault = "captured-stdout",
-	.verdict = "deadlock",
-	.reason = "not-reading",
-	.unseen = "the chain goes round the wakeup pair of the root, not round the full pipe" })
+/* To the kernel each of these actors rests in epoll_wait(2), with a listener that anybody may
+ * connect to: that it is not at rest can be read in its tasks only. */
+#define TASKS "needs the tasks inside of the actors"
+
+HANGS({ .fault = "captured-stdout", .verdict = "deadlock", .reason = "not-reading" },
+      { .fault = "leaked-channel", .verdict = "deadlock", .unseen = TASKS },
+      { .fault = "missed-exit", .verdict = "deadlock", .finding = "zombie", .unseen = TASKS },
+      { .fault = "orphan-sigint", .verdict = "deadlock", .unseen = TASKS },
+      { .fault = "peer-handlers", .verdict = "deadlock", .unseen = TASKS },
+      { .fault = "shielded-receive", .verdict = "deadlock", .unseen = TASKS },
+      { .fault = "sigint-dropped", .verdict = "deadlock", .unseen = TASKS },
+      { .fault = "swallowed-cancel", .verdict = "busy", .moving = true })

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * missed_exit.c - the exit of a child is missed by the pidfd that watches it.
+ *
+ * Somebody in the root closes descriptors that he does not know, among them the pidfds of its
+ * children. With its last descriptor a file leaves the epoll set without a word, so the task that
+ * waits for it sleeps on, and nobody reaps the child.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/core/io.h"
+#include "runtime/fault/faults.h"
+
+enum { HIGHEST = 1024 };
+
+static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
+{
+	(void)err;
+	grove_actor_defects(actor)->ladder_waits = !off;
+	return 0;
+}
+
+/* Behind the back of the loop, which would have told the waiters. */
+static void close_unknown(void)
+{
+	for (int fd = 3; fd < HIGHEST; fd++) {
+		char path[64], link[64];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(path, link, sizeof(link) - 1);
+		if (n <= 0)
+			continue;
+		link[n] = 0;
+		if (strcmp(link, "anon_inode:[pidfd]") == 0)
+			close(fd);
+	}
+}
+
+static int node(struct grove_fault_place *place, struct grove_error *err)
+{
+	(void)err;
+	if (!place->off)
+		close_unknown();
+	grove_fault_culprit(getpid(), NULL, -1);
+	grove_fault_trap();
+	return 0;
+}
+
+static int leaf(struct grove_fault_place *place, struct grove_error *err)
+{
+	(void)place;
+	(void)err;
+	grove_fault_leaves(getpid());
+	return 0;
+}
+
+const struct grove_fault grove_fault_missed_exit = {
+	.name = "missed-exit",
+	.text = "a child's exit that its pidfd watch misses",
+	.refuses = grove_fault_needs_process,
+	.depth = 1,
+	.breadth = 1,
+	.trigger = GROVE_TRIGGER_ROOT,
+	.traps = 1,
+	.off_code = GROVE_FAULT_SIGINT,
+	.arm = arm,
+	.leaf = leaf,
+	.node = node,
+};
