@@ -111,9 +111,9 @@ struct ev_process {
 	__u32 subreaper;
 	__u64 io_bytes, faults; /* of threads that have ended */
 	__u32 fds;		/* open descriptors, 0xffffffff not counted */
-	__u32 reserved;
-	__u64 cgroups_ref; /* equal numbers: the same text in /proc/P/cgroup */
-	__u64 exe_ref;	   /* equal numbers: the same link in /proc/P/exe */
+	__u32 code_pages;	/* mapped executable; 0 none, or no address space */
+	__u64 cgroups_ref;	/* equal numbers: the same text in /proc/P/cgroup */
+	__u64 exe_ref;		/* equal numbers: the same link in /proc/P/exe */
 };
 _Static_assert(sizeof(struct ev_process) == 208, "ABI");
 

@@ -72,7 +72,12 @@ struct snap_process {
 	uint64_t arg_start,
 		start_stack; /* stat fields 48 and 28: equal to the parent's after a bare fork */
 	bool vfork_child;    /* its vfork parent still waits for it (bpf: vfork_done set) */
-	uint64_t mm;	     /* equal numbers share an address space; 0 unknown. Not an address */
+	/*
+	 * Equal numbers: the same program, with as much code mapped, so that the same libraries may
+	 * be expected there. 0 unknown.
+	 */
+	uint64_t code;
+	uint64_t mm; /* equal numbers share an address space; 0 unknown. Not an address */
 	uint64_t sig_ignored, sig_caught, sig_pending; /* sig_pending: process-wide queue */
 	bool has_signals;
 	int32_t pending_sender;	 /* tgid that sent the first queued signal, 0 unknown (bpf) */

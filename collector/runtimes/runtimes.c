@@ -17,6 +17,7 @@ struct page {
 
 struct runtimes {
 	struct files *files;
+	struct map without; /* the code of processes of this look that have no runtime */
 	/* of the process that is looked at */
 	struct mem *mem;
 	struct map page_ids; /* address -> 1 + page */
@@ -57,6 +58,7 @@ void runtimes_free(struct runtimes *all)
 	if (!all)
 		return;
 	leave(all);
+	map_release(&all->without);
 	files_free(all->files);
 	free(all);
 }
@@ -160,21 +162,24 @@ struct code_file *runtime_file(struct runtime_site *site, const struct map_area 
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
-static void look_at(struct runtime_site *site)
+/* Is there any? When it may not be told, there may be one. */
+static bool look_at(struct runtime_site *site)
 {
 	_cleanup_maps_ struct maps *maps = NULL;
 	struct snag_error err = SNAG_ERROR_INIT;
 	int32_t tgid = site->process->tgid;
+	bool found = false;
 
 	/* who is gone, or may not be looked into, is told of elsewhere */
 	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &maps, &err) < 0) {
 		log_debug("runtimes of process %d: %s", tgid, err.text);
-		return;
+		return true;
 	}
 	site->maps = maps;
 	for (size_t i = 0; i < sizeof(all_runtimes) / sizeof(*all_runtimes); i++)
-		all_runtimes[i]->read(site);
+		found |= all_runtimes[i]->read(site);
 	leave(site->all);
+	return found;
 }
 
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
@@ -187,6 +192,11 @@ void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 		if (!p || !p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
 			continue;
 		site.process = p;
-		look_at(&site);
+		/* reading an address space costs as much as all the rest of a process */
+		if (p->code && map_find(&all->without, p->code, NULL))
+			continue;
+		if (!look_at(&site) && p->code)
+			map_put(&all->without, p->code, 1);
 	}
+	map_release(&all->without);
 }

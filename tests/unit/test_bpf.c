@@ -72,6 +72,8 @@ Test(bpf, reads_a_blocked_child)
 	cr_expect(p->itimer_known);
 	cr_expect_eq(p->itimer_ns, 0);
 	cr_expect_neq(p->mm, snapshot_process(s, getpid())->mm);
+	cr_expect_neq(p->code, 0);
+	cr_expect_eq(p->code, snapshot_process(s, holder)->code);
 	cr_expect(t->has_syscall);
 	cr_expect_eq(t->nr, SYS_read);
 	cr_expect_eq(t->args[0], (uint64_t)ends[0]);
