@@ -248,6 +248,24 @@ static int link_frames(struct capture_rows *rows, struct snag_error *err)
 }
 
 /* See link_codes(). */
+static int link_script_frames(struct capture_rows *rows, struct snag_error *err)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < rows->script_frames.count; i++) {
+		const struct script_row *row = &rows->script_frames.at[i];
+		const struct thread_script *t = &model_thread(m, row->thread)->script;
+
+		if (t->frame_count && t->first_frame + t->frame_count != i)
+			return error_set(err, -EBADMSG, "script_frames %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_script_frame(m, row->thread, row->frame))
+			return error_set(err, -EBADMSG, "script_frames: too many");
+	}
+	return 0;
+}
+
+/* See link_codes(). */
 static int link_task_frames(struct capture_rows *rows, struct snag_error *err)
 {
 	struct model *m = rows->m;
@@ -289,6 +307,8 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 		rc = link_frames(rows, err);
 	if (rc == 0)
 		rc = link_task_frames(rows, err);
+	if (rc == 0)
+		rc = link_script_frames(rows, err);
 	if (rc == 0)
 		rc = check_objects(rows->m, err);
 	if (rc == 0)

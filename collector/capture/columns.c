@@ -110,7 +110,9 @@ static const struct column thread_columns[] = {
 	PLAIN(CHAR, state), PLAIN(BOOL, moved), PLAIN(BOOL, gone), PLAIN(BOOL, polls),
 	PLAIN(BOOL, busy), PLAIN(BOOL, interruptible), REF(wait, WAITS), PLAIN(OPTIONAL, since_ms),
 	PLAIN(TEXT, wchan), WORDS(stack, STACK), PLAIN(BOOL, stack_current), PLAIN(TEXT, stack_why),
-	PLAIN(TEXT, stack_end),
+	PLAIN(TEXT, stack_end), NAMED("script_title", TEXT, script.title, 0),
+	NAMED("script_runtime", TEXT, script.runtime, 0), NAMED("script_why", TEXT, script.why, 0),
+	NAMED("script_note", TEXT, script.note, 0),
 };
 #undef ELEMENT
 
@@ -229,6 +231,14 @@ static const struct column task_frame_columns[] = {
 };
 #undef ELEMENT
 
+#define ELEMENT script_row
+static const struct column script_frame_columns[] = {
+	NEEDED(thread, THREADS), NAMED("function", TEXT, frame.function, 0),
+	NAMED("qualified", TEXT, frame.qualified, 0), NAMED("file", TEXT, frame.file, 0),
+	NAMED("line", UINT, frame.line, 0), NAMED("entry", BOOL, frame.entry, 0),
+};
+#undef ELEMENT
+
 /* Elements that are one number. */
 static const struct column text_columns[] = {
 	{ .name = "text", .size = 4, .type = COLUMN_NEEDED_TEXT },
@@ -281,6 +291,7 @@ const struct table capture_tables[TABLE_COUNT] = {
 	[TABLE_NURSERIES] = TABLE("nurseries", nursery_columns, nurseries, MANY),
 	[TABLE_SCOPES] = TABLE("scopes", scope_columns, scopes, MANY),
 	[TABLE_TASK_FRAMES] = OUTSIDE("task_frames", task_frame_columns, task_frames, MANY),
+	[TABLE_SCRIPT_FRAMES] = OUTSIDE("script_frames", script_frame_columns, script_frames, MANY),
 };
 /* clang-format on */
 
@@ -321,4 +332,5 @@ void capture_rows_release(struct capture_rows *rows)
 	vec_release(&rows->frames);
 	vec_release(&rows->kernel_frames);
 	vec_release(&rows->task_frames);
+	vec_release(&rows->script_frames);
 }

@@ -69,6 +69,7 @@ enum table_id {
 	TABLE_NURSERIES,
 	TABLE_SCOPES,
 	TABLE_TASK_FRAMES,
+	TABLE_SCRIPT_FRAMES,
 	TABLE_COUNT,
 };
 
@@ -120,6 +121,12 @@ struct task_frame_row {
 	struct task_frame frame;
 };
 
+/* A row of `script_frames`. */
+struct script_row {
+	uint32_t thread;
+	struct script_frame frame;
+};
+
 /* The rows of a capture: the model's own elements, and those that it keeps in another form. */
 struct capture_rows {
 	struct model *m;
@@ -129,6 +136,7 @@ struct capture_rows {
 	VEC(struct frame_row) frames;
 	VEC(struct kernel_row) kernel_frames;
 	VEC(struct task_frame_row) task_frames;
+	VEC(struct script_row) script_frames;
 };
 
 /* Any vector of vec.h, which all have this layout. */

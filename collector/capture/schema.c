@@ -14,6 +14,9 @@ static const char schema_2[] =
 static const char schema_3[] =
 #include "schema_3.sql.h"
 	;
+static const char schema_4[] =
+#include "schema_4.sql.h"
+	;
 
 /*
  * A new schema is a file schema_N.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
@@ -24,6 +27,7 @@ const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
 	{ .version = 1, .sql = schema_1 },
 	{ .version = 2, .sql = schema_2 },
 	{ .version = 3, .sql = schema_3 },
+	{ .version = 4, .sql = schema_4 },
 };
 
 static const char all_tables[] =

@@ -65,6 +65,11 @@ static void collect_frames(struct capture_rows *rows)
 				.thread = i + 1,
 				.text = m->kernel_frames.at[t->first_kernel + k],
 			};
+		for (uint32_t k = 0; k < t->script.frame_count; k++)
+			*vec_push(&rows->script_frames) = (struct script_row){
+				.thread = i + 1,
+				.frame = m->script_frames.at[t->script.first_frame + k],
+			};
 	}
 }
 

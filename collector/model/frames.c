@@ -67,3 +67,26 @@ const struct frame *model_frames(const struct model *m, uint32_t thread, uint32_
 	*count = t->frame_count;
 	return t->frame_count ? m->frames.at + t->first_frame : NULL;
 }
+
+bool model_add_script_frame(struct model *m, uint32_t thread, struct script_frame frame)
+{
+	struct thread *t = model_thread(m, thread);
+
+	if (m->script_frames.count >= FRAMES_MAX)
+		return false;
+	if (!t->script.frame_count)
+		t->script.first_frame = m->script_frames.count;
+	assert(t->script.first_frame + t->script.frame_count == m->script_frames.count);
+	t->script.frame_count++;
+	*vec_push(&m->script_frames) = frame;
+	return true;
+}
+
+const struct script_frame *model_script_frames(const struct model *m, uint32_t thread,
+					       uint32_t *count)
+{
+	const struct thread *t = model_thread(m, thread);
+
+	*count = t->script.frame_count;
+	return *count ? m->script_frames.at + t->script.first_frame : NULL;
+}

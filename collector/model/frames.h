@@ -36,3 +36,13 @@ bool model_add_kernel_frame(struct model *m, uint32_t thread, const char *text);
 
 /* The frames of a thread, *count of them. Borrowed until the next addition. */
 const struct frame *model_frames(const struct model *m, uint32_t thread, uint32_t *count);
+
+/*
+ * The next frame of what an interpreter runs on `thread`, innermost first, contiguous as those of
+ * model_add_frame(). False: there is no room.
+ */
+bool model_add_script_frame(struct model *m, uint32_t thread, struct script_frame frame);
+
+/* The frames of the interpreter on a thread, *count of them. Borrowed until the next addition. */
+const struct script_frame *model_script_frames(const struct model *m, uint32_t thread,
+					       uint32_t *count);

@@ -359,6 +359,28 @@ static void treat_tasks(struct redactor *r)
 	}
 }
 
+/* "<string>" and the like are no files. */
+static void treat_scripts(struct redactor *r)
+{
+	struct model *m = r->m;
+
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		struct thread_script *s = &m->threads.at[i].script;
+
+		treat(r, &s->title, TEXT);
+		treat(r, &s->runtime, KEPT);
+		treat(r, &s->why, TEXT);
+		treat(r, &s->note, TEXT);
+	}
+	for (uint32_t i = 0; i < m->script_frames.count; i++) {
+		struct script_frame *f = &m->script_frames.at[i];
+
+		treat(r, &f->function, KEPT);
+		treat(r, &f->qualified, KEPT);
+		treat(r, &f->file, model_str(m, f->file)[0] == '<' ? KEPT : WHOLE);
+	}
+}
+
 /* Names of functions stay: they are what a stack is for. So does "[vdso]". */
 static void treat_stacks(struct redactor *r)
 {
@@ -444,6 +466,7 @@ void model_redact(struct model *m, const uint8_t key[REDACT_KEY_SIZE])
 	collect(&r);
 	treat_actors(&r);
 	treat_stacks(&r);
+	treat_scripts(&r);
 	treat_tasks(&r);
 	treat_objects(&r);
 	treat_waits(&r);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "model/script_types.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,6 +67,7 @@ struct thread {
 	uint32_t stack_end; /* string: why the walk ended where it did, or 0 */
 	uint32_t first_frame, frame_count;   /* into model.frames */
 	uint32_t first_kernel, kernel_count; /* into model.kernel_frames */
+	struct thread_script script;
 };
 
 /* One call on the native stack of a thread. */

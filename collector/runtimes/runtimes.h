@@ -6,5 +6,6 @@
 
 /* clang-format off */
 #define RUNTIMES(X)                                                                                \
-	X(descriptor) /* any that has the ELF note of docs/RUNTIME_ABI.md */
+	X(descriptor) /* any that has the ELF note of docs/RUNTIME_ABI.md */                      \
+	X(cpython)
 /* clang-format on */

@@ -69,6 +69,7 @@ static void link_frames(struct capture_rows *rows)
 		*vec_push(&m->inlined) = rows->inlined.at[i].inlined;
 		model_add_frame(m, i + 1, rows->frames.at[i].frame);
 		model_add_kernel_frame(m, i + 1, model_str(m, rows->kernel_frames.at[i].text));
+		model_add_script_frame(m, i + 1, rows->script_frames.at[i].frame);
 	}
 }
 
@@ -241,6 +242,24 @@ static void expect_task_frames(const struct model *a, const struct model *b)
 	}
 }
 
+static void expect_script_frames(const struct model *a, const struct model *b)
+{
+	for (uint32_t i = 1; i <= a->threads.count; i++) {
+		uint32_t n, k;
+		const struct script_frame *x = model_script_frames(a, i, &n);
+		const struct script_frame *y = model_script_frames(b, i, &k);
+
+		cr_assert_eq(n, k);
+		for (k = 0; k < n; k++) {
+			cr_assert(x[k].line == y[k].line && x[k].entry == y[k].entry);
+			cr_assert_str_eq(model_str(a, x[k].function), model_str(b, y[k].function));
+			cr_assert_str_eq(model_str(a, x[k].qualified),
+					 model_str(b, y[k].qualified));
+			cr_assert_str_eq(model_str(a, x[k].file), model_str(b, y[k].file));
+		}
+	}
+}
+
 static void expect_links(const struct model *a, const struct model *b)
 {
 	for (uint32_t i = 0; i < a->actors.count; i++) {
@@ -279,4 +298,5 @@ void rows_expect_equal(const struct model *a, const struct model *b)
 	expect_inlined(a, b);
 	expect_frames(a, b);
 	expect_task_frames(a, b);
+	expect_script_frames(a, b);
 }

@@ -177,7 +177,8 @@ Test(capture, every_member_has_a_column)
 	EXPECT_COVERED(actor, TABLE_ACTORS, x.first_thread = x.thread_count = 0,
 		       x.first_task = x.task_count = 0);
 	EXPECT_COVERED(thread, TABLE_THREADS, x.first_frame = x.frame_count = 0,
-		       x.first_kernel = x.kernel_count = 0);
+		       x.first_kernel = x.kernel_count = 0,
+		       x.script.first_frame = x.script.frame_count = 0);
 	EXPECT_COVERED(object, TABLE_OBJECTS);
 	EXPECT_COVERED(holder, TABLE_HOLDERS);
 	EXPECT_COVERED(wait, TABLE_WAITS, x.first_term = x.term_count = 0);
@@ -193,6 +194,7 @@ Test(capture, every_member_has_a_column)
 	EXPECT_COVERED(nursery, TABLE_NURSERIES);
 	EXPECT_COVERED(scope, TABLE_SCOPES);
 	EXPECT_COVERED(task_frame_row, TABLE_TASK_FRAMES);
+	EXPECT_COVERED(script_row, TABLE_SCRIPT_FRAMES);
 }
 #endif
 
@@ -477,6 +479,9 @@ static const struct {
 	{ "UPDATE scopes SET parent = 99", "parent" },
 	{ "UPDATE task_frames SET task = 1 WHERE id = 3", "task_frames" },
 	{ "UPDATE task_frames SET code = 99", "code" },
+	{ "UPDATE script_frames SET thread = 1 WHERE id = 3", "script_frames" },
+	{ "UPDATE script_frames SET thread = 99", "thread" },
+	{ "UPDATE script_frames SET entry = 2", "entry" },
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },

@@ -202,6 +202,34 @@ static void put_frame(struct document *d, const struct frame *f, const struct in
 	jsonw_close(&d->w, '}');
 }
 
+/* What an interpreter runs there. */
+static void put_script(struct document *d, uint32_t thread)
+{
+	const struct thread_script *s = &model_thread(d->m, thread)->script;
+	uint32_t count;
+	const struct script_frame *frames = model_script_frames(d->m, thread, &count);
+
+	jsonw_open(&d->w, "python", '[');
+	for (uint32_t i = 0; i < count; i++) {
+		const char *function = model_str(d->m, frames[i].function);
+
+		jsonw_open(&d->w, NULL, '{');
+		jsonw_string(&d->w, "function", *function ? function : "?");
+		put_string(d, "file", frames[i].file);
+		jsonw_uint(&d->w, "line", frames[i].line);
+		put_string(d, "qualified", frames[i].qualified);
+		jsonw_bool(&d->w, "entry", frames[i].entry);
+		jsonw_close(&d->w, '}');
+	}
+	jsonw_close(&d->w, ']');
+	jsonw_open(&d->w, "interpreter", '{');
+	put_string(d, "runtime", s->runtime);
+	put_string(d, "name", s->title);
+	put_string(d, "note", s->note);
+	put_string(d, "why", s->why);
+	jsonw_close(&d->w, '}');
+}
+
 static void put_stack(struct document *d, uint32_t thread)
 {
 	const struct thread *t = model_thread(d->m, thread);
@@ -217,7 +245,7 @@ static void put_stack(struct document *d, uint32_t thread)
 		put_frame(d, &frames[i], NULL);
 	}
 	jsonw_close(&d->w, ']');
-	put_empty(d, "python");
+	put_script(d, thread);
 	put_strings(d, "kernel", t->kernel_count ? &d->m->kernel_frames.at[t->first_kernel] : NULL,
 		    t->kernel_count);
 	jsonw_open(&d->w, "stack", '{');

@@ -102,6 +102,10 @@ static const struct field fields[] = {
 	{ "thread", "since_ms", "integer?" }, { "thread", "waits", "[string]" },
 	{ "thread", "native", "[@native]" }, { "thread", "python", "[@frame]" },
 	{ "thread", "kernel", "[string]" }, { "thread", "stack", "@stack" },
+	{ "thread", "interpreter", "@interpreter" },
+
+	{ "interpreter", "runtime", "string?" }, { "interpreter", "name", "string?" },
+	{ "interpreter", "note", "string?" }, { "interpreter", "why", "string?" },
 
 	{ "native", "pc", "string" }, { "native", "symbol", "string?" },
 	{ "native", "offset", "integer" }, { "native", "module", "string?" },
@@ -114,7 +118,8 @@ static const struct field fields[] = {
 	{ "stack", "end", "string?" }, { "stack", "why", "string?" },
 
 	{ "frame", "function", "string" }, { "frame", "file", "string?" },
-	{ "frame", "line", "integer" },
+	{ "frame", "line", "integer" }, { "frame", "qualified", "string?" },
+	{ "frame", "entry", "boolean" },
 
 	{ "task", "id", "string" }, { "task", "runtime", "string" }, { "task", "name", "string" },
 	{ "task", "number", "integer" }, { "task", "tid", "integer?" },

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cpython.c - CPython 3.9 to 3.15: what the threads of a process run in Python, into the model.
+ */
+#include "model/frames.h"
+#include "runtimes/python/py.h"
+#include "runtimes/python/py_find.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* One process that is read. */
+struct reading {
+	struct runtime_site *site;
+	struct py *py;
+	struct map tids;    /* tid in its own pid namespace -> thread id of the model */
+	struct map strings; /* string of py -> string of the model */
+	bool named;	    /* it has a main thread and others: names are worth a search */
+	struct py_frame frames[PY_FRAMES_MAX];
+};
+
+static void reading_free(struct reading *r)
+{
+	if (!r)
+		return;
+	map_release(&r->tids);
+	map_release(&r->strings);
+	py_free(r->py);
+	free(r);
+}
+DEFINE_GUARD(reading)
+#define _cleanup_reading_ _cleanup_(reading_free_guard)
+
+static uint32_t string_of(struct reading *r, uint32_t id)
+{
+	uint32_t mine;
+
+	if (!id || map_find(&r->strings, id, &mine))
+		return id ? mine : 0;
+	mine = strtab_add(r->site->model->strings, strtab_get(py_strings(r->py->objs), id));
+	map_put(&r->strings, id, mine);
+	return mine;
+}
+
+/* ---- what it is ------------------------------------------------------------------------------ */
+
+/* "3.14.0rc2" of PY_VERSION_HEX, "3.10" when no more is known. */
+static void write_version(uint32_t version, char *buf, size_t size)
+{
+	uint32_t minor = version >> 16 & 0xff, micro = version >> 8 & 0xff;
+	uint32_t level = version >> 4 & 15, serial = version & 15;
+	const char *word = level == 0xa ? "a" : level == 0xb ? "b" : level == 0xc ? "rc" : "";
+
+	if (!(version & 0xffff))
+		snprintf(buf, size, "3.%u", minor);
+	else if (*word)
+		snprintf(buf, size, "3.%u.%u%s%u", minor, micro, word, serial);
+	else
+		snprintf(buf, size, "3.%u.%u", minor, micro);
+}
+
+/* 3.9 and 3.10 tell their patch level in sys.hexversion only. */
+static uint32_t whole_version(struct py *py, uint32_t version)
+{
+	uint64_t obj;
+	int64_t hex;
+
+	if (version & 0xffff || !py_module_get(py, 0, "sys", "hexversion", &obj) ||
+	    !py_int(py->objs, obj, &hex) || hex >> 16 != version >> 16)
+		return version;
+	return (uint32_t)hex;
+}
+
+static void tell_runtime(struct runtime_site *site, uint32_t version)
+{
+	char text[32];
+
+	write_version(version, text, sizeof(text));
+	model_actor(site->model, site->actor)->runtime =
+		strtab_addf(site->model->strings, "cpython %s", text);
+}
+
+static void tell_unknown(struct runtime_site *site, const struct py_found *found, const char *why)
+{
+	char text[256], version[32];
+
+	write_version(found->version, version, sizeof(version));
+	if (found->minor)
+		tell_runtime(site, found->version);
+	snprintf(text, sizeof(text), "frames of Python %s in process %d: %s",
+		 found->minor ? version : "of unknown version", site->process->tgid, why);
+	model_add_missing(site->model, text);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static void index_threads(struct reading *r)
+{
+	const struct runtime_site *site = r->site;
+
+	for (uint32_t i = 0; i < site->process->task_count; i++) {
+		const struct snap_task *t = &site->snap->tasks.at[site->process->first_task + i];
+		uint32_t id = model_find_tid(site->model, t->tid);
+
+		if (id)
+			map_put(&r->tids, (uint32_t)(t->ns_tid ? t->ns_tid : t->tid), id);
+	}
+}
+
+static uint32_t thread_of(const struct reading *r, const struct py_thread *t)
+{
+	return t->ns_tid ? map_get(&r->tids, (uint32_t)t->ns_tid, 0) : 0;
+}
+
+/* Frames of a thread, those of the interpreter that it entered last first. */
+static void add_frames(struct reading *r, uint32_t thread, const struct py_thread *t)
+{
+	struct model *m = r->site->model;
+	const char *cut = NULL;
+	uint32_t n = py_frames(r->py, t->frame, r->frames, PY_FRAMES_MAX, &cut);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct py_frame *f = &r->frames[i];
+		const struct script_frame frame = {
+			.function = string_of(r, f->name),
+			.qualified = string_of(r, f->qualname),
+			.file = string_of(r, f->file),
+			.line = f->line,
+			.entry = f->entry,
+		};
+
+		if (!model_add_script_frame(m, thread, frame)) {
+			cut = "there are more frames than are kept";
+			break;
+		}
+	}
+	model_thread(m, thread)->script.runtime = strtab_add(m->strings, "python");
+	if (cut)
+		model_thread(m, thread)->script.why = strtab_add(m->strings, cut);
+}
+
+static void add_note(struct reading *r, uint32_t thread, const struct py_thread *t)
+{
+	struct model *m = r->site->model;
+	const struct py_interpreter *in = &r->py->interpreters[t->interpreter];
+
+	if (!t->has_gil)
+		return;
+	model_thread(m, thread)->script.note = strtab_add(
+		m->strings, in->collecting ? "holds the GIL, collects garbage" : "holds the GIL");
+}
+
+/*
+ * All thread states of all interpreters. A thread that runs in several has entered the newer one
+ * from the older.
+ */
+static void add_threads(struct reading *r)
+{
+	const struct py *py = r->py;
+	_cleanup_map_ struct map done = MAP_INIT;
+
+	for (uint32_t i = 0; i < py->thread_count; i++) {
+		uint32_t thread = thread_of(r, &py->threads[i]);
+
+		if (!thread || map_find(&done, thread, NULL))
+			continue;
+		map_put(&done, thread, 1);
+		for (uint32_t k = py->thread_count; k-- > i;) {
+			if (thread_of(r, &py->threads[k]) != thread)
+				continue;
+			add_frames(r, thread, &py->threads[k]);
+			add_note(r, thread, &py->threads[k]);
+		}
+	}
+}
+
+/* Names that the program gave: threading._active, a dict from ident to Thread. */
+static void add_titles(struct reading *r)
+{
+	struct py *py = r->py;
+	uint64_t active, name;
+
+	for (uint32_t i = 0; i < py->interpreter_count; i++) {
+		uint32_t max, count;
+
+		if (py->interpreters[i].unknown ||
+		    !py_module_get(py, i, "threading", "_active", &active))
+			continue;
+		max = py_len(py->objs, active);
+		_cleanup_free_ struct py_pair *pairs = xcalloc(max + 1, sizeof(*pairs));
+		count = py_dict_pairs(py->objs, active, pairs, max);
+		for (uint32_t k = 0; k < count; k++) {
+			int64_t ident, at;
+			uint32_t thread;
+
+			if (!py_int(py->objs, pairs[k].key, &ident))
+				continue;
+			at = py_find_thread(py, i, (uint64_t)ident);
+			thread = at >= 0 ? thread_of(r, &py->threads[at]) : 0;
+			if (thread && py_attr(py->objs, pairs[k].value, "_name", &name))
+				model_thread(r->site->model, thread)->script.title =
+					string_of(r, py_str(py->objs, name));
+		}
+	}
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static int read_page(void *arg, uint64_t page, void *buf)
+{
+	return runtime_read(arg, page, buf, PY_MEM_PAGE);
+}
+
+static bool read_cpython(struct runtime_site *site)
+{
+	_cleanup_py_mem_ struct py_mem *mem = py_mem_new(read_page, site);
+	_cleanup_reading_ struct reading *r = NULL;
+	const char *why = NULL;
+	struct py_found found;
+
+	if (!py_find(site, mem, &found))
+		return false;
+	r = xcalloc(1, sizeof(*r));
+	r->site = site;
+	if (found.runtime)
+		r->py = py_open(mem, found.runtime, found.minor, &why);
+	if (!r->py) {
+		tell_unknown(site, &found, found.runtime ? why : found.why);
+		return true;
+	}
+	tell_runtime(site, whole_version(r->py, found.version));
+	index_threads(r);
+	add_threads(r);
+	if (r->py->thread_count > 1)
+		add_titles(r);
+	return true;
+}
+
+const struct runtime runtime_cpython = { .name = "cpython", .read = read_cpython };
