@@ -45,8 +45,8 @@ static bool is_at_rest(const struct judge *j, uint32_t node)
 
 struct circles circles_find(const struct judge *j)
 {
-	struct circles c = { .strong = false };
 	uint32_t n = graph_count(j->g);
+	struct circles c = { .at = xcalloc(n, sizeof(*c.at)) };
 	_cleanup_free_ uint32_t *comp = xcalloc(n, sizeof(*comp));
 	_cleanup_free_ bool *rests = xcalloc(n, sizeof(*rests));
 
@@ -67,8 +67,9 @@ struct circles circles_find(const struct judge *j)
 		} else if (w->kind == WAIT_THREAD_JOIN) {
 			c.exits |= has_child_in(j, i, comp);
 		} else if (has_child_in(j, i, comp)) {
+			c.target = c.strong ? c.target : j->comp[i];
 			c.strong = true;
-			c.target = j->comp[i];
+			c.at[i] = j->comp[i] == c.target;
 		} else {
 			c.debt = true;
 		}

@@ -24,10 +24,12 @@ struct judge {
 	enum pass residue; /* nodes from this pass on are what the verdict is about */
 	uint32_t *comp;	   /* components of the residue */
 	uint32_t components;
-	bool *reach;	  /* nodes of the residue that the focus leads to */
-	uint32_t *size;	  /* by component: nodes */
-	bool *is_root;	  /* by component: no edge leaves it within the residue */
-	uint32_t target;  /* the root set that the chain leads to, 0 none */
+	bool *reach;	 /* nodes of the residue that the focus leads to */
+	uint32_t *size;	 /* by component: nodes */
+	bool *is_root;	 /* by component: no edge leaves it within the residue */
+	uint32_t target; /* the root set that the chain leads to, 0 none */
+	/* waits whose circle decides: the chain goes round through one; or NULL */
+	bool *owed;
 	struct path path; /* from the focus to the seed or around the root set */
 };
 
@@ -75,7 +77,8 @@ struct circles {
 	bool strong;	 /* a lock, a full pipe: something is owed in a circle */
 	bool exits;	 /* an exit that is waited for, in a circle */
 	bool debt;	 /* something other than an exit is owed, outside of such a circle */
-	uint32_t target; /* component of the strong circle */
+	uint32_t target; /* component of the strong circles */
+	bool *at;	 /* the waits of that component that are owed something so. Yours: free() */
 };
 
 /* Look at every wait within reach. */

@@ -57,9 +57,14 @@ struct walk {
 	uint32_t *back, *queue;
 };
 
+static bool is_goal(const struct region *r, uint32_t node)
+{
+	return r->comp[node] == r->target && (!r->goals || r->goals[node]);
+}
+
 /*
- * The nearest node, at least one step from `start`, that is `goal` or, with goal NOWHERE, of the
- * target. NOWHERE when there is none.
+ * The nearest node, at least one step from `start`, that is `goal` or, with goal NOWHERE, one of
+ * the region's. NOWHERE when there is none.
  */
 static uint32_t search(struct walk *w, uint32_t start, uint32_t goal)
 {
@@ -81,7 +86,7 @@ static uint32_t search(struct walk *w, uint32_t start, uint32_t goal)
 			    (w->inside && comp[child] != w->r->target))
 				continue;
 			w->back[child] = node;
-			if (goal == NOWHERE ? comp[child] == w->r->target : child == goal)
+			if (goal == NOWHERE ? is_goal(w->r, child) : child == goal)
 				return child;
 			if (child != start)
 				w->queue[tail++] = child;
@@ -105,6 +110,22 @@ static void append_way(const struct walk *w, uint32_t start, uint32_t end, struc
 	}
 }
 
+/* The cycle ends in its entry again: let it begin at the thread whose wait that is, and end before
+ * that. */
+static void turn_cycle(const struct graph *g, struct path *p)
+{
+	uint32_t first = p->cycle, last = p->nodes.count - 1;
+
+	while (first > 0 && graph_node(g, p->nodes.at[first])->type != NODE_THREAD)
+		first--;
+	while (last > p->cycle && p->nodes.at[last] != p->nodes.at[first])
+		last--;
+	if (last == p->cycle)
+		return; /* not of a thread's: it stays as it is */
+	p->cycle = first;
+	p->nodes.count = last + 1;
+}
+
 void path_to_component(const struct graph *g, uint32_t start, const struct region *r,
 		       struct path *p)
 {
@@ -113,7 +134,7 @@ void path_to_component(const struct graph *g, uint32_t start, const struct regio
 	struct walk w = { .g = g, .r = r, .back = memory, .queue = memory + n };
 
 	append(p, start);
-	if (r->comp[start] != r->target) {
+	if (!is_goal(r, start)) {
 		entry = search(&w, start, NOWHERE);
 		if (entry == NOWHERE) {
 			p->cycle = p->nodes.count;
@@ -129,5 +150,7 @@ void path_to_component(const struct graph *g, uint32_t start, const struct regio
 		return;
 	}
 	append_way(&w, entry, entry, p);
+	if (r->goals)
+		turn_cycle(g, p);
 	p->nodes.count--; /* the entry stands at its first place already */
 }

@@ -21,9 +21,11 @@ struct region {
 	enum pass from;
 	const uint32_t *comp;
 	uint32_t target;
+	const bool *goals; /* nodes of the target that the cycle has to pass one of; NULL: any */
 };
 
-/* From `start` to the nearest node of the region's target, then around the shortest cycle in it. */
+/* From `start` to the nearest goal in the region's target, then around the shortest cycle in it,
+ * which begins at the thread before the goal when there are goals. */
 void path_to_component(const struct graph *g, uint32_t start, const struct region *r,
 		       struct path *p);
 

@@ -79,6 +79,7 @@ static void judge_new(struct judge *j)
 		v->kind = VERDICT_DEADLOCK;
 		v->confidence = CONFIDENCE_PROBABLE;
 		j->target = c.target;
+		j->owed = steal(c.at);
 	} else if (c.exits || c.debt) {
 		v->kind = VERDICT_UNDETERMINED;
 		*vec_push(&v->missing) =
@@ -88,6 +89,7 @@ static void judge_new(struct judge *j)
 	} else {
 		v->kind = VERDICT_IDLE;
 	}
+	free(c.at);
 }
 
 static bool name_once(struct model *m, uint32_t text)
@@ -315,6 +317,7 @@ static void judge_release(struct judge *j)
 	free(j->reach);
 	free(j->size);
 	free(j->is_root);
+	free(j->owed);
 	path_release(&j->path);
 }
 
@@ -331,7 +334,8 @@ static void judge_thread(struct judge *j, uint32_t thread)
 		path_to_component(j->g, j->focus,
 				  &(struct region){ .from = j->residue,
 						    .comp = j->comp,
-						    .target = j->target },
+						    .target = j->target,
+						    .goals = j->owed },
 				  &j->path);
 	else
 		path_to_seed(j->g, j->focus, &j->path);
