@@ -151,12 +151,20 @@ static bool check_calls(const json_t *answer, const char *line, struct strbuf *w
 	return false;
 }
 
-/* How many threads of the tree the document has. */
-static unsigned long threads_of(const json_t *answer)
+/* Is the text in `object` of that name this one? */
+static bool is_text(const json_t *object, const char *name, const char *is)
 {
-	unsigned long threads = 0;
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text && strcmp(text, is) == 0;
+}
+
+/* How many threads and tasks of the tree the document has. */
+static unsigned long members_of(const json_t *answer)
+{
+	unsigned long members = 0;
 	size_t i, k;
-	json_t *actor, *thread;
+	json_t *actor, *thread, *task;
 
 	json_array_foreach(json_object_get(answer, "actors"), i, actor)
 	{
@@ -164,14 +172,18 @@ static unsigned long threads_of(const json_t *answer)
 			continue;
 		json_array_foreach(json_object_get(actor, "threads"), k, thread)
 		{
-			threads += !json_is_true(json_object_get(thread, "gone"));
+			members += !json_is_true(json_object_get(thread, "gone"));
+		}
+		json_array_foreach(json_object_get(actor, "tasks"), k, task)
+		{
+			members += !is_text(task, "state", "done");
 		}
 	}
-	return threads;
+	return members;
 }
 
-/* Every line is "name;call;..;call N", and all N together are all threads. */
-static bool check_folded(char *lines, unsigned long threads, struct strbuf *why)
+/* Every line is "name;call;..;call N", and all N together are all threads and tasks. */
+static bool check_folded(char *lines, unsigned long members, struct strbuf *why)
 {
 	unsigned long sum = 0;
 	char *save = NULL;
@@ -183,7 +195,8 @@ static bool check_folded(char *lines, unsigned long threads, struct strbuf *why)
 			return differ(why, "--folded: no such line: %.*s", FOLDED_MAX, l);
 		sum += strtoul(blank + 1, NULL, 10);
 	}
-	return sum == threads || differ(why, "--folded has %lu threads, --json %lu", sum, threads);
+	return sum == members ||
+	       differ(why, "--folded has %lu threads and tasks, --json %lu", sum, members);
 }
 
 /* The next words of the page, which `*page` moves behind. */
@@ -238,7 +251,7 @@ static bool check_stated(const struct view_ask *ask, const struct answers *a, FI
 			ok = differ(why, "stated in no form: %s", line);
 	}
 	if (a->folded.out.s)
-		ok &= check_folded(a->folded.out.s, threads_of(a->json), why);
+		ok &= check_folded(a->folded.out.s, members_of(a->json), why);
 	else
 		ok = differ(why, "--folded is empty");
 	return ok || differ(why, "of %s, reader %s", ask->target,

@@ -8,6 +8,7 @@
 #include "viewer/view/page.h"
 
 #include "model/frames.h"
+#include "model/tasks.h"
 #include "read/stack.h"
 #include "unwind/frame.h"
 
@@ -168,7 +169,7 @@ static char *path_of(const struct calltree *t, uint32_t group)
 	for (; node; node = t->nodes.at[node].parent) {
 		_cleanup_strbuf_ struct strbuf call = STRBUF_INIT;
 
-		call_add(&call, t, &t->calls.at[t->nodes.at[node].call]);
+		call_add(&call, t->path, calltree_call(t, node));
 		if (path.len)
 			strbuf_addf(&call, ">%s", path.s);
 		strbuf_release(&path);
@@ -184,8 +185,7 @@ static void group_is(const struct calltree *t, uint32_t group, uint32_t threads,
 
 	cr_assert_lt(group, t->groups.count);
 	cr_expect_str_eq(got, path, "group %u is %s, not %s", group, got, path);
-	cr_expect_eq(t->groups.at[group].threads, threads, "%s: %u", path,
-		     t->groups.at[group].threads);
+	cr_expect_eq(t->groups.at[group].size, threads, "%s: %u", path, t->groups.at[group].size);
 }
 
 Test(view_stacks, equal_stacks_are_one_and_the_odd_one_is_first)
@@ -206,7 +206,7 @@ Test(view_stacks, equal_stacks_are_one_and_the_odd_one_is_first)
 	cr_expect_eq(t->actors, 14);
 	/* _start main run flush_log write next_job read wait4, and the root */
 	cr_expect_eq(t->nodes.count, 9);
-	cr_expect_eq(t->nodes.at[0].threads, 14);
+	cr_expect_eq(t->nodes.at[0].size, 14);
 	cr_expect_eq(t->nodes.at[0].groups, 3);
 }
 
@@ -277,8 +277,8 @@ Test(view_stacks, every_thread_is_where_its_calls_are)
 	for (uint32_t g = 0; g < t->groups.count; g++) {
 		_cleanup_free_ char *path = path_of(t, g);
 
-		for (uint32_t i = 0; i < t->groups.at[g].threads; i++, told++) {
-			uint32_t thread = t->members.at[t->groups.at[g].first + i];
+		for (uint32_t i = 0; i < t->groups.at[g].size; i++, told++) {
+			uint32_t thread = t->members.at[t->groups.at[g].first + i].thread;
 
 			cr_assert_not_null(stacks[thread - 1], "told twice");
 			cr_assert_str_eq(stacks[thread - 1], path);
@@ -430,7 +430,7 @@ Test(view_stacks, a_function_that_calls_itself_is_told_once)
 
 	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
 
-	cr_expect_eq(t->nodes.count, CALLTREE_DEPTH + 2);
+	cr_expect_eq(t->nodes.count, PATH_DEPTH + 2);
 	render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept) > fib [2046 times] > "
 					 "read [2 times]\n"),
@@ -501,7 +501,7 @@ Test(view_stacks, inlined_functions_without_end)
 
 	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
 
-	cr_expect_lt(t->nodes.count, 3 * CALLTREE_DEPTH);
+	cr_expect_lt(t->nodes.count, 3 * PATH_DEPTH);
 	cr_expect_eq(t->threads, 20000);
 	render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept)"));
@@ -670,5 +670,96 @@ Test(view_stacks, threads_are_told_by_name_where_they_have_one)
 	cr_expect_not_null(strstr(out.s, "6 threads of 3 actors: pool[7], tid 8 (worker-1), "
 					 "9 (worker-2), 10 (worker-3), [20], other[30]; "
 					 "1 of them waiting\n"),
+			   "%s", out.s);
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+/* A task in the functions "main>serve", or one without calls. */
+static uint32_t add_task(struct model *m, uint32_t actor, const char *name, const char *calls)
+{
+	uint32_t task = model_add_task(m, actor, 0x1000 + m->tasks.count);
+	_cleanup_free_ char *copy = xstrdup(calls);
+	char *last = NULL;
+
+	model_task(m, task)->runtime = str(m, "trio");
+	model_task(m, task)->name = str(m, name);
+	model_task(m, task)->state = TASK_WAITING;
+	for (bool more = *calls; more; more = last != NULL) {
+		struct task_frame f = { .line = 10 + task };
+
+		last = strrchr(copy, '>');
+		f.function = str(m, last ? last + 1 : copy);
+		f.file = str(m, "/src/app.py");
+		cr_assert(model_add_task_frame(m, task, f));
+		if (last)
+			*last = '\0';
+	}
+	return task;
+}
+
+Test(view_stacks, tasks_are_in_the_same_tree)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, folded = STRBUF_INIT;
+	uint32_t a = tree_actor(m, 7, "app", 0), b = tree_actor(m, 8, "app", a), id;
+
+	set_stack(m, 1, "main>epoll_wait");
+	set_stack(m, 2, "main>epoll_wait");
+	for (uint32_t i = 0; i < 4; i++)
+		add_task(m, a, "reader", "serve>receive");
+	model_task(m, add_task(m, a, "fresh", ""))->state = TASK_NEW;
+	model_task(m, add_task(m, a, "finished", ""))->state = TASK_DONE;
+	id = add_task(m, a, "cut", "serve>receive");
+	model_task(m, id)->stack_why = str(m, "a frame that makes no sense");
+	model_task(m, id)->hint = true;
+	id = add_task(m, b, "odd", "serve>send");
+	m->verdict.culprit.actor = b;
+	m->verdict.culprit.task = id;
+	m->verdict.culprit.tid = 8;
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+
+	cr_assert_eq(t->groups.count, 5);
+	group_is(t, 0, 1, "(trio task)>serve>send");
+	group_is(t, 3, 4, "(trio task)>serve>receive");
+	group_is(t, 4, 1, "(trio task)>(it has not begun)");
+	cr_expect(t->groups.at[0].culprit);
+	cr_expect_eq(t->threads, 2);
+	cr_expect_eq(t->tasks, 7);
+	for (uint32_t i = 1; i < 5; i++)
+		cr_expect_not(t->groups.at[i].culprit);
+	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	cr_expect_not_null(strstr(out.s, "2 threads and 7 tasks of 2 actors, 5 different stacks\n"),
+			   "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "send (app.py:18)\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "[CULPRIT, odd one out] app[8] task odd\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "4 tasks reader of app[7]\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "(cut: a frame that makes no sense) > serve (app.py:17)"),
+			   "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "(its loop ran while it was read)\n"), "%s", out.s);
+	render(&view_folded, m, &ascii_80, &folded);
+	cr_expect_not_null(strstr(folded.s, "app;(trio task);serve;receive 4\n"), "%s", folded.s);
+}
+
+Test(view_stacks, tasks_of_many_are_told_by_their_names)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t actor = tree_actor(m, 7 + (int)i, "app", 0);
+
+		set_stack(m, tree_main(m, actor), "main>epoll_wait");
+		add_task(m, actor, "same", "serve>same");
+		add_task(m, actor, "one", "serve>two");
+		add_task(m, actor, i ? "two" : "", "serve>two");
+	}
+	model_index(m);
+	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
+	cr_expect_not_null(strstr(out.s, "3 actors, task same: app[7], [8], [9]\n"), "%s", out.s);
+	cr_expect_not_null(strstr(out.s, "6 tasks of 3 actors: app[7] task one, , "
+					 "[8] task one, two, [9] task one, two\n"),
 			   "%s", out.s);
 }

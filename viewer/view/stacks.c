@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stacks of all threads as a tree: what equal ones share is told once, the odd one first.
+ * The stacks of all threads and tasks as a tree: what equal ones share is told once, the odd one
+ * first.
  *
- * A line of calls without a branch is one row, from the outside in; below it stand the threads that
- * are there, and on what they wait.
+ * A line of calls without a branch is one row, from the outside in; below it stand those who are
+ * there, and on what they wait.
  */
 #include "view.h"
 
@@ -12,6 +13,7 @@
 #include "page.h"
 
 #include "base/map.h"
+#include "model/tasks.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,15 +56,15 @@ static void choose(struct trunk *k, uint32_t group)
 }
 
 struct size {
-	uint32_t threads, group;
+	uint32_t size, group;
 };
 
 static int by_size(const void *a, const void *b)
 {
 	const struct size *x = a, *y = b;
 
-	if (x->threads != y->threads)
-		return x->threads > y->threads ? -1 : 1;
+	if (x->size != y->size)
+		return x->size > y->size ? -1 : 1;
 	return x->group < y->group ? -1 : 1;
 }
 
@@ -72,33 +74,33 @@ static void choose_all(struct trunk *k)
 	uint32_t count = k->t->groups.count, head = count;
 	_cleanup_free_ struct size *sizes = xcalloc(count + 1u, sizeof(*sizes));
 
-	if (!k->page.opts->verbose && count > ODD_SHOWN + LARGE_SHOWN)
+	if (!k->page.opts->verbose && count > ODD_SHOWN + LARGE_SHOWN + 2)
 		head = ODD_SHOWN;
 	for (uint32_t i = 0; i < head; i++)
 		choose(k, i);
 	for (uint32_t i = head; i < count; i++)
-		sizes[i - head] = (struct size){ k->t->groups.at[i].threads, i };
+		sizes[i - head] = (struct size){ k->t->groups.at[i].size, i };
 	qsort(sizes, count - head, sizeof(*sizes), by_size);
 	for (uint32_t i = 0; head < count && i < LARGE_SHOWN; i++)
 		choose(k, sizes[i].group);
 }
 
-/* What is folded directly below a node: stacks and threads. */
-static uint32_t folded(const struct trunk *k, uint32_t node, uint32_t *threads)
+/* How many stacks are folded directly below a node; *size: of how many threads and tasks. */
+static uint32_t folded(const struct trunk *k, uint32_t node, uint32_t *size)
 {
 	const struct call_node *n = &k->t->nodes.at[node];
 	uint32_t groups = 0;
 
-	*threads = 0;
+	*size = 0;
 	if (n->group != UINT32_MAX && !k->chosen[n->group]) {
 		groups++;
-		*threads += k->t->groups.at[n->group].threads;
+		*size += k->t->groups.at[n->group].size;
 	}
 	for (uint32_t c = n->child; c; c = k->t->nodes.at[c].next) {
 		if (k->shown[c])
 			continue;
 		groups += k->t->nodes.at[c].groups;
-		*threads += k->t->nodes.at[c].threads;
+		*size += k->t->nodes.at[c].size;
 	}
 	return groups;
 }
@@ -127,7 +129,7 @@ static uint32_t push_below(struct trunk *k, const struct row *row, uint32_t end)
 {
 	const struct calltree *t = k->t;
 	struct row below = { .depth = end ? row->depth + 1 : 0, .open = row->open, .last = true };
-	uint32_t before = k->stack.count, threads;
+	uint32_t before = k->stack.count, size;
 
 	if (below.depth > DEPTH_DRAWN)
 		below.depth = DEPTH_DRAWN;
@@ -140,7 +142,7 @@ static uint32_t push_below(struct trunk *k, const struct row *row, uint32_t end)
 		qsort_r(k->sorted.at, k->sorted.count, sizeof(*k->sorted.at), by_best, (void *)t);
 	for (uint32_t i = k->sorted.count + 1; i-- > 0;) {
 		below.fold = i == k->sorted.count;
-		if (below.fold && !folded(k, end, &threads))
+		if (below.fold && !folded(k, end, &size))
 			continue;
 		below.node = below.fold ? end : k->sorted.at[i];
 		*vec_push(&k->stack) = below;
@@ -212,9 +214,9 @@ static void put(struct pen *pen, const char *text, enum style style, int max_lin
 static void add_call(const struct trunk *k, struct strbuf *b, uint32_t node)
 {
 	const struct call_node *n = &k->t->nodes.at[node];
-	const struct call *c = &k->t->calls.at[n->call];
+	const struct call *c = calltree_call(k->t, node);
 
-	call_add(b, k->t, c);
+	call_add(b, k->t->path, c);
 	if (n->guessed)
 		strbuf_addc(b, '?');
 	if (!c->file || !n->line_count)
@@ -231,7 +233,7 @@ static uint32_t recursion(const struct calltree *t, uint32_t node, uint32_t end,
 {
 	uint32_t times = 1;
 
-	while (node != end && t->calls.at[t->nodes.at[node].call].kind < CALL_CUT &&
+	while (node != end && calltree_call(t, node)->kind < CALL_TASK &&
 	       t->nodes.at[t->nodes.at[node].child].call == t->nodes.at[node].call) {
 		node = t->nodes.at[node].child;
 		times++;
@@ -255,7 +257,7 @@ static void put_calls_whole(struct pen *pen, uint32_t node, uint32_t end)
 	for (uint32_t last;; node = t->nodes.at[last].child) {
 		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 		uint32_t times = recursion(t, node, end, &last);
-		const struct call *c = &t->calls.at[t->nodes.at[node].call];
+		const struct call *c = calltree_call(t, node);
 
 		add_item(pen->k, &b, node, times);
 		if (c->name && c->module)
@@ -309,19 +311,54 @@ static void put_calls(struct pen *pen, uint32_t node, uint32_t end)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* "12 actors:", "50 threads of pool[12]:", "60 threads of 5 actors:", or nothing of one. */
-static void add_heading(struct strbuf *b, const struct model *m, const struct call_group *g,
-			uint32_t first)
+static const char *plural(uint32_t count)
 {
-	if (g->threads == 1)
+	return count == 1 ? "" : "s";
+}
+
+/* "50 threads", "3 tasks", "50 threads and 3 tasks" */
+static void add_counts(struct strbuf *b, uint32_t threads, uint32_t tasks)
+{
+	if (threads || !tasks)
+		strbuf_addf(b, "%u thread%s", threads, plural(threads));
+	if (threads && tasks)
+		strbuf_adds(b, " and ");
+	if (tasks)
+		strbuf_addf(b, "%u task%s", tasks, plural(tasks));
+}
+
+/* The name that all of a group of tasks have, a string of the model, or 0. */
+static uint32_t common_name(const struct calltree *t, const struct call_group *g)
+{
+	const struct call_member *members = t->members.at + g->first;
+	uint32_t name = 0;
+
+	if (g->size < 2 || g->tasks != g->size)
+		return 0;
+	for (uint32_t i = 0; i < g->size; i++) {
+		uint32_t own = model_task(t->m, members[i].task)->name;
+
+		if (i && own != name)
+			return 0;
+		name = own;
+	}
+	return name;
+}
+
+/* "12 actors: ", "50 threads of pool[12]: ", "60 tasks of 5 actors: ", or nothing of one. */
+static void add_heading(struct strbuf *b, const struct model *m, const struct call_group *g,
+			uint32_t actor)
+{
+	if (g->size == 1)
 		return;
-	if (g->actors == g->threads) {
+	if (g->actors == g->size && !g->tasks) {
 		strbuf_addf(b, "%u actors: ", g->actors);
 		return;
 	}
-	strbuf_addf(b, "%u threads of ", g->threads);
+	add_counts(b, g->size - g->tasks, g->tasks);
+	strbuf_adds(b, " of ");
 	if (g->actors == 1)
-		who_add(b, m, model_thread(m, first)->actor, 0);
+		who_add(b, m, actor, 0);
 	else
 		strbuf_addf(b, "%u actors", g->actors);
 	strbuf_adds(b, ": ");
@@ -330,48 +367,76 @@ static void add_heading(struct strbuf *b, const struct model *m, const struct ca
 /* Who was told last: what is the same again is not told again. */
 struct told {
 	uint32_t actor, name;
-	bool tid;
+	const char *word;
+	bool named; /* the heading has the name of all tasks */
 };
 
-/* "crew[812]", "[813] (logger)", "crew[812] tid 815", "tid 816", "817 (worker-3)" */
-static void add_member(struct strbuf *b, const struct model *m, const struct thread *t,
-		       struct told *told)
+/* Which one of its actor: "tid 815 (worker-1)", "task reader", "main thread" after others. */
+static void add_which(struct strbuf *b, const struct model *m, const struct call_member *who,
+		      struct told *told)
 {
-	const struct actor *a = model_actor(m, t->actor);
-	bool again = told->actor == t->actor, main_thread = t->tid == a->pid;
+	const struct actor *a = model_actor(m, who->actor);
+	const struct thread *t = who->thread ? model_thread(m, who->thread) : NULL;
+	const char *word = !t ? "task " : t->tid != a->pid ? "tid " : "";
+	bool again = told->actor == who->actor;
 
-	if (!again)
-		strbuf_addf(b, "%s[%d]", told->name == a->name ? "" : model_str(m, a->name),
-			    a->pid);
-	if (!again && !main_thread)
-		strbuf_addc(b, ' ');
-	if (again && main_thread)
-		strbuf_adds(b, "main thread");
-	if (!main_thread)
-		strbuf_addf(b, "%s%d", again && told->tid ? "" : "tid ", t->tid);
-	if (t->name && t->name != a->name)
+	if (told->named && !t)
+		return;
+	if (!*word)
+		strbuf_adds(b, again ? "main thread" : "");
+	else
+		strbuf_addf(b, "%s%s", again ? "" : " ", again && told->word == word ? "" : word);
+	if (!t)
+		task_name_add(b, m, who->task);
+	else if (*word)
+		strbuf_addf(b, "%d", t->tid);
+	if (t && t->name && t->name != a->name)
 		strbuf_addf(b, " (%s)", model_str(m, t->name));
-	*told = (struct told){ t->actor, a->name, !main_thread };
+	told->word = word;
 }
 
 static void add_members(const struct trunk *k, struct strbuf *b, const struct call_group *g)
 {
 	const struct model *m = k->t->m;
-	const uint32_t *members = k->t->members.at + g->first;
+	const struct call_member *members = k->t->members.at + g->first;
 	struct told told = { .actor = 0 };
-	uint32_t shown = g->threads;
+	uint32_t shown = g->size, name = common_name(k->t, g);
 
 	if (!k->page.opts->verbose && shown > MEMBERS_SHOWN + 1)
 		shown = MEMBERS_SHOWN;
-	add_heading(b, m, g, members[0]);
-	if (g->actors == 1 && g->threads > 1)
-		told.actor = model_thread(m, members[0])->actor;
-	for (uint32_t i = 0; i < shown; i++) {
-		strbuf_adds(b, i ? ", " : "");
-		add_member(b, m, model_thread(m, members[i]), &told);
+	if (name && g->actors == 1) {
+		strbuf_addf(b, "%u tasks %s of ", g->size, model_str(m, name));
+		who_add(b, m, members[0].actor, 0);
+		return;
 	}
-	if (shown < g->threads)
-		strbuf_addf(b, ", %u more", g->threads - shown);
+	told.named = name && g->actors == g->size;
+	if (told.named)
+		strbuf_addf(b, "%u actors, task %s: ", g->actors, model_str(m, name));
+	else
+		add_heading(b, m, g, members[0].actor);
+	if (g->actors == 1 && g->size > 1)
+		told.actor = members[0].actor;
+	for (uint32_t i = 0; i < shown; i++) {
+		const struct actor *a = model_actor(m, members[i].actor);
+
+		strbuf_adds(b, i ? ", " : "");
+		if (told.actor != members[i].actor)
+			strbuf_addf(b, "%s[%d]", told.name == a->name ? "" : model_str(m, a->name),
+				    a->pid);
+		add_which(b, m, &members[i], &told);
+		told.actor = members[i].actor;
+		told.name = a->name;
+	}
+	if (shown < g->size)
+		strbuf_addf(b, ", %u more", g->size - shown);
+}
+
+static const struct wait *wait_of(const struct model *m, const struct call_member *who)
+{
+	uint32_t wait = who->task ? model_task(m, who->task)->wait :
+				    model_thread(m, who->thread)->wait;
+
+	return wait ? model_wait(m, wait) : NULL;
 }
 
 /* On what they wait: in the words of all when these are the same, else the kind. */
@@ -383,9 +448,8 @@ static void add_waits(const struct trunk *k, struct strbuf *b, const struct call
 	uint64_t since_ms = 0;
 	bool same_text = true, same_kind = true;
 
-	for (uint32_t i = 0; i < g->threads; i++) {
-		const struct thread *t = model_thread(m, k->t->members.at[g->first + i]);
-		const struct wait *w = t->wait ? model_wait(m, t->wait) : NULL;
+	for (uint32_t i = 0; i < g->size; i++) {
+		const struct wait *w = wait_of(m, &k->t->members.at[g->first + i]);
 
 		if (!w)
 			continue;
@@ -398,8 +462,8 @@ static void add_waits(const struct trunk *k, struct strbuf *b, const struct call
 	}
 	if (!one)
 		return;
-	strbuf_adds(b, g->threads == 1 ? ": " : "; ");
-	if (waiting < g->threads)
+	strbuf_adds(b, g->size == 1 ? ": " : "; ");
+	if (waiting < g->size)
 		strbuf_addf(b, "%u of them ", waiting);
 	if (same_text)
 		wait_add(b, m, one);
@@ -434,7 +498,7 @@ static void put_row(struct trunk *k, const struct row *row)
 {
 	const struct calltree *t = k->t;
 	const uint32_t end = row_end(t, row->node), group = t->nodes.at[end].group;
-	struct pen pen = { .k = k, .row = row, .count = t->nodes.at[end].threads };
+	struct pen pen = { .k = k, .row = row, .count = t->nodes.at[end].size };
 
 	pen.below = push_below(k, row, end) > 0;
 	if (k->page.opts->verbose)
@@ -461,9 +525,9 @@ static void put_heading(struct trunk *k)
 	const struct calltree *t = k->t;
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
-	strbuf_addf(&b, "%u thread%s of %u actor%s, %u different stack%s", t->threads,
-		    t->threads == 1 ? "" : "s", t->actors, t->actors == 1 ? "" : "s",
-		    t->groups.count, t->groups.count == 1 ? "" : "s");
+	add_counts(&b, t->threads, t->tasks);
+	strbuf_addf(&b, " of %u actor%s, %u different stack%s", t->actors, plural(t->actors),
+		    t->groups.count, plural(t->groups.count));
 	page_para(&k->page, &(struct para){ .text = strbuf_str(&b), .style = STYLE_BOLD });
 	page_source(&k->page, t->m);
 	page_gap(&k->page);
@@ -512,12 +576,12 @@ static void add_stack(const struct calltree *t, struct strbuf *out, uint32_t nod
 	VEC(uint32_t) path = VEC_INIT;
 
 	for (; node; node = t->nodes.at[node].parent)
-		*vec_push(&path) = t->nodes.at[node].call;
+		*vec_push(&path) = node;
 	while (path.count) {
-		const struct call *c = &t->calls.at[path.at[--path.count]];
+		const struct call *c = calltree_call(t, path.at[--path.count]);
 		_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
 
-		call_add(&name, t, c);
+		call_add(&name, t->path, c);
 		strbuf_addc(out, ';');
 		add_frame(out, strbuf_str(&name), utf8);
 		if (c->kind == CALL_KERNEL)
@@ -531,14 +595,14 @@ static void put_folded(const struct calltree *t, const struct call_group *g, str
 		       bool utf8)
 {
 	_cleanup_strbuf_ struct strbuf stack = STRBUF_INIT;
-	_cleanup_free_ uint32_t *names = xcalloc(g->threads, sizeof(*names));
+	_cleanup_free_ uint32_t *names = xcalloc(g->size, sizeof(*names));
 	_cleanup_map_ struct map seen = MAP_INIT;
 	uint32_t count = 0;
 
 	add_stack(t, &stack, g->node, utf8);
-	for (uint32_t i = 0; i < g->threads; i++) {
-		const struct thread *th = model_thread(t->m, t->members.at[g->first + i]);
-		uint32_t name = model_actor(t->m, th->actor)->name, times = 0;
+	for (uint32_t i = 0; i < g->size; i++) {
+		uint32_t actor = t->members.at[g->first + i].actor, times = 0;
+		uint32_t name = model_actor(t->m, actor)->name;
 
 		if (!map_find(&seen, name, &times))
 			names[count++] = name;
