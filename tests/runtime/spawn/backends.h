@@ -11,6 +11,7 @@
 #define GROVE_BACKENDS(X) \
 	X(exec) \
 	X(mp_spawn) \
+	X(mp_forkserver) \
 	X(subint_legacy) \
 	X(subint_isolated) \
 	X(subint_fork) \

@@ -2,6 +2,7 @@
 #include "runtime/spawn/helper.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,70 @@
 
 /* Ending takes a millisecond, on a machine that has one to spare. */
 #define END_NS (10 * GROVE_SECOND)
+
+static pthread_mutex_t helpers_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct grove_helper *helpers;
+
+/* ---- all of this process --------------------------------------------------------------------- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&helpers_lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&helpers_lock);
+}
+
+/* A copy of a descriptor would keep the parent's helper alive. */
+static void in_child(void)
+{
+	pthread_mutex_init(&helpers_lock, NULL);
+	for (struct grove_helper *helper = helpers; helper; helper = helper->next) {
+		struct grove_helper was = grove_helper_take(helper);
+
+		if (was.fd >= 0)
+			close(was.fd);
+		if (was.child.pidfd >= 0)
+			close(was.child.pidfd);
+	}
+}
+
+static void prepare(void)
+{
+	if (pthread_atfork(before_fork, after_fork, in_child) != 0)
+		grove_bug("out of memory for a fork handler");
+}
+
+void grove_helper_lock(struct grove_helper *helper)
+{
+	pthread_once(&once, prepare);
+	pthread_mutex_lock(&helpers_lock);
+	if (helper->listed)
+		return;
+	helper->listed = true;
+	helper->next = helpers;
+	helpers = helper;
+}
+
+void grove_helper_unlock(void)
+{
+	pthread_mutex_unlock(&helpers_lock);
+}
+
+struct grove_helper grove_helper_take(struct grove_helper *helper)
+{
+	struct grove_helper taken = *helper;
+
+	*helper = (struct grove_helper)GROVE_HELPER_INIT;
+	helper->listed = taken.listed;
+	helper->next = taken.next;
+	return taken;
+}
+
+/* ---- its beginning --------------------------------------------------------------------------- */
 
 int grove_helper_start(struct grove_helper *helper, const char *entry, struct grove_error *err)
 {
@@ -34,12 +99,19 @@ int grove_helper_start(struct grove_helper *helper, const char *entry, struct gr
 		close(pair[0]);
 		return grove_error_at(err, rc, "%s", entry);
 	}
-	*helper = (struct grove_helper){ .fd = pair[0] };
-	helper->child.pid = exec.pid;
-	helper->child.pidfd = exec.pidfd;
+	helper->fd = pair[0];
+	helper->child = (struct grove_child){ .pid = exec.pid, .pidfd = exec.pidfd };
 	grove_truth("helper", grove_fact_text("name", entry), grove_fact_int("pid", exec.pid));
 	return 0;
 }
+
+void grove_helper_enter(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	signal(SIGINT, SIG_IGN);
+}
+
+/* ---- and its end ----------------------------------------------------------------------------- */
 
 bool grove_helper_ended(struct grove_helper *helper)
 {
@@ -109,10 +181,4 @@ void grove_helper_end(struct grove_helper *helper, enum grove_helper_stuck stuck
 			(void)wait_end(helper); /* what the kernel holds stays */
 	}
 	grove_helper_forget(helper);
-}
-
-void grove_helper_enter(const char *name)
-{
-	prctl(PR_SET_NAME, name);
-	signal(SIGINT, SIG_IGN);
 }

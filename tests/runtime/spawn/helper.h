@@ -5,18 +5,24 @@
  * A helper is the program once more, in an entry point of its backend, with one end of a
  * SOCK_SEQPACKET pair as descriptor 3. It ends by itself when all copies of our end are closed.
  *
- *	rc = grove_helper_start(&helper, "mp_tracker", &err);
+ *	static struct grove_helper helper = GROVE_HELPER_INIT;
+ *
+ *	grove_helper_lock(&helper);
+ *	if (helper.fd < 0)
+ *		rc = grove_helper_start(&helper, "mp_tracker", err);
  *	... send(helper.fd, ...)
- *	grove_helper_end(&helper, GROVE_HELPER_KILL);
+ *	grove_helper_unlock();
  */
 #pragma once
 
 #include "runtime/spawn/backend.h"
 
-/* All of one process: shared by its loops, so who has one in a static variable has a lock too. */
+/* One of the process, for all its loops: a static variable, used between lock and unlock. */
 struct grove_helper {
-	struct grove_child child; /* pid (0: none, or not ours), pidfd and end only */
-	int fd;			  /* our end, close-on-exec; -1: there is none */
+	struct grove_child child;  /* pid (0: none, or not ours), pidfd and end only */
+	int fd;			   /* our end, close-on-exec; -1: there is none */
+	struct grove_helper *next; /* all of the process, for the child of a fork */
+	bool listed;
 };
 
 /* Builds code: no helper. */
@@ -27,6 +33,16 @@ struct grove_helper {
 
 /* The descriptor that a helper finds its end at. */
 enum { GROVE_HELPER_FD = 3 };
+
+/*
+ * No other thread uses a helper until the unlock. No waiting in between. The child of a fork has
+ * none of its parent's: their descriptors are closed there.
+ */
+void grove_helper_lock(struct grove_helper *helper);
+void grove_helper_unlock(void);
+
+/* Take it out, for grove_helper_end() without the lock: the static one is empty then. */
+struct grove_helper grove_helper_take(struct grove_helper *helper);
 
 /*
  * Start one: `PROGRAM --grove-entry ENTRY`. `helper` is empty before. Does not wait; usable outside

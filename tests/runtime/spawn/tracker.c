@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,53 +71,18 @@ static bool identify(const char *path, struct file *ret)
 /* ---- the end of those who make files --------------------------------------------------------- */
 
 static struct tracker {
-	pthread_mutex_t lock;
-	pthread_once_t once;
 	struct grove_helper helper; /* pid 0 with an fd: somebody else has started it */
-	struct files files;	    /* of this process */
-} state = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.once = PTHREAD_ONCE_INIT,
-	.helper = GROVE_HELPER_INIT,
-};
+	struct files files;
+	pid_t owner; /* the process whose files they are */
+} state = { .helper = GROVE_HELPER_INIT };
 
-static void before_fork(void)
-{
-	pthread_mutex_lock(&state.lock);
-}
-
-static void after_fork(void)
-{
-	pthread_mutex_unlock(&state.lock);
-}
-
-/* The files are the parent's, and a copy of its descriptor would keep the tracker alive. */
-static void in_child(void)
-{
-	pthread_mutex_init(&state.lock, NULL);
-	if (state.helper.fd >= 0)
-		close(state.helper.fd);
-	if (state.helper.child.pidfd >= 0)
-		close(state.helper.child.pidfd);
-	state.helper = (struct grove_helper)GROVE_HELPER_INIT;
-	state.files.count = 0;
-}
-
-static void prepare(void)
-{
-	if (pthread_atfork(before_fork, after_fork, in_child) != 0)
-		grove_bug("out of memory for a fork handler");
-}
-
+/* After a fork the files are the parent's. */
 static void lock(void)
 {
-	pthread_once(&state.once, prepare);
-	pthread_mutex_lock(&state.lock);
-}
-
-static void unlock(void)
-{
-	pthread_mutex_unlock(&state.lock);
+	grove_helper_lock(&state.helper);
+	if (state.owner != getpid())
+		state.files.count = 0;
+	state.owner = getpid();
 }
 
 /* A tracker that does not read for so long is stuck, and must not stop the loop as well. */
@@ -179,7 +143,7 @@ int grove_tracker_need(struct grove_error *err)
 	fd = rc < 0 ? rc : fcntl(state.helper.fd, F_DUPFD_CLOEXEC, 3);
 	if (rc == 0 && fd < 0)
 		fd = grove_error_set(err, -errno, "resource tracker: %m");
-	unlock();
+	grove_helper_unlock();
 	return fd;
 }
 
@@ -190,7 +154,7 @@ void grove_tracker_adopt(int fd)
 	grove_helper_forget(&state.helper);
 	state.helper.fd = fd;
 	set_patience(fd);
-	unlock();
+	grove_helper_unlock();
 }
 
 void grove_tracker_file(const char *path, bool made)
@@ -208,12 +172,12 @@ void grove_tracker_file(const char *path, bool made)
 		if (state.helper.fd >= 0)
 			(void)say('-', &file);
 	}
-	unlock();
+	grove_helper_unlock();
 }
 
 void grove_tracker_shutdown(void)
 {
-	struct grove_helper helper = GROVE_HELPER_INIT;
+	struct grove_helper helper;
 
 	lock();
 	for (size_t i = 0; i < state.files.count && state.helper.fd >= 0; i++)
@@ -221,10 +185,8 @@ void grove_tracker_shutdown(void)
 			break;
 	free(state.files.at);
 	state.files = (struct files){ .count = 0 };
-	/* nobody else may wait with the lock held */
-	helper = state.helper;
-	state.helper = (struct grove_helper)GROVE_HELPER_INIT;
-	unlock();
+	helper = grove_helper_take(&state.helper);
+	grove_helper_unlock();
 	grove_helper_end(&helper, GROVE_HELPER_LEAVE);
 }
 

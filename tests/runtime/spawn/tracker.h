@@ -7,9 +7,9 @@
  * copy is closed, by whatever death, it unlinks what is left and ends. One for a tree, started by
  * the first that needs it; started anew when it is found dead, and told all again.
  *
- * What is known of this process is static and has a lock, since its loops share it; the child of a
- * fork begins without. Files are told apart by device and inode: a name that somebody else has
- * taken over meanwhile is not ours.
+ * What is known of this process is shared by its loops; the child of a fork begins without. Files
+ * are told apart by device and inode: a name that somebody else has taken over meanwhile is not
+ * ours.
  */
 #pragma once
 
