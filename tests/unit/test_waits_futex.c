@@ -97,6 +97,40 @@ Test(waits_futex, an_owner_that_is_no_more)
 	scene_free(x);
 }
 
+/* The child calls itself 1301, has one thread, and waits for a lock of thread 1300. */
+static struct scene *copied_long_ago(bool called_exec)
+{
+	struct scene *x = scene_new();
+	struct snap_process *p;
+	struct snap_task *t;
+
+	hold_mutex(1300);
+	pid = child_start(sit, NULL);
+	p = scene_process(x, pid, 0, "child");
+	p->ns_tgid = 1301;
+	p->fork_no_exec = !called_exec;
+	p->fork_no_exec_known = true;
+	t = scene_call(x, pid, SYS_futex, HERE(memory.words));
+	t->args[1] = FUTEX_WAIT_PRIVATE;
+	t->args[2] = 2;
+	return x;
+}
+
+Test(waits_futex, a_lock_copied_by_fork_whose_owner_is_no_more)
+{
+	struct scene *x = copied_long_ago(false);
+
+	cr_assert(eq(int, (int)scene_terms(x, decoded(x), TERM_NEVER), 1));
+	cr_assert(scene_finds(x, "lock-copied-by-fork"));
+	cr_assert_not(scene_finds(x, "lock-owner-dead"));
+	scene_free(x);
+	/* What it holds after an exec cannot be the parent's: the numbers began anew. */
+	x = copied_long_ago(true);
+	cr_assert(eq(int, (int)scene_terms(x, decoded(x), TERM_NEVER), 1));
+	cr_assert(scene_finds(x, "lock-owner-dead"));
+	scene_free(x);
+}
+
 /* A thread of another process, for a lock that only this one can see. */
 static struct scene *copied(bool forked_by_owner, bool heir_threads)
 {

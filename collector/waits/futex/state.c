@@ -127,6 +127,32 @@ static void copied_by_fork(struct wait_ctx *c, const struct wait_site *site, uin
 		claim->what, claim->owner, tgid, site->process->tgid);
 }
 
+/*
+ * A process that never called exec has its parent's memory, and a thread with a number older than
+ * its own was a thread of the parent: the kernel counts upwards (alloc_pid() in kernel/pid.c).
+ */
+static bool is_older(const struct snap_process *p, int32_t ns_tid)
+{
+	return p->fork_no_exec_known && p->fork_no_exec &&
+	       ns_tid < (p->ns_tgid ? p->ns_tgid : p->tgid);
+}
+
+/* As copied_by_fork(), and the thread that held it there is no more. */
+static void copied_from_the_dead(struct wait_ctx *c, const struct wait_site *site, uint32_t object,
+				 const struct futex_claim *claim)
+{
+	struct wait_fact fact = { "lock-copied-by-fork", site->process->tgid, object, -1 };
+
+	wait_never(c, site->wait,
+		   "held at the time of the fork by thread %d of the process that forked; no "
+		   "thread of this process can release it",
+		   claim->owner);
+	wait_finding(c, &fact,
+		     "a %s that thread %d of the forking process held was copied by fork: in "
+		     "process %d nobody will ever release it",
+		     claim->what, claim->owner, site->process->tgid);
+}
+
 static void owner_gone(struct wait_ctx *c, const struct wait_site *site, uint32_t object,
 		       const struct futex_claim *claim)
 {
@@ -138,6 +164,10 @@ static void owner_gone(struct wait_ctx *c, const struct wait_site *site, uint32_
 	 */
 	if (claim->dies_with_owner) {
 		anyone(c, site, object);
+		return;
+	}
+	if (is_older(site->process, claim->owner)) {
+		copied_from_the_dead(c, site, object, claim);
 		return;
 	}
 	wait_never(c, site->wait, "its owner, thread %d, has exited", claim->owner);
