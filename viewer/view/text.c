@@ -6,6 +6,7 @@
 #include "view.h"
 
 #include "clean.h"
+#include "merged.h"
 #include "page.h"
 
 #include "model/frames.h"
@@ -159,32 +160,47 @@ static struct columns chain_columns(const struct page *p, const struct model *m)
 	return c;
 }
 
-/* Where in the program it waits: the innermost functions, each called by the next one. */
+static void put_dim(struct page *p, const char *text, int lead)
+{
+	page_para(p, &(struct para){
+			     .margin = MARGIN,
+			     .lead = "",
+			     .lead_width = lead,
+			     .text = text,
+			     .style = STYLE_DIM,
+			     .max_lines = p->opts->verbose ? 0 : 2,
+		     });
+}
+
+/*
+ * Where in the program it waits: the innermost functions, each called by the next one. Of a program
+ * that an interpreter runs these are its own, and the line of source they are at.
+ */
 static void put_stack(struct page *p, const struct model *m, uint32_t thread, int lead)
 {
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	uint32_t count;
-	const struct frame *frames = model_frames(m, thread, &count);
-	uint32_t shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, source = STRBUF_INIT;
+	_cleanup_merged_ struct merged x = { .scripts = false };
+	uint32_t count, shown;
 
-	if (!count || !model_thread(m, thread)->stack_current)
+	merged_read(&x, m, thread, p->opts->verbose);
+	count = x.calls.count;
+	shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+	if (!count)
 		return;
 	strbuf_adds(&b, "in ");
 	for (uint32_t i = 0; i < shown; i++) {
 		if (i)
 			strbuf_adds(&b, " < ");
-		code_add(&b, m, model_code(m, frames[i].code));
+		if (x.calls.at[i].script)
+			script_add(&b, m, x.calls.at[i].script);
+		else
+			code_add(&b, m, model_code(m, x.calls.at[i].native->code));
 	}
 	if (shown < count)
 		strbuf_addf(&b, " < %u more", count - shown);
-	page_para(p, &(struct para){
-			     .margin = MARGIN,
-			     .lead = "",
-			     .lead_width = lead,
-			     .text = strbuf_str(&b),
-			     .style = STYLE_DIM,
-			     .max_lines = p->opts->verbose ? 0 : 2,
-		     });
+	put_dim(p, strbuf_str(&b), lead);
+	if (script_source_add(&source, m, thread))
+		put_dim(p, strbuf_str(&source), lead);
 }
 
 static void put_hop(struct page *p, const struct model *m, uint32_t index, const struct columns *c)
