@@ -3,8 +3,8 @@
  * coro.c - stacks and the switch between them.
  *
  * AddressSanitizer has to be told of each change of stacks, or it takes the frames of one for
- * overflows of another; valgrind has to know where stacks lie, or it takes a switch for a huge
- * allocation on the old one.
+ * overflows of another; ThreadSanitizer keeps a call stack and a clock for each; valgrind has to
+ * know where stacks lie, or it takes a switch for a huge allocation on the old one.
  */
 #include "runtime/core/coro.h"
 
@@ -16,12 +16,22 @@
 #if __has_feature(address_sanitizer)
 #define GROVE_ASAN 1
 #endif
-#elif defined(__SANITIZE_ADDRESS__)
+#if __has_feature(thread_sanitizer)
+#define GROVE_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
 #define GROVE_ASAN 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define GROVE_TSAN 1
 #endif
 #ifdef GROVE_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef GROVE_TSAN
+#include <sanitizer/tsan_interface.h>
 #endif
 
 #if defined(__has_include) && __has_include(<valgrind/valgrind.h>)
@@ -85,6 +95,45 @@ static void tell_clean(char *low, size_t bytes)
 #else
 	(void)low;
 	(void)bytes;
+#endif
+}
+
+/* ThreadSanitizer's side of a coroutine. */
+static void tell_new(struct grove_coro *coro)
+{
+#ifdef GROVE_TSAN
+	coro->fiber = __tsan_create_fiber(0);
+#else
+	(void)coro;
+#endif
+}
+
+static void tell_gone(struct grove_coro *coro)
+{
+#ifdef GROVE_TSAN
+	__tsan_destroy_fiber(coro->fiber);
+#else
+	(void)coro;
+#endif
+}
+
+/* The last thing before a switch: what is instrumented in between would count for the other. */
+static inline __attribute__((always_inline)) void tell_into(struct grove_coro *coro)
+{
+#ifdef GROVE_TSAN
+	coro->owner_fiber = __tsan_get_current_fiber();
+	__tsan_switch_to_fiber(coro->fiber, 0);
+#else
+	(void)coro;
+#endif
+}
+
+static inline __attribute__((always_inline)) void tell_out(struct grove_coro *coro)
+{
+#ifdef GROVE_TSAN
+	__tsan_switch_to_fiber(coro->owner_fiber, 0);
+#else
+	(void)coro;
 #endif
 }
 
@@ -194,10 +243,12 @@ void grove_coro_init(struct grove_coro *coro, struct grove_stacks *pool, void (*
 	coro->pool = pool;
 	coro->fn = fn;
 	coro->arg = arg;
+	tell_new(coro);
 }
 
 void grove_coro_release(struct grove_coro *coro)
 {
+	tell_gone(coro);
 	stack_put(coro->pool,
 		  (struct stack){ .low = coro->stack_low, .valgrind_id = coro->valgrind_id });
 	memset(coro, 0, sizeof(*coro));
@@ -212,6 +263,7 @@ void grove_coro_main(struct grove_coro *coro)
 	coro->fn(coro->arg);
 	coro->done = true;
 	tell_leaving(NULL, coro->owner_low, coro->owner_bytes);
+	tell_out(coro);
 	grove_switch(&nowhere, coro->owner_sp);
 	grove_bug("a coroutine was resumed after its end");
 }
@@ -222,6 +274,7 @@ void grove_coro_resume(struct grove_coro *coro)
 
 	coro->saved_sp = NULL;
 	tell_leaving(&coro->owner_fake_stack, coro->stack_low, coro->stack_bytes);
+	tell_into(coro);
 	grove_switch(&coro->owner_sp, to);
 	tell_arrived(coro->owner_fake_stack, NULL, NULL);
 }
@@ -229,6 +282,7 @@ void grove_coro_resume(struct grove_coro *coro)
 void grove_coro_yield(struct grove_coro *coro)
 {
 	tell_leaving(&coro->fake_stack, coro->owner_low, coro->owner_bytes);
+	tell_out(coro);
 	grove_switch(&coro->saved_sp, coro->owner_sp);
 	tell_arrived(coro->fake_stack, &coro->owner_low, &coro->owner_bytes);
 }

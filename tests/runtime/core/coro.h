@@ -45,6 +45,8 @@ struct grove_coro {
 	void *owner_fake_stack;
 	const void *owner_low; /* bounds of the resumer's stack, as AddressSanitizer told */
 	size_t owner_bytes;
+	void *fiber; /* ThreadSanitizer's, of the coroutine and of its resumer */
+	void *owner_fiber;
 	unsigned valgrind_id;
 	bool done;
 };

@@ -143,16 +143,20 @@ static void go_on(struct grove_loop *loop)
 	atomic_fetch_add_explicit(&loop->generation, 1, memory_order_acq_rel);
 }
 
-static void turn_enter(const struct grove_loop *loop)
+static void turn_enter(struct grove_loop *loop)
 {
-	if (loop->turn.enter)
-		loop->turn.enter(loop->turn.arg);
+	if (!loop->turn.enter)
+		return;
+	loop->turn.enter(loop->turn.arg);
+	loop->in_turn = true;
 }
 
-static void turn_leave(const struct grove_loop *loop)
+static void turn_leave(struct grove_loop *loop)
 {
-	if (loop->turn.leave)
-		loop->turn.leave(loop->turn.arg);
+	if (!loop->in_turn)
+		return;
+	loop->in_turn = false;
+	loop->turn.leave(loop->turn.arg);
 }
 
 static void poll_once(struct grove_loop *loop)
@@ -471,7 +475,6 @@ void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn)
 	if (loop != here || loop->turn.enter)
 		grove_bug("loop '%s': a turn is set by its own thread, and once", loop->name);
 	loop->turn = *turn;
-	turn_enter(loop);
 }
 
 bool grove_loop_has_turn(const struct grove_loop *loop)
@@ -503,17 +506,15 @@ pid_t grove_fork(void)
 	grove_threads_lock();
 	grove_truth_lock();
 	pid_t child = fork();
-
-	if (child == 0) {
-		grove_after_fork_child();
-		return 0;
-	}
 	int code = errno;
 
+	/* The child holds them as well, by its only thread. */
 	grove_truth_unlock();
 	grove_threads_unlock();
 	grove_wake_unlock();
 	grove_published_unlock();
+	if (child == 0)
+		grove_after_fork_child();
 	errno = code;
 	return child;
 }

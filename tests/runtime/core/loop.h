@@ -75,8 +75,9 @@ void grove_loop_set_user(struct grove_loop *loop, void *user);
 void *grove_loop_user(const struct grove_loop *loop);
 
 /*
- * Give the running loop of this thread a lock that it did not begin with: it is entered now, and
- * held until the loop ends. `turn` is copied. A loop has one at most, and keeps it.
+ * Give the running loop of this thread a lock that it did not begin with: it is entered after the
+ * next poll (so whoever needs it yields once), and held until the loop ends. `turn` is copied. A
+ * loop has one at most, and keeps it.
  */
 void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn);
 

@@ -91,6 +91,7 @@ struct grove_loop {
 	struct grove_signals *sigint;
 	const struct grove_run_opts *opts;
 	struct grove_turn turn; /* enter NULL: none */
+	bool in_turn;		/* entered */
 	struct grove_timer **timers;
 	size_t timer_count, timer_space;
 	uint64_t timer_seq;

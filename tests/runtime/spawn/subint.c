@@ -91,8 +91,10 @@ static void share_lock(void)
 	const struct grove_turn turn = turn_of(&shared);
 
 	pthread_once(&once, watch_forks);
-	if (!grove_loop_has_turn(loop))
-		grove_loop_set_turn(loop, &turn);
+	if (grove_loop_has_turn(loop))
+		return;
+	grove_loop_set_turn(loop, &turn);
+	grove_yield(); /* from here on it has the lock */
 }
 
 /* ---- an interpreter ---------------------------------------------------------------------------
@@ -223,9 +225,9 @@ static void name_thread(const char *name)
 	size_t size = strlen(name);
 
 	if (size <= ROOM)
-		snprintf(text, sizeof(text), "%s", name);
+		grove_copy_name(text, sizeof(text), name);
 	else
-		snprintf(text, sizeof(text), "~%s", name + size - (ROOM - 1));
+		snprintf(text, sizeof(text), "~%.*s", ROOM - 1, name + size - (ROOM - 1));
 	pthread_setname_np(pthread_self(), text);
 }
 
