@@ -484,7 +484,10 @@ static void put_members(struct pen *pen, uint32_t group)
 	bool odd = group == 0 && g->parted && !g->lost;
 
 	if (g->culprit || odd)
-		strbuf_addf(&b, "[%s%s%s] ", g->culprit ? "CULPRIT" : "",
+		strbuf_addf(&b, "[%s%s%s] ",
+			    !g->culprit	 ? "" :
+			    g->size == 1 ? "CULPRIT" :
+					   "with the CULPRIT",
 			    g->culprit && odd ? ", " : "", odd ? "odd one out" : "");
 	add_members(k, &b, g);
 	add_waits(k, &b, g);
