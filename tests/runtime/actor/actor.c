@@ -566,7 +566,6 @@ static int actor_task(void *arg, struct grove_error *err)
 	if (actor->grace_ns > 0)
 		grove_registrar_leave(actor);
 	flush_peers(actor);
-	shut_backends(actor);
 	if (actor->host && actor->host->down)
 		actor->host->down(actor->host->arg);
 	/* before we end the channel ourselves */
@@ -575,6 +574,8 @@ static int actor_task(void *arg, struct grove_error *err)
 	(void)grove_nursery_exit(&actor->service, 0, NULL); /* its tasks tell no failures */
 	grove_signals_close(actor->signals);
 	clean_up(actor, orphan);
+	/* after it: a resource tracker does what we could not do */
+	shut_backends(actor);
 	if (rc == 0 && !has_parent && actor->reason.by == GROVE_CANCEL_SIGNAL)
 		rc = grove_error_set(err, -EINTR, "cancelled by %s", actor->reason.text);
 	grove_truth("actor-exit", grove_fact_int("rc", rc),

@@ -180,9 +180,6 @@ void grove_tracker_shutdown(void)
 	struct grove_helper helper;
 
 	lock();
-	for (size_t i = 0; i < state.files.count && state.helper.fd >= 0; i++)
-		if (say('-', &state.files.at[i]) < 0)
-			break;
 	free(state.files.at);
 	state.files = (struct files){ .count = 0 };
 	helper = grove_helper_take(&state.helper);

@@ -26,8 +26,8 @@ void grove_tracker_adopt(int fd);
 /* backend->on_file: keep the list, and tell the tracker when there is one. */
 void grove_tracker_file(const char *path, bool made);
 
-/* The actor of this process removes its files by itself from now on. When the tracker was started
- * here, wait for its end: all others have ended. In a task, shielded. */
+/* The actor of this process has removed its files. When the tracker was started here, wait for its
+ * end: all others have ended. In a task, shielded. */
 void grove_tracker_shutdown(void);
 
 /* The entry point of that process. */
