@@ -70,14 +70,23 @@ struct grove_fault {
 /* Builds code: X(name in C) for each. */
 /* clang-format off */
 #define GROVE_FAULTS(X) \
+	X(cache_reentry) \
 	X(captured_stdout) \
+	X(closed_wakeup) \
+	X(dead_fork_server) \
+	X(fork_with_lock) \
+	X(killed_by_pid) \
 	X(leaked_channel) \
 	X(missed_exit) \
 	X(orphan_sigint) \
 	X(peer_handlers) \
+	X(same_name) \
 	X(shielded_receive) \
 	X(sigint_dropped) \
+	X(slow_reaping) \
+	X(stale_entry) \
 	X(swallowed_cancel) \
+	X(tty_gone)
 /* clang-format on */
 
 #define X(name) extern const struct grove_fault grove_fault_##name;

@@ -142,6 +142,15 @@ static const char *tree_path(void)
 	return named ? named : path;
 }
 
+static void run_tree(void *arg)
+{
+	char *const *argv = arg;
+
+	execv(argv[0], argv);
+	scenario_die("%s: %m", argv[0]);
+}
+
+/* In a session of its own: who outlives the tree can be told by it. */
 static pid_t start_tree(const struct pair *p)
 {
 	const char *argv[] = { tree_path(), "--fault",	  p->fault, "--backend",
@@ -153,7 +162,7 @@ static pid_t start_tree(const struct pair *p)
 	must(mkdir(text("%s/truth", scenario_dir()), 0700));
 	must(setenv("GROVE_TRUTH", text("%s/truth", scenario_dir()), 1));
 	must(setenv("XDG_RUNTIME_DIR", scenario_dir(), 1));
-	return spawn_program((char **)argv);
+	return spawn_session(run_tree, (char **)argv);
 }
 
 static bool has_ended(pid_t pid)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtime/fault/parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+
+int grove_fault_open(struct grove_portal *portal, const char *path, struct grove_context **ret,
+		     struct grove_error *err)
+{
+	struct grove_value plan = grove_map();
+
+	grove_value_set(&plan, "depth", grove_int(0));
+	grove_value_set(&plan, "breadth", grove_int(0));
+	grove_value_set(&plan, "path", grove_str(path));
+	return grove_portal_open(portal, "tree.node", plan, ret, err);
+}
+
+bool grove_fault_is_first(const struct grove_fault_place *place)
+{
+	const char *dot = strrchr(place->path, '.');
+
+	return dot && strcmp(dot, ".0") == 0;
+}
+
+int grove_fault_helper(bool inherits, pid_t *ret, struct grove_error *err)
+{
+	char *const argv[] = { (char[]){ "cat" }, NULL };
+	posix_spawn_file_actions_t files;
+	int input[2], rc;
+
+	if (pipe2(input, O_CLOEXEC) < 0)
+		return grove_error_set(err, -errno, "pipe: %m");
+	if (inherits)
+		fcntl(input[1], F_SETFD, 0);
+	posix_spawn_file_actions_init(&files);
+	rc = posix_spawn_file_actions_adddup2(&files, input[0], STDIN_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY,
+						      0);
+	if (rc == 0)
+		rc = posix_spawnp(ret, argv[0], &files, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	close(input[0]);
+	if (rc == 0)
+		return 0; /* the write end stays open as long as this process lives */
+	close(input[1]);
+	return grove_error_set(err, -rc, "start %s: %s", argv[0], strerror(rc));
+}
+
+void grove_fault_block(void)
+{
+	int pair[2];
+	char byte;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		grove_bug("pipe: %m");
+	for (;;) /* signals interrupt it, and change nothing */
+		if (read(pair[0], &byte, 1) < 0 && errno != EINTR)
+			grove_bug("read: %m");
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * parts.h - what several faults do: other calls of a leaf, programs that are no actors.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "runtime/fault/faults.h"
+
+/* Open a context in an actor of the tree: its fault's leaf() runs there, with this as its path. */
+GROVE_MUST_CHECK
+int grove_fault_open(struct grove_portal *portal, const char *path, struct grove_context **ret,
+		     struct grove_error *err);
+
+/* Whether a node is the first below its parent. */
+bool grove_fault_is_first(const struct grove_fault_place *place);
+
+/*
+ * Start `cat`, which reads what this actor writes, and so ends with it. `inherits`: it gets all
+ * descriptors that are not close-on-exec, and the write end of its own input among them: then it
+ * never ends. -errno of posix_spawn(3).
+ */
+GROVE_MUST_CHECK
+int grove_fault_helper(bool inherits, pid_t *ret, struct grove_error *err);
+
+/* A library that blocks the thread of the loop in a read(2) that nobody can end. */
+__attribute__((noreturn)) void grove_fault_block(void);
