@@ -17,5 +17,11 @@ tests: $(BUILD)/disturb
 check-disturb: $(BUILD)/disturb $(PROGRAM)
 	$(Q)$(RUN) $(BUILD)/disturb $(ARGS)
 
-.PHONY: check-disturb
+# What `make check` tries some ten thousand times, a million times: captures that must not disturb,
+# and stable captures of threads that flip between two stacks. Some minutes.
+soak: $(BUILD)/disturb $(BUILD)/unit $(PROGRAM)
+	$(Q)$(RUN) SNAG_FLIPS=1000000 $(BUILD)/unit --filter 'bpf_stacks/a_stable_*' --timeout 900
+	$(Q)$(RUN) $(BUILD)/disturb 50
+
+.PHONY: check-disturb soak
 -include $(patsubst %.o,%.d,$(call objects,$(DISTURB)) $(BUILD)/bpf/disturb.bpf.o)

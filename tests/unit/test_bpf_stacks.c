@@ -445,8 +445,8 @@ static void count_flip(struct flip_count *c, const struct snap_stack *s, const s
 	c->mixed += !is_whole(s, f);
 }
 
-/* SNAG_FLIPS: how many stable captures to make. */
-Test(bpf_stacks, a_stable_stack_is_never_mixed, .timeout = 120)
+/* SNAG_FLIPS: how many stable captures to make; `make soak` asks for a million. */
+Test(bpf_stacks, a_stable_stack_is_never_mixed, .timeout = 900)
 {
 	_cleanup_reader_ struct reader *r = unit_reader("bpf");
 	_cleanup_snapshot_ struct snapshot *snap = snapshot_new();
