@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "callpath.h"
 
+#include "merged.h"
 #include "model/frames.h"
 #include "model/tasks.h"
 #include "page.h"
@@ -11,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct callpath *callpath_new(const struct model *m)
+struct callpath *callpath_new(const struct model *m, bool whole)
 {
 	struct callpath *p = xcalloc(1, sizeof(*p));
 
 	p->m = m;
+	p->whole = whole;
 	p->names = strtab_new();
 	return p;
 }
@@ -178,30 +180,72 @@ static const char *status_words(const struct model *m, const struct thread *t)
 	return t->stack == STACK_UNKNOWN ? "no stack was taken" : stack_status_name(t->stack);
 }
 
+static bool add_native(struct callpath *p, const struct frame *f)
+{
+	return add_code(p, f->code, f->how == FRAME_GUESS || f->how == FRAME_POINTER);
+}
+
+static bool add_script(struct callpath *p, const struct script_frame *f)
+{
+	struct call c = { .kind = CALL_SCRIPT, .function = true };
+	const uint32_t name = f->qualified ? f->qualified : f->function;
+
+	c.name = name ? name_of(p, name) : strtab_add(p->names, "?");
+	c.module = c.file = f->file;
+	return add_step(p, intern(p, &c), f->line, false);
+}
+
+/* What an interpreter runs there, with the native calls that this has made; false: nothing. */
+static bool add_merged(struct callpath *p, uint32_t thread)
+{
+	const struct thread *t = model_thread(p->m, thread);
+	_cleanup_merged_ struct merged x = { .scripts = false };
+	bool more = true;
+
+	if (!t->script.frame_count)
+		return false;
+	merged_read(&x, p->m, thread, p->whole);
+	for (uint32_t i = 0; x.scripts && more && i < x.calls.count; i++)
+		more = x.calls.at[i].script ? add_script(p, x.calls.at[i].script) :
+					      add_native(p, x.calls.at[i].native);
+	return x.scripts;
+}
+
+static bool add_natives(struct callpath *p, uint32_t thread)
+{
+	uint32_t count;
+	const struct frame *frames = model_frames(p->m, thread, &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!add_native(p, &frames[i]))
+			break;
+	return count;
+}
+
 void callpath_thread(struct callpath *p, uint32_t thread)
 {
 	const struct model *m = p->m;
 	const struct thread *t = model_thread(m, thread);
 	const char *end = model_str(m, t->stack_end);
-	uint32_t count;
-	const struct frame *frames = model_frames(m, thread, &count);
+	bool native = false, script;
 
 	begin(p);
-	p->lost = !count && !t->kernel_count;
-	if (p->lost || (t->stack != STACK_STABLE && t->stack_why))
+	if (t->stack != STACK_STABLE && (t->stack_why || !t->frame_count))
 		add_note(p, status_words(m, t));
 	for (uint32_t i = 0; i < t->kernel_count; i++)
 		if (!add_step(p, call_of_kernel(p, m->kernel_frames.at[t->first_kernel + i]), 0,
 			      false))
 			break;
-	for (uint32_t i = 0; i < count; i++) {
-		bool guessed = frames[i].how == FRAME_GUESS || frames[i].how == FRAME_POINTER;
-
-		if (!add_code(p, frames[i].code, guessed))
-			break;
-	}
-	if (p->cut || (count && !is_whole(end)))
+	script = add_merged(p, thread);
+	if (!script)
+		native = add_natives(p, thread);
+	p->lost = !native && !script && !t->kernel_count;
+	if (script && !p->whole)
+		end = t->script.why ? model_str(m, t->script.why) : NULL;
+	if (p->cut || (end && (native || script) && !is_whole(end)))
 		add_cut(p, end);
+	if (!p->depth)
+		add_note(p, status_words(m, t));
 }
 
 /* ---- tasks ----------------------------------------------------------------------------------- */

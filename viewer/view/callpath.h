@@ -6,7 +6,7 @@
  * does not part it from others. What could not be known is a call too: a stack whose outermost
  * calls are missing begins with one that says why, a thread without a stack is one that says why.
  *
- *	struct callpath *p = callpath_new(m);
+ *	struct callpath *p = callpath_new(m, false);
  *	callpath_thread(p, thread);
  *	for (uint32_t i = 0; i < p->depth; i++)
  *		use(&p->calls.at[p->steps[i].call]);	the innermost first
@@ -52,6 +52,7 @@ struct call_step {
 
 struct callpath {
 	const struct model *m;
+	bool whole;
 	struct strtab *names;
 	VEC(struct call) calls;
 	/* the stack that was asked for last, innermost first */
@@ -64,8 +65,11 @@ struct callpath {
 	struct map by_hash, by_code;
 };
 
-/* No stack yet. `m` must outlive it. Never NULL. */
-struct callpath *callpath_new(const struct model *m);
+/*
+ * No stack yet. `whole`: with the calls of an interpreter's own code, and those outside of all that
+ * it runs. `m` must outlive it. Never NULL.
+ */
+struct callpath *callpath_new(const struct model *m, bool whole);
 
 /* Free it. NULL is fine. */
 void callpath_free(struct callpath *p);

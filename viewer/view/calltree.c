@@ -266,13 +266,13 @@ static void sort_groups(struct building *b)
 	}
 }
 
-struct calltree *calltree_new(const struct model *m, uint32_t thread)
+struct calltree *calltree_new(const struct model *m, uint32_t thread, bool whole)
 {
 	struct calltree *t = xcalloc(1, sizeof(*t));
 	_cleanup_building_ struct building b = { .t = t };
 
 	t->m = m;
-	t->path = callpath_new(m);
+	t->path = callpath_new(m, whole);
 	vec_push(&t->nodes)->group = NO_GROUP;
 	add_actors(&b, thread);
 	sum_up(t);

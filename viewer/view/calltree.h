@@ -3,7 +3,7 @@
  * calltree.h - the stacks of all threads and tasks of a model as one tree, from the outermost call
  * on: equal beginnings are merged, whatever process they are of.
  *
- *	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+ *	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
  *	for (uint32_t i = 0; i < t->groups.count; i++)
  *		use(&t->groups.at[i]);		the odd one first
  */
@@ -55,9 +55,9 @@ struct calltree {
 
 /*
  * The tree of all threads and tasks of the model's tree, or of `thread` only when that is not 0.
- * `m` must outlive it. Never NULL.
+ * `whole` as in callpath_new(). `m` must outlive it. Never NULL.
  */
-struct calltree *calltree_new(const struct model *m, uint32_t thread);
+struct calltree *calltree_new(const struct model *m, uint32_t thread, bool whole);
 
 /* Free it. NULL is fine. */
 void calltree_free(struct calltree *t);

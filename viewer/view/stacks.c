@@ -260,7 +260,7 @@ static void put_calls_whole(struct pen *pen, uint32_t node, uint32_t end)
 		const struct call *c = calltree_call(t, node);
 
 		add_item(pen->k, &b, node, times);
-		if (c->name && c->module)
+		if (c->kind == CALL_NATIVE && c->name && c->module)
 			strbuf_addf(&b, "  %s", file_name(t->m, c->module));
 		put(pen, strbuf_str(&b), STYLE_PLAIN, 0);
 		if (last == end)
@@ -390,7 +390,9 @@ static void add_which(struct strbuf *b, const struct model *m, const struct call
 		task_name_add(b, m, who->task);
 	else if (*word)
 		strbuf_addf(b, "%d", t->tid);
-	if (t && t->name && t->name != a->name)
+	if (t && t->script.title)
+		strbuf_addf(b, " (%s)", model_str(m, t->script.title));
+	else if (t && t->name && t->name != a->name)
 		strbuf_addf(b, " (%s)", model_str(m, t->name));
 	told->word = word;
 }
@@ -476,6 +478,24 @@ static void add_waits(const struct trunk *k, struct strbuf *b, const struct call
 	}
 }
 
+/* What an interpreter says of them, of whom when they are many: "holds the GIL". */
+static void add_script_notes(const struct trunk *k, struct strbuf *b, const struct call_group *g)
+{
+	const struct model *m = k->t->m;
+
+	for (uint32_t i = 0; i < g->size; i++) {
+		const struct call_member *who = &k->t->members.at[g->first + i];
+		const struct thread *t = who->thread ? model_thread(m, who->thread) : NULL;
+
+		if (!t || !t->script.note)
+			continue;
+		strbuf_adds(b, "; ");
+		if (g->size > 1)
+			strbuf_addf(b, "%d ", t->tid);
+		strbuf_adds(b, model_str(m, t->script.note));
+	}
+}
+
 static void put_members(struct pen *pen, uint32_t group)
 {
 	const struct trunk *k = pen->k;
@@ -491,6 +511,7 @@ static void put_members(struct pen *pen, uint32_t group)
 			    g->culprit && odd ? ", " : "", odd ? "odd one out" : "");
 	add_members(k, &b, g);
 	add_waits(k, &b, g);
+	add_script_notes(k, &b, g);
 	pen->indent = INDENT;
 	put(pen, strbuf_str(&b), g->culprit ? STYLE_RED : odd ? STYLE_YELLOW : STYLE_CYAN, 3);
 }
@@ -538,7 +559,7 @@ static void put_heading(struct trunk *k)
 
 static void render_stacks(const struct model *m, const struct view_opts *opts, struct strbuf *out)
 {
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread, opts->verbose);
 	_cleanup_free_ uint32_t *shown = xcalloc(t->nodes.count, sizeof(*shown));
 	_cleanup_free_ bool *chosen = xcalloc(t->groups.count + 1u, sizeof(*chosen));
 	struct trunk k = {
@@ -621,7 +642,7 @@ static void put_folded(const struct calltree *t, const struct call_group *g, str
 
 static void render_folded(const struct model *m, const struct view_opts *opts, struct strbuf *out)
 {
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, opts->thread, opts->verbose);
 
 	for (uint32_t i = 0; i < t->groups.count; i++)
 		put_folded(t, &t->groups.at[i], out, opts->utf8);
