@@ -12,81 +12,12 @@
 #include "read/stack.h"
 #include "unwind/frame.h"
 
-#include "lib/unit_tree.h"
+#include "lib/unit_calls.h"
 
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static uint32_t str(struct model *m, const char *text)
-{
-	return strtab_add(m->strings, text);
-}
-
-/* ---- models ---------------------------------------------------------------------------------- */
-
-/* One more call of `thread`, further out than those before; every one at a place of its own. */
-static void add_call(struct model *m, uint32_t thread, const char *name)
-{
-	struct code c = { .address = 0x1000 + m->codes.count * 16, .offset = 3, .function = true };
-
-	c.symbol = str(m, name);
-	c.module = str(m, "/usr/bin/crew");
-	cr_assert(model_add_frame(
-		m, thread,
-		(struct frame){ .pc = c.address, .code = model_add_code(m, c), .how = FRAME_CFI }));
-}
-
-/* The stack of a thread, "main>run>read", whole and of one moment. */
-static void set_stack(struct model *m, uint32_t thread, const char *calls)
-{
-	_cleanup_free_ char *copy = xstrdup(calls);
-	struct thread *t;
-
-	for (char *last; (last = strrchr(copy, '>')); *last = '\0')
-		add_call(m, thread, last + 1);
-	add_call(m, thread, copy);
-	t = model_thread(m, thread);
-	t->stack = STACK_STABLE;
-	t->stack_current = true;
-	t->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
-}
-
-static void set_wait(struct model *m, uint32_t thread, enum wait_type kind, const char *text)
-{
-	uint32_t wait = tree_wait(m, thread, kind, text);
-
-	model_wait(m, wait)->since_ms = 1500 + thread * 1000;
-}
-
-/* A captain that waits for twelve who read a pipe and one who writes to another one. */
-static struct model *crew(void)
-{
-	struct model *m = model_new();
-	uint32_t captain = tree_actor(m, 100, "crew", 0);
-
-	set_stack(m, 1, "_start>main>wait4");
-	set_wait(m, 1, WAIT_CHILD_EXIT, "waiting for any of 13 children to exit");
-	for (int i = 1; i <= 13; i++) {
-		uint32_t thread = tree_main(m, tree_actor(m, 100 + i, "crew", captain));
-		bool odd = i == 7;
-
-		model_thread(m, thread)->name = str(m, odd ? "logger" : "crew");
-		set_stack(m, thread,
-			  odd ? "_start>main>run>flush_log>write" :
-				"_start>main>run>next_job>read");
-		set_wait(m, thread, odd ? WAIT_PIPE_WRITE : WAIT_PIPE_READ,
-			 odd ? "writing to a full pipe:[8]" : "reading from pipe:[7]");
-	}
-	m->reader = str(m, "bpf");
-	m->took_ms = 12;
-	m->verdict.since_ms = 3000;
-	m->verdict.culprit.actor = 8;
-	m->verdict.culprit.tid = 107;
-	model_index(m);
-	return m;
-}
 
 static void render(const struct view *view, const struct model *m, const struct view_opts *opts,
 		   struct strbuf *out)
@@ -138,7 +69,7 @@ static uint32_t count_lines(const char *text)
 
 static void page_is(const char *name, const struct view *view, const struct view_opts *opts)
 {
-	_cleanup_model_ struct model *m = crew();
+	_cleanup_model_ struct model *m = calls_crew();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
 	render(view, m, opts, &out);
@@ -160,43 +91,15 @@ Test(view_stacks, pages_of_a_crew)
 
 /* ---- the tree -------------------------------------------------------------------------------- */
 
-/* The calls of a group from the outermost on, "a>b>c". */
-static char *path_of(const struct calltree *t, uint32_t group)
-{
-	uint32_t node = t->groups.at[group].node;
-	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT;
-
-	for (; node; node = t->nodes.at[node].parent) {
-		_cleanup_strbuf_ struct strbuf call = STRBUF_INIT;
-
-		call_add(&call, t->path, calltree_call(t, node));
-		if (path.len)
-			strbuf_addf(&call, ">%s", path.s);
-		strbuf_release(&path);
-		path.s = strbuf_steal(&call);
-		path.len = strlen(path.s);
-	}
-	return strbuf_steal(&path);
-}
-
-static void group_is(const struct calltree *t, uint32_t group, uint32_t threads, const char *path)
-{
-	_cleanup_free_ char *got = path_of(t, group);
-
-	cr_assert_lt(group, t->groups.count);
-	cr_expect_str_eq(got, path, "group %u is %s, not %s", group, got, path);
-	cr_expect_eq(t->groups.at[group].size, threads, "%s: %u", path, t->groups.at[group].size);
-}
-
 Test(view_stacks, equal_stacks_are_one_and_the_odd_one_is_first)
 {
-	_cleanup_model_ struct model *m = crew();
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_model_ struct model *m = calls_crew();
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_assert_eq(t->groups.count, 3);
-	group_is(t, 0, 1, "_start>main>run>flush_log>write");
-	group_is(t, 1, 1, "_start>main>wait4");
-	group_is(t, 2, 12, "_start>main>run>next_job>read");
+	calls_group_is(t, 0, 1, "_start>main>run>flush_log>write");
+	calls_group_is(t, 1, 1, "_start>main>wait4");
+	calls_group_is(t, 2, 12, "_start>main>run>next_job>read");
 	cr_expect(t->groups.at[0].culprit);
 	cr_expect_eq(t->groups.at[0].parted, 4); /* it leaves the crowd below run, 3 calls deep */
 	cr_expect_eq(t->groups.at[1].parted, 3);
@@ -212,13 +115,13 @@ Test(view_stacks, equal_stacks_are_one_and_the_odd_one_is_first)
 
 Test(view_stacks, only_one_thread_when_asked)
 {
-	_cleanup_model_ struct model *m = crew();
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, model_find_tid(m, 107));
+	_cleanup_model_ struct model *m = calls_crew();
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, model_find_tid(m, 107), false);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct view_opts opts = all_80;
 
 	cr_assert_eq(t->groups.count, 1);
-	group_is(t, 0, 1, "_start>main>run>flush_log>write");
+	calls_group_is(t, 0, 1, "_start>main>run>flush_log>write");
 	opts.thread = model_find_tid(m, 107);
 	render(&view_stacks, m, &opts, &out);
 	cr_expect_not_null(strstr(out.s, "1 thread of 1 actor, 1 different stack\n"), "%s", out.s);
@@ -233,15 +136,15 @@ Test(view_stacks, one_that_ends_where_others_go_on)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	uint32_t actor = tree_actor(m, 7, "pool", 0);
 
-	set_stack(m, 1, "a>b>c");
+	calls_stack(m, 1, "a>b>c");
 	for (int i = 1; i < 6; i++)
-		set_stack(m, tree_thread(m, actor, 7 + i), i == 3 ? "a>b" : "a>b>c");
+		calls_stack(m, tree_thread(m, actor, 7 + i), i == 3 ? "a>b" : "a>b>c");
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
-	group_is(t, 0, 1, "a>b");
-	group_is(t, 1, 5, "a>b>c");
+	calls_group_is(t, 0, 1, "a>b");
+	calls_group_is(t, 1, 5, "a>b>c");
 	cr_expect_eq(t->groups.at[0].parted, 3);
 	render(&view_stacks, m, &all_80, &out);
 	cr_expect_not_null(strstr(out.s, "[odd one out] pool[7] tid 10\n"), "%s", out.s);
@@ -267,15 +170,15 @@ Test(view_stacks, every_thread_is_where_its_calls_are)
 		if (i % 5 == 0)
 			actor = tree_actor(m, 1000 + (int)i, "p", actor);
 		thread = i % 5 ? tree_thread(m, actor, 1000 + (int)i) : tree_main(m, actor);
-		set_stack(m, thread, b.s);
+		calls_stack(m, thread, b.s);
 		stacks[thread - 1] = strbuf_steal(&b);
 	}
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	for (uint32_t g = 0; g < t->groups.count; g++) {
-		_cleanup_free_ char *path = path_of(t, g);
+		_cleanup_free_ char *path = calls_path(t, g);
 
 		for (uint32_t i = 0; i < t->groups.at[g].size; i++, told++) {
 			uint32_t thread = t->members.at[t->groups.at[g].first + i].thread;
@@ -291,38 +194,32 @@ Test(view_stacks, every_thread_is_where_its_calls_are)
 
 /* ---- what is not known ----------------------------------------------------------------------- */
 
-static void set_lost(struct model *m, uint32_t thread, uint8_t status, const char *why)
-{
-	model_thread(m, thread)->stack = status;
-	model_thread(m, thread)->stack_why = str(m, why);
-}
-
 Test(view_stacks, what_is_not_known_says_why)
 {
 	_cleanup_model_ struct model *m = model_new();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	uint32_t actor = tree_actor(m, 7, "pool", 0);
 
-	set_lost(m, 1, STACK_DENIED, "we may not look into it");
+	calls_lost(m, 1, STACK_DENIED, "we may not look into it");
 	tree_thread(m, actor, 8);
-	set_stack(m, tree_thread(m, actor, 9), "a>b");
-	model_thread(m, 3)->stack_end = str(m, "no CFI: code that no file holds");
-	set_stack(m, tree_thread(m, actor, 10), "a>b");
-	set_lost(m, 4, STACK_STALE, "it runs");
-	set_stack(m, tree_thread(m, actor, 11), "a>b");
+	calls_stack(m, tree_thread(m, actor, 9), "a>b");
+	model_thread(m, 3)->stack_end = calls_str(m, "no CFI: code that no file holds");
+	calls_stack(m, tree_thread(m, actor, 10), "a>b");
+	calls_lost(m, 4, STACK_STALE, "it runs");
+	calls_stack(m, tree_thread(m, actor, 11), "a>b");
 	m->frames.at[model_thread(m, 5)->first_frame].how = FRAME_GUESS;
 	tree_thread(m, actor, 12);
 	model_thread(m, 6)->gone = true;
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_assert_eq(t->groups.count, 5);
-	group_is(t, 0, 1, "(cut: no CFI: code that no file holds)>a>b");
-	group_is(t, 1, 1, "a>b>(it runs)");
-	group_is(t, 2, 1, "a>b");
-	group_is(t, 3, 1, "(we may not look into it)");
-	group_is(t, 4, 1, "(no stack was taken)");
+	calls_group_is(t, 0, 1, "(cut: no CFI: code that no file holds)>a>b");
+	calls_group_is(t, 1, 1, "a>b>(it runs)");
+	calls_group_is(t, 2, 1, "a>b");
+	calls_group_is(t, 3, 1, "(we may not look into it)");
+	calls_group_is(t, 4, 1, "(no stack was taken)");
 	cr_expect(t->groups.at[3].lost);
 	render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "a > b?\n"), "%s", out.s);
@@ -348,7 +245,7 @@ Test(view_stacks, nameless_functions_are_told_by_where_they_begin)
 	struct code c = { .function = true };
 	uint32_t actor = tree_actor(m, 7, "bash", 0);
 
-	c.module = str(m, "/bin/bash");
+	c.module = calls_str(m, "/bin/bash");
 	for (uint32_t i = 0; i < 3; i++) {
 		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
 
@@ -357,15 +254,15 @@ Test(view_stacks, nameless_functions_are_told_by_where_they_begin)
 		c.address = (i == 2 ? 0x2000 : 0x1000) + c.offset;
 		model_add_frame(m, thread, (struct frame){ .code = model_add_code(m, c) });
 		model_thread(m, thread)->stack = STACK_STABLE;
-		model_thread(m, thread)->stack_end = str(m, unwind_end_name(UNWIND_ZERO));
+		model_thread(m, thread)->stack_end = calls_str(m, unwind_end_name(UNWIND_ZERO));
 	}
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_assert_eq(t->groups.count, 2);
-	group_is(t, 0, 1, "bash!0x2000");
-	group_is(t, 1, 2, "bash!0x1000");
+	calls_group_is(t, 0, 1, "bash!0x2000");
+	calls_group_is(t, 1, 2, "bash!0x1000");
 }
 
 Test(view_stacks, lines_and_inlined_functions)
@@ -378,21 +275,22 @@ Test(view_stacks, lines_and_inlined_functions)
 		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
 		struct code c = { .address = 0x100 + i, .function = true };
 
-		c.symbol = str(m, "worker");
-		c.module = str(m, "/usr/bin/pool");
-		c.file = str(m, "/src/pool.c");
+		c.symbol = calls_str(m, "worker");
+		c.module = calls_str(m, "/usr/bin/pool");
+		c.file = calls_str(m, "/src/pool.c");
 		c.line = 10 + i % 2;
 		c.offset = i;
 		model_add_frame(m, thread, (struct frame){ .code = model_add_code(m, c) });
 		for (uint32_t k = 0; k < 2; k++) {
 			struct inlined in = { .line = 40 + i };
 
-			in.symbol = str(m, k ? "take" : "lock");
-			in.file = str(m, k ? "/src/queue.c" : "/src/lock.h");
+			in.symbol = calls_str(m, k ? "take" : "lock");
+			in.file = calls_str(m, k ? "/src/queue.c" : "/src/lock.h");
 			model_add_inlined(m, in);
 		}
 		model_thread(m, thread)->stack = STACK_STABLE;
-		model_thread(m, thread)->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
+		model_thread(m, thread)->stack_end =
+			calls_str(m, unwind_end_name(UNWIND_OUTERMOST));
 	}
 	model_index(m);
 	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
@@ -408,7 +306,7 @@ Test(view_stacks, kernel_calls_are_further_inside)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
 	tree_actor(m, 7, "pool;1\n", 0);
-	set_stack(m, 1, "main>read;x 1");
+	calls_stack(m, 1, "main>read;x 1");
 	cr_assert(model_add_kernel_frame(m, 1, "pipe_read+0x12/0x300"));
 	cr_assert(model_add_kernel_frame(m, 1, "do_syscall_64+0x3c"));
 	model_index(m);
@@ -423,12 +321,12 @@ Test(view_stacks, a_function_that_calls_itself_is_told_once)
 
 	tree_actor(m, 7, "deep", 0);
 	for (int i = 0; i < 5000; i++)
-		add_call(m, 1, i < 2 ? "read" : "fib");
+		calls_add(m, 1, i < 2 ? "read" : "fib");
 	model_thread(m, 1)->stack = STACK_STABLE;
-	model_thread(m, 1)->stack_end = str(m, unwind_end_name(UNWIND_OUTERMOST));
+	model_thread(m, 1)->stack_end = calls_str(m, unwind_end_name(UNWIND_OUTERMOST));
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_expect_eq(t->nodes.count, PATH_DEPTH + 2);
 	render(&view_stacks, m, &ascii_80, &out);
@@ -488,9 +386,9 @@ Test(view_stacks, inlined_functions_without_end)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	uint32_t actor = tree_actor(m, 7, "pool", 0), code;
 
-	code = model_add_code(m, (struct code){ .symbol = str(m, "f"), .function = true });
+	code = model_add_code(m, (struct code){ .symbol = calls_str(m, "f"), .function = true });
 	for (uint32_t i = 0; i < 1000000; i++)
-		model_add_inlined(m, (struct inlined){ .symbol = i & 1 ? 0 : str(m, "g") });
+		model_add_inlined(m, (struct inlined){ .symbol = i & 1 ? 0 : calls_str(m, "g") });
 	for (uint32_t i = 0; i < 20000; i++) {
 		uint32_t thread = i ? tree_thread(m, actor, 7 + (int)i) : 1;
 
@@ -499,7 +397,7 @@ Test(view_stacks, inlined_functions_without_end)
 	}
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_expect_lt(t->nodes.count, 3 * PATH_DEPTH);
 	cr_expect_eq(t->threads, 20000);
@@ -521,7 +419,7 @@ Test(view_stacks, branches_without_end_keep_to_the_page)
 		for (uint32_t k = 0; k < i; k++)
 			strbuf_adds(&b, k & 1 ? "a>" : "b>");
 		strbuf_addf(&b, "end%u", i);
-		set_stack(m, i ? tree_thread(m, actor, 7 + (int)i) : 1, b.s);
+		calls_stack(m, i ? tree_thread(m, actor, 7 + (int)i) : 1, b.s);
 	}
 	model_index(m);
 	render(&view_stacks, m, &ascii_80, &out);
@@ -555,14 +453,14 @@ static struct model *poisoned(const char *text)
 	uint32_t actor = tree_actor(m, 7, text, 0);
 	struct code c = { .address = 5, .offset = 3, .line = 2, .function = true };
 
-	set_stack(m, 1, text);
+	calls_stack(m, 1, text);
 	tree_wait(m, 1, WAIT_PIPE_READ, text);
-	set_stack(m, tree_thread(m, actor, 8), text);
-	model_thread(m, 2)->name = str(m, text);
-	model_thread(m, 2)->stack_end = str(m, text);
-	set_lost(m, tree_thread(m, actor, 9), STACK_DENIED, text);
+	calls_stack(m, tree_thread(m, actor, 8), text);
+	model_thread(m, 2)->name = calls_str(m, text);
+	model_thread(m, 2)->stack_end = calls_str(m, text);
+	calls_lost(m, tree_thread(m, actor, 9), STACK_DENIED, text);
 	tree_thread(m, actor, 10);
-	c.module = c.file = str(m, text);
+	c.module = c.file = calls_str(m, text);
 	model_add_frame(m, 4, (struct frame){ .code = model_add_code(m, c) });
 	model_add_inlined(m, (struct inlined){ .symbol = c.file, .file = c.file, .line = 1 });
 	model_add_kernel_frame(m, 4, text);
@@ -618,11 +516,11 @@ static struct model *long_row(uint32_t depth, uint32_t others)
 
 	for (uint32_t i = 0; i < depth; i++)
 		strbuf_addf(&b, "%sf%u", i ? ">" : "", i);
-	set_stack(m, 1, b.s);
+	calls_stack(m, 1, b.s);
 	for (uint32_t i = 0; i < others; i++) {
 		_cleanup_free_ char *own = xasprintf("g%u", i);
 
-		set_stack(m, tree_thread(m, actor, 8 + (int)i), own);
+		calls_stack(m, tree_thread(m, actor, 8 + (int)i), own);
 	}
 	model_index(m);
 	return m;
@@ -654,17 +552,17 @@ Test(view_stacks, threads_are_told_by_name_where_they_have_one)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	uint32_t actor = tree_actor(m, 7, "pool", 0), thread;
 
-	set_stack(m, 1, "a");
+	calls_stack(m, 1, "a");
 	for (int i = 1; i <= 3; i++) {
 		thread = tree_thread(m, actor, 7 + i);
-		set_stack(m, thread, "a");
+		calls_stack(m, thread, "a");
 		model_thread(m, thread)->name = strtab_addf(m->strings, "worker-%d", i);
 	}
 	thread = tree_main(m, tree_actor(m, 20, "pool", actor));
-	set_stack(m, thread, "a");
-	model_thread(m, thread)->name = str(m, "pool");
+	calls_stack(m, thread, "a");
+	model_thread(m, thread)->name = calls_str(m, "pool");
 	tree_wait(m, thread, WAIT_FUTEX, "waiting");
-	set_stack(m, tree_main(m, tree_actor(m, 30, "other", actor)), "a");
+	calls_stack(m, tree_main(m, tree_actor(m, 30, "other", actor)), "a");
 	model_index(m);
 	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
 	cr_expect_not_null(strstr(out.s, "6 threads of 3 actors: pool[7], tid 8 (worker-1), "
@@ -675,56 +573,33 @@ Test(view_stacks, threads_are_told_by_name_where_they_have_one)
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-/* A task in the functions "main>serve", or one without calls. */
-static uint32_t add_task(struct model *m, uint32_t actor, const char *name, const char *calls)
-{
-	uint32_t task = model_add_task(m, actor, 0x1000 + m->tasks.count);
-	_cleanup_free_ char *copy = xstrdup(calls);
-	char *last = NULL;
-
-	model_task(m, task)->runtime = str(m, "trio");
-	model_task(m, task)->name = str(m, name);
-	model_task(m, task)->state = TASK_WAITING;
-	for (bool more = *calls; more; more = last != NULL) {
-		struct task_frame f = { .line = 10 + task };
-
-		last = strrchr(copy, '>');
-		f.function = str(m, last ? last + 1 : copy);
-		f.file = str(m, "/src/app.py");
-		cr_assert(model_add_task_frame(m, task, f));
-		if (last)
-			*last = '\0';
-	}
-	return task;
-}
-
 Test(view_stacks, tasks_are_in_the_same_tree)
 {
 	_cleanup_model_ struct model *m = model_new();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, folded = STRBUF_INIT;
 	uint32_t a = tree_actor(m, 7, "app", 0), b = tree_actor(m, 8, "app", a), id;
 
-	set_stack(m, 1, "main>epoll_wait");
-	set_stack(m, 2, "main>epoll_wait");
+	calls_stack(m, 1, "main>epoll_wait");
+	calls_stack(m, 2, "main>epoll_wait");
 	for (uint32_t i = 0; i < 4; i++)
-		add_task(m, a, "reader", "serve>receive");
-	model_task(m, add_task(m, a, "fresh", ""))->state = TASK_NEW;
-	model_task(m, add_task(m, a, "finished", ""))->state = TASK_DONE;
-	id = add_task(m, a, "cut", "serve>receive");
-	model_task(m, id)->stack_why = str(m, "a frame that makes no sense");
+		calls_task(m, a, "reader", "serve>receive");
+	model_task(m, calls_task(m, a, "fresh", ""))->state = TASK_NEW;
+	model_task(m, calls_task(m, a, "finished", ""))->state = TASK_DONE;
+	id = calls_task(m, a, "cut", "serve>receive");
+	model_task(m, id)->stack_why = calls_str(m, "a frame that makes no sense");
 	model_task(m, id)->hint = true;
-	id = add_task(m, b, "odd", "serve>send");
+	id = calls_task(m, b, "odd", "serve>send");
 	m->verdict.culprit.actor = b;
 	m->verdict.culprit.task = id;
 	m->verdict.culprit.tid = 8;
 	model_index(m);
 
-	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0);
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_assert_eq(t->groups.count, 5);
-	group_is(t, 0, 1, "(trio task)>serve>send");
-	group_is(t, 3, 4, "(trio task)>serve>receive");
-	group_is(t, 4, 1, "(trio task)>(it has not begun)");
+	calls_group_is(t, 0, 1, "(trio task)>serve>send");
+	calls_group_is(t, 3, 4, "(trio task)>serve>receive");
+	calls_group_is(t, 4, 1, "(trio task)>(it has not begun)");
 	cr_expect(t->groups.at[0].culprit);
 	cr_expect_eq(t->threads, 2);
 	cr_expect_eq(t->tasks, 7);
@@ -751,10 +626,10 @@ Test(view_stacks, tasks_of_many_are_told_by_their_names)
 	for (uint32_t i = 0; i < 3; i++) {
 		uint32_t actor = tree_actor(m, 7 + (int)i, "app", 0);
 
-		set_stack(m, tree_main(m, actor), "main>epoll_wait");
-		add_task(m, actor, "same", "serve>same");
-		add_task(m, actor, "one", "serve>two");
-		add_task(m, actor, i ? "two" : "", "serve>two");
+		calls_stack(m, tree_main(m, actor), "main>epoll_wait");
+		calls_task(m, actor, "same", "serve>same");
+		calls_task(m, actor, "one", "serve>two");
+		calls_task(m, actor, i ? "two" : "", "serve>two");
 	}
 	model_index(m);
 	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
@@ -762,4 +637,62 @@ Test(view_stacks, tasks_of_many_are_told_by_their_names)
 	cr_expect_not_null(strstr(out.s, "6 tasks of 3 actors: app[7] task one, , "
 					 "[8] task one, two, [9] task one, two\n"),
 			   "%s", out.s);
+}
+
+/* ---- interpreters ---------------------------------------------------------------------------- */
+
+Test(view_stacks, python_and_native_calls_are_on_one_stack)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, all = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "python3", 0);
+
+	calls_script(m, 1, 10);
+	calls_script(m, tree_thread(m, actor, 8), 20);
+	model_thread(m, 2)->script.title = calls_str(m, "Thread-1");
+	model_thread(m, 2)->script.note = calls_str(m, "holds the GIL");
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
+	_cleanup_calltree_ struct calltree *whole = calltree_new(m, 0, true);
+
+	cr_assert_eq(t->groups.count, 1);
+	calls_group_is(t, 0, 2, "<module>>serve>Channel.receive>read");
+	calls_group_is(whole, 0, 2,
+		       "main>_PyEval_EvalFrameDefault><module>>serve>Channel.receive>os_read>read");
+	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	cr_expect_not_null(strstr(out.s, "serve (app.py:1) > Channel.receive (app.py:10,20) > "
+					 "read\n"),
+			   "%s", out.s);
+	cr_expect_not_null(
+		strstr(out.s,
+		       "2 threads of python3[7]: main thread, tid 8 (Thread-1); 8 holds the GIL\n"),
+		"%s", out.s);
+	render(&view_stacks, m, &all_80, &all);
+	cr_expect_not_null(strstr(all.s, "    os_read  python3\n"), "%s", all.s);
+	cr_expect_not_null(strstr(all.s, "    serve (app.py:1)\n"), "%s", all.s);
+}
+
+Test(view_stacks, python_calls_without_native_ones)
+{
+	_cleanup_model_ struct model *m = model_new();
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	uint32_t actor = tree_actor(m, 7, "python3", 0);
+
+	/* the native ones are of another moment; what the interpreter said ends early */
+	calls_script(m, 1, 10);
+	model_thread(m, 1)->stack_current = false;
+	model_thread(m, 1)->script.why = calls_str(m, "a frame that makes no sense");
+	/* it ran while its calls were read: only the native ones are left */
+	calls_script(m, tree_thread(m, actor, 8), 10);
+	model_thread(m, 2)->moved = true;
+	calls_lost(m, 2, STACK_MOVED, "it ran");
+	model_index(m);
+
+	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
+
+	cr_assert_eq(t->groups.count, 2);
+	calls_group_is(t, 0, 1,
+		       "(cut: a frame that makes no sense)><module>>serve>Channel.receive");
+	calls_group_is(t, 1, 1, "main>_PyEval_EvalFrameDefault>os_read>read>(it ran)");
 }
