@@ -58,6 +58,12 @@ static void request_guard(struct request **request)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
+/* With the lock held. */
+static bool has_ended(void)
+{
+	return server.helper.child.pid == 0 || grove_helper_ended(&server.helper);
+}
+
 /* One that runs, as far as we can tell. With the lock held. */
 static int need_server(struct grove_error *err)
 {
@@ -65,7 +71,7 @@ static int need_server(struct grove_error *err)
 	bool had = server.helper.fd >= 0;
 	int rc;
 
-	if (had && (unwatched || !grove_helper_ended(&server.helper)))
+	if (had && (unwatched || !has_ended()))
 		return 0;
 	grove_helper_forget(&server.helper);
 	rc = grove_helper_start(&server.helper, "mp_forkserver", err);
@@ -104,8 +110,7 @@ static int tell_gone(const struct request *request, struct grove_error *err)
 
 	grove_helper_lock(&server.helper);
 	/* without a watch its socket has ended, and it may be about to */
-	if (server.pid == request->server &&
-	    (server.helper.child.pid == 0 || grove_helper_ended(&server.helper)))
+	if (server.pid == request->server && has_ended())
 		grove_helper_end_text(&server.helper, text);
 	grove_helper_unlock();
 	return grove_error_set(err, -EPIPE, "the fork server (process %d) %s before it answered",

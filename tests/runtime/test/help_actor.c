@@ -256,6 +256,8 @@ static const char *why_skipped(const struct help_case *what, const struct grove_
 	for (const struct help_skip *skip = what->skip; skip && skip->backend; skip++)
 		if (strcmp(skip->backend, backend->name) == 0)
 			return skip->reason;
+	if (what->only && strcmp(what->only, backend->name) != 0)
+		return "it is about another backend";
 	_grove_close_ int pidfd = what->pidfd ? grove_pidfd_open(getpid()) : -1;
 	if (pidfd == -ENOSYS)
 		return "no pidfd_open(2) here (valgrind before 3.21)";

@@ -39,7 +39,8 @@ struct help_case {
 	int expect;	     /* what grove_actor_root() shall give */
 	int64_t grace_ns;    /* 0: as usual */
 	const struct help_skip *skip;
-	bool orphans; /* a process is killed: those below it are for us to reap */
+	const char *only; /* the one backend that it is about; NULL: all */
+	bool orphans;	  /* a process is killed: those below it are for us to reap */
 	bool one_transport;
 	bool pidfd; /* it kills what is not a child: not without pidfd_open(2) */
 };
