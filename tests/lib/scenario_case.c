@@ -9,6 +9,7 @@
 #include "scenario_harness.h"
 
 #include "lib/scenario_view.h"
+#include "scenario_python.h"
 #include "scenario_stacks.h"
 
 #include <errno.h>
@@ -270,6 +271,15 @@ static json_t *ask(struct scenario_case *c, const char *target, const char *read
 	return answer;
 }
 
+/* The mark is about the verdict, and hides no fact that went missing. */
+static void check_facts(struct scenario_case *c, const json_t *answer, enum reader reader)
+{
+	_cleanup_strbuf_ struct strbuf unused = STRBUF_INIT;
+
+	if (!truth_compare_facts(c->truth, answer, &unused))
+		fail(c, "facts that the kernel shows are wrong: %s", reader_names[reader]);
+}
+
 static bool ask_reader(struct scenario_case *c, enum reader reader)
 {
 	_cleanup_free_ char *target = root_text(c);
@@ -284,8 +294,11 @@ static bool ask_reader(struct scenario_case *c, enum reader reader)
 		c->answer[reader] = answer;
 		strbuf_reset(&c->signature[reader]);
 		answer_signature(answer, &c->signature[reader]);
-		if (!truth_compare(c->truth, answer, reader, &c->why))
+		if (!truth_compare(c->truth, answer, reader, &c->why)) {
+			if (c->s->unseen)
+				check_facts(c, answer, reader);
 			return differs(c, reader_names[reader], i + 1);
+		}
 	}
 	return c->why.len == 0;
 }
@@ -561,6 +574,7 @@ int case_run(const struct scenario *s, const struct runner *r)
 	if (ok) {
 		ok &= ask_everything(&c);
 		ok &= check_undisturbed(&c);
+		ok = ok && python_compare(c.answer, c.truth->dir, &c.why);
 		ok = ok && stacks_compare(c.answer, c.truth->dir, s->moving, &c.why);
 	}
 	case_end(&c);

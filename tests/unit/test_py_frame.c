@@ -1,87 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "runtimes/python/py.h"
 
+#include "lib/python_calls.h"
 #include "lib/unit_python.h"
 #include "read/mem.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-
-/*
- * Threads blocked below all sorts of calls. When all of them are, the last one prints their frames
- * as Python sees them.
- */
-static const char script[] =
-	"import ctypes, os, sys, threading, functools\n"
-	"r, w = os.pipe()\n"
-	"def leaf(a, b=2):\n"
-	"    captured = [a]\n"
-	"    def inner():\n"
-	"        return captured\n"
-	"    try:\n"
-	"        raise KeyError('x')\n"
-	"    except KeyError:\n"
-	"        os.read(\n"
-	"            r,\n"
-	"            1)\n"
-	"    return inner\n"
-	"def deep(n):\n"
-	"    return deep(n - 1) if n else leaf(1)\n"
-	"def gen():\n"
-	"    yield 1\n"
-	"    yield leaf(2)\n"
-	"def through_gen():\n"
-	"    return sum(x for x in gen())\n"
-	"def through_c():\n"
-	"    return sorted([3, 1, 2], key=lambda v: leaf(v))\n"
-	"class K:\n"
-	"    @property\n"
-	"    def p(self): return leaf(3)\n"
-	"    def __getattr__(self, name):\n"
-	"        return self.p\n"
-	"def through_class():\n"
-	"    class In:\n"
-	"        value = [K().whatever for i in '12']\n"
-	"def through_exec():\n"
-	"    exec(compile('\\n\\n\\nleaf(4)', '<made up>', 'exec'))\n"
-	"async def coro():\n"
-	"    await other()\n"
-	"async def other():\n"
-	"    return leaf(5)\n"
-	"def through_coro():\n"
-	"    coro().send(None)\n"
-	"exec('def long():\\n' + '  x = 1\\n' * 150 + '\\n' * 150 + '''\n"
-	"  for i in range(3):\n"
-	"      with open('/dev/null') as f:\n"
-	"          functools.reduce(lambda x, y: (x,\n"
-	"              y,\n"
-	"              leaf(6)), [1, 2, 3])\n"
-	"''')\n"
-	"calls = [lambda: deep(200), through_gen, through_c, through_class, through_exec,\n"
-	"         through_coro, long]\n"
-	"if sys.version_info >= (3, 10):\n"
-	"    exec('def matches(v):\\n  match v:\\n    case [a, b]:\\n      leaf(a)\\n')\n"
-	"    calls.append(lambda: matches([1, 2]))\n"
-	"def waits(tid):\n"
-	"    return open('/proc/self/task/%d/syscall' % tid).read().split()[0] == '0'\n"
-	"def printer():\n"
-	"    while not all(waits(t.native_id) for t in threads) or not waits(os.getpid()): pass\n"
-	"    for ident, frame in sys._current_frames().items():\n"
-	"        if ident == threading.get_ident(): continue\n"
-	"        print('thread', ident)\n"
-	"        while frame:\n"
-	"            c = frame.f_code\n"
-	"            print('%s:%d:%s' % (c.co_filename, frame.f_lineno, c.co_name))\n"
-	"            frame = frame.f_back\n"
-	"        print('end')\n"
-	"    print('done', flush=True)\n"
-	"    os.read(r, 1)\n"
-	"print(ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, '_PyRuntime')))\n"
-	"threads = [threading.Thread(target=c, name='t%d' % i) for i, c in enumerate(calls)]\n"
-	"for t in threads: t.start()\n"
-	"threading.Thread(target=printer).start()\n"
-	"os.read(r, 1)\n";
 
 enum { LINES_MAX = 2048 };
 
@@ -101,7 +27,7 @@ static bool scene_begin(struct scene *s, uint32_t i)
 	memset(s, 0, sizeof(*s));
 	if (!python_at(i, &s->py))
 		return false;
-	python_start(&s->py, script);
+	python_start(&s->py, python_calls);
 	while ((line = python_line(&s->py)) && strcmp(line, "done") != 0) {
 		cr_assert_lt(s->count, LINES_MAX);
 		s->lines[s->count++] = strdup(line);
