@@ -27,6 +27,7 @@
 #include "runtime/core/loop.h"
 #include "runtime/spawn/backend.h"
 #include "runtime/spawn/backends.h"
+#include "runtime/spawn/defects.h"
 
 /* ---- the lock of an interpreter -----------------------------------------------------------------
  */
@@ -55,6 +56,9 @@ static void lock_enter(void *arg)
 {
 	struct interpreter_lock *lock = arg;
 
+	/* as CPython does in take_gil() (Python/ceval_gil.c) */
+	if (atomic_load(&grove_spawn_defects()->finalised) == gettid())
+		pthread_exit(NULL);
 	pthread_mutex_lock(&lock->next);
 	pthread_mutex_lock(&lock->turn);
 	pthread_mutex_unlock(&lock->next);
@@ -114,8 +118,10 @@ struct interpreter {
 	struct grove_token *parent;
 	struct grove_event changed;
 	bool begun, ended, joined, abandoned;
+	unsigned ended_seen; /* ended_below, at the last step of the ladder */
 	/* between the sides */
-	atomic_int ending; /* so many actors below it are being ended */
+	atomic_int ending;	 /* so many actors below it are being ended */
+	atomic_uint ended_below; /* and so many were */
 	pthread_mutex_t mutex;
 	struct grove_token *token; /* of its loop; NULL: not up, or not any more */
 	bool asked;		   /* to end */
@@ -211,6 +217,8 @@ static void on_ending(void *arg, int change)
 {
 	struct interpreter *it = arg;
 
+	if (change < 0)
+		atomic_fetch_add(&it->ended_below, 1);
 	atomic_fetch_add(&it->ending, change);
 }
 
@@ -325,12 +333,25 @@ static int subint_wait(struct grove_child *child, struct grove_error *err)
 	return 0;
 }
 
+/* Whether it ends those below it, or did so since the last step: its own time begins after that. */
+static bool is_busy(struct interpreter *it)
+{
+	bool busy = atomic_load(&it->ending) > 0;
+	unsigned count = atomic_load(&it->ended_below);
+
+	busy = busy || count != it->ended_seen;
+	it->ended_seen = count;
+	return busy;
+}
+
 static int subint_tell(struct grove_child *child, enum grove_tell how, struct grove_error *err)
 {
 	struct interpreter *it = child->own;
 	struct grove_token *token;
 
-	if (how == GROVE_TELL_KILL && atomic_load(&it->ending) > 0)
+	bool busy = is_busy(it);
+
+	if (how == GROVE_TELL_KILL && busy)
 		return grove_error_set(err, -EINPROGRESS, "it is ending the actors below it");
 	if (how == GROVE_TELL_KILL)
 		return grove_error_set(err, -ENOTSUP,

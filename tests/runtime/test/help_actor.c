@@ -176,8 +176,8 @@ static const struct grove_func funcs[] = {
 	{ "double", fn_double },   { "echo", fn_echo },	    { "fail", fn_fail },
 	{ "forever", fn_forever }, { "block", fn_block },   { "stubborn", fn_stubborn },
 	{ "die", fn_die },	   { "pid", fn_pid },	    { "squares", fn_squares },
-	{ "flood", fn_flood },	   { "parent", fn_parent }, HELP_RES_FUNCS, GROVE_TTY_FUNCS,
-	{ NULL, NULL },
+	{ "flood", fn_flood },	   { "parent", fn_parent }, HELP_RES_FUNCS,
+	GROVE_TTY_FUNCS,	   { NULL, NULL },
 };
 
 const struct grove_program help_program = {
@@ -228,6 +228,17 @@ static void expect_no_process(const struct help_case *what, const char *where)
 	}
 }
 
+/* A joined thread stands in /proc for a moment after it told its end. */
+static void expect_threads(size_t count, const char *where)
+{
+	int64_t end_ns = grove_now_ns() + HELP_LONG;
+
+	while (count_entries("/proc/self/task") > count) {
+		cr_assert_lt(grove_now_ns(), end_ns, "%s: a thread is left", where);
+		usleep(1000);
+	}
+}
+
 bool help_process_lives(pid_t pid)
 {
 	char path[64], line[512] = "";
@@ -268,7 +279,7 @@ static void run_once(const struct help_case *what, struct help_run *run, const c
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	struct grove_root_opts opts = { .name = "root", .backend = run->backend, .tcp = run->tcp };
-	size_t fds = count_entries("/proc/self/fd");
+	size_t fds = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
 	char where[128];
 	int rc;
 
@@ -278,6 +289,7 @@ static void run_once(const struct help_case *what, struct help_run *run, const c
 	rc = grove_actor_root(&help_program, &opts, what->body, run, &err);
 	cr_assert_eq(rc, what->expect, "%s: %d, %s", where, rc, err.text);
 	expect_no_process(what, where);
+	expect_threads(threads, where);
 	cr_assert_eq(count_entries("/proc/self/fd"), fds, "%s: descriptors are left", where);
 	cr_assert_eq(count_entries(dir), 2, "%s: files are left in %s", where, dir);
 }

@@ -10,8 +10,8 @@
  *	}
  *
  * The case is run once for each backend and transport. After each run there must be no child and
- * no descendant, no descriptor more than before, and no file in the folder of sockets; a listening
- * port needs one of these.
+ * no descendant, no thread or descriptor more than before, and no file in the folder of sockets; a
+ * listening port needs one of these.
  */
 #pragma once
 

@@ -185,6 +185,26 @@ Test(actor_tree, all_errors_of_a_nested_tree)
 	}
 }
 
+Test(actor_tree, backend_that_refuses_says_why)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; grove_backends[i]; i++) {
+		const struct grove_backend *backend = grove_backends[i];
+		const char *reason = backend->refuses ? backend->refuses() : NULL;
+		const char *const args[] = { "--backend", backend->name, NULL };
+		struct program p;
+
+		if (!reason)
+			continue;
+		count++;
+		start(&p, args);
+		cr_assert_eq(end(&p), 1, "%s: %s", backend->name, p.text);
+		cr_assert(strstr(p.text, backend->name) && strstr(p.text, reason), "%s", p.text);
+	}
+	cr_assert_gt(count, 0, "subint_fork never works");
+}
+
 Test(actor_tree, wrong_usage)
 {
 	static const char *const wrong[][3] = {

@@ -2,20 +2,15 @@
 /*
  * test_core_read.c - what others can learn: the descriptor, as a reader finds and follows it, and
  * the truth log.
- *
- * The reader here uses nothing of grove's headers but snag_runtime.h and copies all that it looks
- * at out of this process by address, as one from outside would.
  */
 #include <criterion/criterion.h>
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "runtime/core/errors.h"
 #include "runtime/core/event.h"
@@ -23,100 +18,8 @@
 #include "runtime/core/lock.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/truth.h"
-#include "runtime/snag_runtime.h"
 #include "runtime/test/help_core.h"
-
-/* ---- a reader ----------------------------------------------------------------------------------
- */
-
-static void copy(uint64_t from, void *to, size_t n)
-{
-	struct iovec local = { .iov_base = to, .iov_len = n };
-	struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = n };
-
-	cr_assert_eq(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), (ssize_t)n);
-}
-
-static uint64_t number(uint64_t at, struct snag_rt_field field)
-{
-	uint64_t value = 0;
-
-	cr_assert_neq(field.how, SNAG_RT_ABSENT);
-	if (field.how == SNAG_RT_INLINE)
-		return at + field.offset;
-	copy(at + field.offset, &value, field.bytes);
-	return value;
-}
-
-static void text(uint64_t at, struct snag_rt_field field, char *to)
-{
-	cr_assert_eq(field.how, SNAG_RT_TEXT);
-	copy(at + field.offset, to, field.bytes);
-	cr_assert_not_null(memchr(to, 0, field.bytes));
-}
-
-/* The note of the main program: its segment has several. */
-static int find_note(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
-		uint64_t at = info->dlpi_addr + ph->p_vaddr, end = at + ph->p_memsz;
-
-		while (ph->p_type == PT_NOTE && at + sizeof(ElfW(Nhdr)) <= end) {
-			const ElfW(Nhdr) *note = (const void *)(uintptr_t)at;
-			uint64_t name = at + sizeof(*note),
-				 desc = name + ((note->n_namesz + 3) & ~3u);
-			int64_t distance;
-
-			at = desc + ((note->n_descsz + 3) & ~3u);
-			if (note->n_type != SNAG_RT_NOTE_TYPE || note->n_namesz != 5 ||
-			    strcmp((const char *)(uintptr_t)name, SNAG_RT_NOTE_NAME) != 0)
-				continue;
-			cr_assert_eq(note->n_descsz, 8);
-			copy(desc, &distance, 8);
-			*(uint64_t *)arg = desc + (uint64_t)distance;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-static void find_table(struct snag_rt *table)
-{
-	uint64_t at = 0;
-
-	dl_iterate_phdr(find_note, &at);
-	cr_assert_neq(at, 0, "no note");
-	copy(at, table, sizeof(*table));
-	cr_assert_eq(table->cookie, SNAG_RT_COOKIE);
-	cr_assert_eq(table->size, sizeof(*table));
-	cr_assert_eq(table->version, SNAG_RT_VERSION);
-	cr_assert_str_eq(table->runtime, "grove");
-}
-
-/* The element after `at` (0: the first) of a circle in `owner`; 0 at the end. */
-static uint64_t next_in(uint64_t owner, const struct snag_rt_list *list, uint64_t at)
-{
-	uint64_t head = owner + list->head.offset, node = at ? at + list->node : head, next = 0;
-
-	cr_assert_eq(list->shape, SNAG_RT_CIRCLE);
-	copy(node + list->next, &next, sizeof(next));
-	return next == head ? 0 : next - list->node;
-}
-
-static uint64_t task_named(const struct snag_rt *t, uint64_t loop, const char *name)
-{
-	char is[256];
-
-	for (uint64_t task = next_in(loop, &t->loop.tasks, 0); task;
-	     task = next_in(loop, &t->loop.tasks, task)) {
-		text(task, t->task.name, is);
-		if (strcmp(is, name) == 0)
-			return task;
-	}
-	return 0;
-}
+#include "runtime/test/help_read.h"
 
 /* ---- what it looks at --------------------------------------------------------------------------
  */
@@ -199,9 +102,9 @@ static uint64_t resting_loop(const struct snag_rt *t)
 	uint64_t loop = 0;
 
 	for (int tries = 0; tries < 2000; tries++) {
-		loop = next_in(t->loops.address, &t->loop_list, 0);
-		if (loop && task_named(t, loop, "wants") &&
-		    number(loop, t->loop.generation) % 2 == 0)
+		loop = read_next(t->loops.address, &t->loop_list, 0);
+		if (loop && read_task(t, loop, "wants") &&
+		    read_number(loop, t->loop.generation) % 2 == 0)
 			return loop;
 		usleep(1000);
 	}
@@ -210,51 +113,53 @@ static uint64_t resting_loop(const struct snag_rt *t)
 
 static void check_wants(const struct snag_rt *t, uint64_t loop, uint64_t main_task)
 {
-	uint64_t task = task_named(t, loop, "wants");
-	uint64_t wait = number(task, t->task.wait), object = number(wait, t->wait.object);
-	uint64_t nursery = number(task, t->task.nursery);
+	uint64_t task = read_task(t, loop, "wants");
+	uint64_t wait = read_number(task, t->task.wait), object = read_number(wait, t->wait.object);
+	uint64_t nursery = read_number(task, t->task.nursery);
 	char name[256];
 
-	cr_assert_eq(number(task, t->task.state), SNAG_RT_STATE_WAITING);
-	cr_assert_eq(number(wait, t->wait.kind), SNAG_RT_WAIT_LOCK);
-	text(object, t->lock.name, name);
+	cr_assert_eq(read_number(task, t->task.state), SNAG_RT_STATE_WAITING);
+	cr_assert_eq(read_number(wait, t->wait.kind), SNAG_RT_WAIT_LOCK);
+	read_text(object, t->lock.name, name);
 	cr_assert_str_eq(name, "the lock");
-	cr_assert_eq(number(object, t->lock.owner), main_task);
-	text(nursery, t->nursery.name, name);
+	cr_assert_eq(read_number(object, t->lock.owner), main_task);
+	read_text(nursery, t->nursery.name, name);
 	cr_assert_str_eq(name, "home");
-	cr_assert_eq(number(nursery, t->nursery.parent), main_task);
-	cr_assert_eq(number(nursery, t->nursery.count), 2);
-	cr_assert_eq(next_in(main_task, &t->task.nurseries,
-			     next_in(main_task, &t->task.nurseries, 0)),
+	cr_assert_eq(read_number(nursery, t->nursery.parent), main_task);
+	cr_assert_eq(read_number(nursery, t->nursery.count), 2);
+	cr_assert_eq(read_next(main_task, &t->task.nurseries,
+			       read_next(main_task, &t->task.nurseries, 0)),
 		     nursery);
 }
 
 static void check_hides(const struct snag_rt *t, uint64_t loop)
 {
-	uint64_t task = task_named(t, loop, "hides");
-	uint64_t scope = number(task, t->task.scope), outer = number(scope, t->scope.parent);
+	uint64_t task = read_task(t, loop, "hides");
+	uint64_t scope = read_number(task, t->task.scope),
+		 outer = read_number(scope, t->scope.parent);
 	char name[256];
 
-	cr_assert_eq(number(task, t->task.shielded), 1);
-	cr_assert_eq(number(task, t->task.requested), 0);
-	cr_assert_eq(number(scope, t->scope.shield), 1);
-	cr_assert_eq(number(outer, t->scope.cancel_called), 1);
-	text(outer, t->scope.reason, name);
+	cr_assert_eq(read_number(task, t->task.shielded), 1);
+	cr_assert_eq(read_number(task, t->task.requested), 0);
+	cr_assert_eq(read_number(scope, t->scope.shield), 1);
+	cr_assert_eq(read_number(outer, t->scope.cancel_called), 1);
+	read_text(outer, t->scope.reason, name);
 	cr_assert_str_eq(name, "please stop");
-	text(outer, t->scope.who, name);
+	read_text(outer, t->scope.who, name);
 	cr_assert_str_eq(name, "boss");
 }
 
 /* The saved registers: where it goes on lies in the program, what it uses on its own stack. */
 static void check_stack(const struct snag_rt *t, uint64_t task)
 {
-	uint64_t sp = number(task, t->task.saved_sp), low = number(task, t->task.stack_low);
-	uint64_t bytes = number(task, t->task.stack_bytes), pc = 0;
+	uint64_t sp = read_number(task, t->task.saved_sp),
+		 low = read_number(task, t->task.stack_low);
+	uint64_t bytes = read_number(task, t->task.stack_bytes), pc = 0;
 	extern const char __executable_start, etext;
 
 	cr_assert_gt(sp, low);
 	cr_assert_leq(sp + t->saved.sp_after, low + bytes);
-	copy(sp + t->saved.pc_offset, &pc, sizeof(pc));
+	read_copy(sp + t->saved.pc_offset, &pc, sizeof(pc));
 	cr_assert_geq(pc, (uint64_t)(uintptr_t)&__executable_start);
 	cr_assert_lt(pc, (uint64_t)(uintptr_t)&etext);
 	cr_assert_eq(t->saved.machine, EM_X86_64);
@@ -267,26 +172,26 @@ Test(core_read, descriptor)
 	char name[256];
 
 	core_remember();
-	find_table(&table);
-	cr_assert_eq(next_in(table.loops.address, &table.loop_list, 0), 0);
+	read_table(&table);
+	cr_assert_eq(read_next(table.loops.address, &table.loop_list, 0), 0);
 	cr_assert_eq(pthread_create(&p.thread, NULL, run_patient, &p), 0);
 	while (!atomic_load(&p.ready))
 		usleep(100);
-	uint64_t loop = resting_loop(&table), generation = number(loop, table.loop.generation);
-	uint64_t main_task = task_named(&table, loop, "main");
+	uint64_t loop = resting_loop(&table), generation = read_number(loop, table.loop.generation);
+	uint64_t main_task = read_task(&table, loop, "main");
 
-	text(loop, table.loop.name, name);
+	read_text(loop, table.loop.name, name);
 	cr_assert_str_eq(name, "patient");
-	cr_assert_eq(number(loop, table.loop.current), 0);
-	cr_assert_neq(number(loop, table.loop.tid), (uint64_t)gettid());
+	cr_assert_eq(read_number(loop, table.loop.current), 0);
+	cr_assert_neq(read_number(loop, table.loop.tid), (uint64_t)gettid());
 	check_wants(&table, loop, main_task);
 	check_hides(&table, loop);
 	check_stack(&table, main_task);
-	cr_assert_eq(number(loop, table.loop.generation), generation);
+	cr_assert_eq(read_number(loop, table.loop.generation), generation);
 	cr_assert_eq(grove_token_post(p.token, let_go, &p.event), 0);
 	pthread_join(p.thread, NULL);
 	grove_token_unref(p.token);
-	cr_assert_eq(next_in(table.loops.address, &table.loop_list, 0), 0);
+	cr_assert_eq(read_next(table.loops.address, &table.loop_list, 0), 0);
 	core_clean();
 }
 
