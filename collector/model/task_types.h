@@ -93,6 +93,7 @@ enum await_kind {
 	AWAIT_OTHER,	/* the label says what */
 	AWAIT_ALL,	/* all of the tasks in `others` */
 	AWAIT_ANY,	/* one of the tasks in `others` */
+	AWAIT_FUTURE,	/* as AWAIT_EVENT: the label says whose, and `object` may be it */
 	AWAIT_KINDS,
 };
 

@@ -5,6 +5,8 @@
 #include "model/frames.h"
 #include "runtimes/python/py.h"
 #include "runtimes/python/py_find.h"
+#include "runtimes/python/py_spawn.h"
+#include "runtimes/python/tasks/tasks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -233,6 +235,8 @@ static bool read_cpython(struct runtime_site *site)
 	add_threads(r);
 	if (r->py->thread_count > 1)
 		add_titles(r);
+	py_spawn_read(site, r->py);
+	py_tasks_read(site, r->py);
 	return true;
 }
 

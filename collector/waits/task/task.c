@@ -310,6 +310,12 @@ static void make_rest(struct making *k)
 		describe(k, WAIT_TASK_EVENT, "waiting for", "event");
 		add_loop(k);
 		break;
+	case AWAIT_FUTURE:
+		refer(k, "future");
+		wait_describe(k->c, k->wait, WAIT_TASK_EVENT, "waiting for %s",
+			      label(k) ? label(k) : "a future that nobody has set");
+		add_loop(k);
+		break;
 	case AWAIT_LIMIT:
 		refer(k, "limiter");
 		describe(k, WAIT_SEMAPHORE, "waiting for a place in", "limiter");
