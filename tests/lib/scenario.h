@@ -38,8 +38,9 @@ struct scenario {
 	int repeat;	     /* how often each reader is asked; 0 is once */
 	bool moving; /* the tree does not stand still: two answers may differ, within the truth */
 	/*
-	 * Why snag cannot know this truth yet, or NULL. Then its answer has to differ from the
-	 * truth: one that agrees is a failure, so that the mark goes. All else must hold as ever.
+	 * Why snag cannot know this verdict or culprit yet, or NULL. Then its answer has to
+	 * differ from the truth: one that agrees is a failure, so that the mark goes. All else
+	 * must hold as ever, stated waits, findings and actors too.
 	 */
 	const char *unseen;
 	const void *arg; /* of a scenario that is a row of a table: scenario_arg() */

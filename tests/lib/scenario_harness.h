@@ -126,6 +126,10 @@ bool schema_check(const json_t *schema, const json_t *value, struct strbuf *why)
 bool truth_compare(const struct truth *t, const json_t *answer, enum reader reader,
 		   struct strbuf *why);
 
+/* The same for what no verdict is needed for: waits, findings, actors. Holds also where the verdict
+ * is marked as not to be seen. */
+bool truth_compare_facts(const struct truth *t, const json_t *answer, struct strbuf *why);
+
 /* Verdict kind, chain and culprit as text: what must be the same from both readers and a capture.
  */
 void answer_signature(const json_t *answer, struct strbuf *signature);

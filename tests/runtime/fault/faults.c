@@ -146,9 +146,9 @@ void grove_fault_awaits_exits(const struct grove_fault_place *place)
 	}
 }
 
-void grove_fault_leaves(pid_t pid)
+void grove_fault_leaves(void)
 {
-	grove_truth("hang-leaves", grove_fact_int("leaves", pid));
+	grove_truth("hang-leaves", grove_fact_int("thread", gettid()));
 }
 
 void grove_fault_culprit(pid_t pid, const char *word, int fd)

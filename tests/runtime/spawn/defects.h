@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct grove_spawn_defects {
@@ -18,6 +19,9 @@ struct grove_spawn_defects {
 	bool server_kept_open;
 	/* ... and nobody watches its process: a request to a dead server waits for ever. */
 	bool server_unwatched;
+	/* The thread (a tid, 0: none) of a hosted actor whose interpreter is finalised under it:
+	 * it ends where it next wants the lock, and cleans nothing up. */
+	atomic_int finalised;
 };
 
 /* Those of this process; handed down by a fork. */

@@ -237,11 +237,15 @@ static pid_t spring(const struct pair *p, const struct log *log, pid_t root)
 	return orphan;
 }
 
+struct thread {
+	pid_t pid, tid;
+};
+
 /* Gone, or a zombie that nobody reaps. */
 static bool has_left(void *arg)
 {
-	const pid_t *pid = arg;
-	FILE *file = fopen(text("/proc/%d/stat", *pid), "re");
+	const struct thread *who = arg;
+	FILE *file = fopen(text("/proc/%d/task/%d/stat", who->pid, who->tid), "re");
 	char line[512] = "";
 	const char *end;
 
@@ -257,10 +261,11 @@ static bool has_left(void *arg)
 static void await_leavers(const struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		pid_t pid = number_of(log->at[i], "leaves");
+		struct thread who = { number_of(log->at[i], "pid"),
+				      number_of(log->at[i], "thread") };
 
 		if (is_event(log->at[i], "hang-leaves"))
-			wait_until(has_left, &pid, "a process has left");
+			wait_until(has_left, &who, "a thread has left");
 	}
 }
 
@@ -270,21 +275,44 @@ static void await_leavers(const struct log *log)
 static void state_blocked(const struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		pid_t pid = number_of(log->at[i], "pid"), tid = number_of(log->at[i], "tid");
-		bool ended = has_left(&pid);
+		struct thread who = { number_of(log->at[i], "pid"), number_of(log->at[i], "tid") };
+		bool ended = has_left(&who);
 
 		if (!is_event(log->at[i], "up"))
 			continue;
 		for (size_t k = 0; k < log->count; k++)
 			ended |= is_event(log->at[k], "actor-exit") &&
-				 number_of(log->at[k], "pid") == pid &&
-				 number_of(log->at[k], "tid") == tid;
-		if (!ended && access(text("/proc/%d/task/%d", pid, tid), F_OK) == 0)
-			truth_blocked(pid, tid);
+				 number_of(log->at[k], "pid") == who.pid &&
+				 number_of(log->at[k], "tid") == who.tid;
+		if (!ended)
+			truth_blocked(who.pid, who.tid);
 	}
 }
 
-static void state_lines(const struct pair *p, const struct log *log)
+/* Whether there is such a child, be it a zombie. */
+static bool is_child(pid_t pid, pid_t parent)
+{
+	FILE *file = fopen(text("/proc/%d/status", pid), "re");
+	char line[256];
+	int found = 0;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		(void)sscanf(line, "PPid: %d", &found);
+	if (file)
+		fclose(file);
+	return found && found == parent;
+}
+
+/* Who has left is to be reaped by an actor, not by a helper of the backend, and was not. */
+static void state_zombie(const json_t *line, pid_t root)
+{
+	pid_t pid = number_of(line, "pid");
+
+	if (number_of(line, "thread") == pid && is_child(pid, root))
+		truth_finding("zombie", pid);
+}
+
+static void state_lines(const struct pair *p, const struct log *log, pid_t root)
 {
 	for (size_t i = 0; i < log->count; i++) {
 		const json_t *line = log->at[i];
@@ -293,6 +321,8 @@ static void state_lines(const struct pair *p, const struct log *log)
 		if (is_event(line, "hang-wait"))
 			truth_wait(number_of(line, "waiter"), number_of(line, "thread"),
 				   word_of(line, "wait"), *key ? key : NULL, number_of(line, "on"));
+		if (is_event(line, "hang-leaves"))
+			state_zombie(line, root);
 		if (!is_event(line, "hang-culprit"))
 			continue;
 		truth_culprit_on(number_of(line, "culprit"), p->row->reason, *key ? key : NULL);
@@ -328,7 +358,7 @@ static void hang_on_demand(void)
 	if (!killed)
 		truth_actor(root, 0, NULL);
 	state_verdicts(p->row->verdict);
-	state_lines(p, &log);
+	state_lines(p, &log, killed ? 0 : root);
 	if (!p->row->moving)
 		state_blocked(&log);
 	if (p->row->finding)

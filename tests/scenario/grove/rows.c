@@ -9,8 +9,9 @@
 #define TASKS "needs the tasks inside of the actors"
 
 HANGS({ .fault = "captured-stdout", .verdict = "deadlock", .reason = "not-reading" },
+      { .fault = "gone-without-eof", .verdict = "deadlock", .unseen = TASKS },
       { .fault = "leaked-channel", .verdict = "deadlock", .unseen = TASKS },
-      { .fault = "missed-exit", .verdict = "deadlock", .finding = "zombie", .unseen = TASKS },
+      { .fault = "missed-exit", .verdict = "deadlock", .unseen = TASKS },
       { .fault = "orphan-sigint", .verdict = "deadlock", .unseen = TASKS },
       { .fault = "peer-handlers", .verdict = "deadlock", .unseen = TASKS },
       { .fault = "shielded-receive", .verdict = "deadlock", .unseen = TASKS },

@@ -52,7 +52,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 {
 	(void)place;
 	(void)err;
-	grove_fault_leaves(getpid());
+	grove_fault_leaves();
 	return 0;
 }
 
