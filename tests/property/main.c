@@ -91,6 +91,8 @@ static bool run(const struct forest *f, const struct check *c)
 			       verdict_kind_name(m->verdict.kind),
 			       confidence_name(m->verdict.confidence),
 			       model_str(m, m->verdict.summary));
+		for (uint32_t i = 0; m && i < m->verdict.caveats.count; i++)
+			printf("  but: %s\n", model_str(m, m->verdict.caveats.at[i]));
 		fflush(stdout);
 	}
 	forest_fell(f, pids);
