@@ -203,6 +203,7 @@ static const struct column task_columns[] = {
 	PLAIN(TEXT, runtime), PLAIN(TEXT, name), REF(parent, TASKS), REF(nursery, NURSERIES),
 	REF(scope, SCOPES), WORDS(state, TASK), PLAIN(BOOL, main), PLAIN(BOOL, hint),
 	PLAIN(TRISTATE, requested), PLAIN(TRISTATE, shielded), PLAIN(TRISTATE, delivered),
+	PLAIN(UINT, signals),
 	PLAIN(TEXT, cancel_by), PLAIN(TEXT, cancel_reason), REF(wait, WAITS),
 	PLAIN(TEXT, stack_why),
 };

@@ -4,6 +4,8 @@
  */
 #include "graph/judge.h"
 
+#include "model/tasks.h"
+
 #include <string.h>
 
 void hops_release(struct hops *h)
@@ -31,6 +33,14 @@ void say_thread(struct strbuf *b, const struct model *m, uint32_t thread)
 	say_actor(b, m, t->actor);
 	if (t->tid != model_actor(m, t->actor)->pid)
 		strbuf_addf(b, " thread %d", t->tid);
+}
+
+void say_task(struct strbuf *b, const struct model *m, uint32_t task)
+{
+	say_actor(b, m, model_task(m, task)->actor);
+	strbuf_adds(b, " task \"");
+	task_name_add(b, m, task);
+	strbuf_addc(b, '"');
 }
 
 const char *hop_text(const struct model *m, const struct hop *hop)

@@ -36,6 +36,7 @@ struct judge {
 /* One hop of a path: a thread with its wait, and the item of it that the path goes through. */
 struct hop {
 	uint32_t thread, wait, item; /* model ids; item 0 none */
+	uint32_t task;		     /* model id: `wait` is this task's; 0 the thread's own */
 	uint32_t actor;		     /* of the thread, or the end of the path without a thread */
 	uint32_t object;	     /* object node that the path goes through after it, 0 none */
 	uint32_t seed_text;	     /* the path ends in a seed here: what it stands for */
@@ -56,6 +57,15 @@ DEFINE_PLACE_GUARD(hops)
 
 /* "python3[812]", or "python3[812] thread 815" when it is not the main thread. */
 void say_thread(struct strbuf *b, const struct model *m, uint32_t thread);
+
+/* "python3[812] task "main"". */
+void say_task(struct strbuf *b, const struct model *m, uint32_t task);
+
+/*
+ * Where new input alone could end the wait of the focus: was it asked to end, and which task is in
+ * the way? Then the hops to that task are in `h` and the culprit is set. False: not to be told.
+ */
+bool asked_give(struct judge *j, struct hops *h);
 
 /* "python3[812]". */
 void say_actor(struct strbuf *b, const struct model *m, uint32_t actor);

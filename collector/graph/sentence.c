@@ -11,7 +11,9 @@ enum { TOLD_HOPS = 3 };
 
 static void say_hop(struct strbuf *b, const struct model *m, const struct hop *hop)
 {
-	if (hop->thread)
+	if (hop->task)
+		say_task(b, m, hop->task);
+	else if (hop->thread)
 		say_thread(b, m, hop->thread);
 	else
 		say_actor(b, m, hop->actor);
@@ -49,7 +51,11 @@ static void say_deadlock(struct strbuf *b, const struct judge *j, const struct h
 	uint32_t circle = h->at.count - h->cycle;
 
 	say_hops(b, m, h);
-	if (j->pass == PASS_NEW)
+	if (m->verdict.culprit.task && j->pass == PASS_NEW)
+		strbuf_addf(b, "; %s asked to end, and only new input could wake %s",
+			    h->at.count > 1 ? "all were" : "it was",
+			    h->at.count > 1 ? "them" : "it");
+	else if (j->pass == PASS_NEW)
 		strbuf_adds(b, "; only a new connection, signal or file event could end it");
 	else if (!circle)
 		strbuf_adds(b, "; nobody can end that");

@@ -321,6 +321,24 @@ static void judge_release(struct judge *j)
 	path_release(&j->path);
 }
 
+/* At rest, but was asked to end: that is a hang. */
+static bool judge_asked(struct judge *j, struct hops *h)
+{
+	_cleanup_hops_ struct hops asked = { .cycle = 0 };
+	struct verdict *v = &j->m->verdict;
+	struct hops swap;
+
+	if (j->pass != PASS_NEW || v->kind == VERDICT_DEADLOCK || !asked_give(j, &asked))
+		return false;
+	v->kind = VERDICT_DEADLOCK;
+	v->confidence = CONFIDENCE_PROBABLE;
+	vec_release(&v->missing);
+	swap = *h;
+	*h = asked;
+	asked = swap;
+	return true;
+}
+
 static void judge_thread(struct judge *j, uint32_t thread)
 {
 	_cleanup_hops_ struct hops hops = { .cycle = 0 };
@@ -340,9 +358,13 @@ static void judge_thread(struct judge *j, uint32_t thread)
 	else
 		path_to_seed(j->g, j->focus, &j->path);
 	hops_from_path(j, &j->path, &hops);
-	fill_chain(j, &hops);
-	fill_members(j);
-	culprit_give(j, &hops);
+	if (judge_asked(j, &hops)) {
+		fill_chain(j, &hops);
+	} else {
+		fill_chain(j, &hops);
+		fill_members(j);
+		culprit_give(j, &hops);
+	}
 	sentence_give(j, &hops);
 }
 

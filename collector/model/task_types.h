@@ -36,6 +36,7 @@ struct task {
 	int8_t requested;	/* enum task_fact: a cancel reaches it */
 	int8_t shielded;	/* enum task_fact: one was asked for, and a shield holds it back */
 	int8_t delivered;	/* enum task_fact: a call of it has failed because of the cancel */
+	uint64_t signals; /* of a main task: bit n-1, signal n came and its loop did not wake */
 	uint32_t cancel_by, cancel_reason; /* strings: who asked for the cancel and why, or 0 */
 	uint32_t wait;			   /* wait id, 0: none, or it could not be read */
 	uint32_t stack_why;		   /* string: why there are no frames, or where they end */

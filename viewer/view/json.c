@@ -310,6 +310,7 @@ static void put_cancel(struct document *d, const struct task *t)
 	put_told(d, "requested", t->requested);
 	put_told(d, "shielded", t->shielded);
 	put_told(d, "delivered", t->delivered);
+	jsonw_uint(&d->w, "signals", t->signals);
 	put_string(d, "by", t->cancel_by);
 	put_string(d, "reason", t->cancel_reason);
 	jsonw_close(&d->w, '}');

@@ -133,7 +133,8 @@ static const struct field fields[] = {
 	{ "task_frame", "line", "integer" }, { "task_frame", "module", "string?" },
 
 	{ "cancel", "requested", "boolean?" }, { "cancel", "shielded", "boolean?" },
-	{ "cancel", "delivered", "boolean?" }, { "cancel", "by", "string?" },
+	{ "cancel", "delivered", "boolean?" }, { "cancel", "signals", "integer" },
+	 { "cancel", "by", "string?" },
 	{ "cancel", "reason", "string?" },
 
 	{ "nursery", "id", "string" }, { "nursery", "name", "string?" },

@@ -10,6 +10,7 @@
 #include "page.h"
 
 #include "model/frames.h"
+#include "model/tasks.h"
 
 enum {
 	MARGIN = 10,	 /* of everything below the sentence */
@@ -91,7 +92,8 @@ static void put_closing(struct page *p, const struct model *m, int lead)
 	const struct wait *last = model_wait(m, v->chain.at[v->chain.count - 1]);
 	uint32_t best = v->chain.count;
 
-	if (v->kind != VERDICT_DEADLOCK)
+	/* what a task waits for may come from any callback of its loop: that is no circle */
+	if (v->kind != VERDICT_DEADLOCK || last->task)
 		return;
 	for (uint32_t i = 0; i < last->term_count; i++) {
 		uint32_t hop = term_leads_to(m, &m->terms.at[last->first_term + i], v->chain.at,
@@ -119,7 +121,13 @@ static int who_clean(struct strbuf *b, const struct page *p, const struct model 
 {
 	_cleanup_strbuf_ struct strbuf who = STRBUF_INIT;
 
-	who_add(&who, m, w->actor, w->thread);
+	if (w->task) {
+		strbuf_adds(&who, "task \"");
+		task_name_add(&who, m, w->task);
+		strbuf_addc(&who, '"');
+	} else {
+		who_add(&who, m, w->actor, w->thread);
+	}
 	clean_add(b, strbuf_str(&who), p->opts->utf8);
 	return clean_width(strbuf_str(b), b->len);
 }
@@ -203,6 +211,33 @@ static void put_stack(struct page *p, const struct model *m, uint32_t thread, in
 		put_dim(p, strbuf_str(&source), lead);
 }
 
+/* The calls of a task: coroutines, or what lies on its own stack. */
+static void put_task_stack(struct page *p, const struct model *m, uint32_t task, int lead)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	uint32_t count;
+	const struct task_frame *frames = model_task_frames(m, task, &count);
+	uint32_t shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+
+	if (!count)
+		return;
+	strbuf_adds(&b, "in ");
+	for (uint32_t i = 0; i < shown; i++) {
+		const struct task_frame *f = &frames[i];
+		const char *slash = strrchr(model_str(m, f->file), '/');
+
+		strbuf_adds(&b, i ? " < " : "");
+		if (f->code)
+			code_add(&b, m, model_code(m, f->code));
+		else
+			strbuf_addf(&b, "%s (%s:%u)", model_str(m, f->function),
+				    slash ? slash + 1 : model_str(m, f->file), f->line);
+	}
+	if (shown < count)
+		strbuf_addf(&b, " < %u more", count - shown);
+	put_dim(p, strbuf_str(&b), lead);
+}
+
 static void put_hop(struct page *p, const struct model *m, uint32_t index, const struct columns *c)
 {
 	const uint32_t *chain = m->verdict.chain.at;
@@ -229,7 +264,9 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, const
 			     .text = strbuf_str(&text),
 			     .max_lines = p->opts->verbose ? 0 : 2,
 		     });
-	if (!item && w->thread)
+	if (!item && w->task)
+		put_task_stack(p, m, w->task, lead_width(c));
+	else if (!item && w->thread)
 		put_stack(p, m, w->thread, lead_width(c));
 }
 

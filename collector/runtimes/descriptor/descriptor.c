@@ -24,7 +24,7 @@ enum {
 
 /* One loop, and its generation before anything else was read of it. */
 struct loop {
-	uint64_t address, generation;
+	uint64_t address, generation, signals;
 	uint32_t thread, first_task, end_task;
 	bool counted; /* it has a generation */
 };
@@ -185,6 +185,7 @@ static void list_loops(struct reading *r)
 		loop->counted =
 			table_number(&r->table, address, t->loop.generation, &loop->generation);
 		loop->thread = thread_of(r, get(r, address, t->loop.tid));
+		loop->signals = get(r, address, t->loop.signals_pending);
 		loop->first_task = r->m->tasks.count + 1;
 		list_tasks(r, loop);
 		loop->end_task = r->m->tasks.count + 1;
@@ -417,7 +418,7 @@ static const char *read_stack(struct reading *r, uint32_t task, uint64_t address
 
 /* ---- all of a task --------------------------------------------------------------------------- */
 
-static void link_task(struct reading *r, uint32_t id)
+static void link_task(struct reading *r, uint32_t id, const struct loop *loop)
 {
 	const struct snag_rt_task *at = &r->table.t.task;
 	uint64_t address = model_task(r->m, id)->address;
@@ -433,6 +434,7 @@ static void link_task(struct reading *r, uint32_t id)
 	if (t->parent == id)
 		t->parent = 0;
 	t->main = !t->parent && !nursery;
+	t->signals = t->main ? loop->signals : 0;
 	find_cause(r, t);
 	list_nurseries(r, address);
 	if (t->state == TASK_WAITING)
@@ -460,7 +462,7 @@ static void read_all(struct reading *r)
 	list_loops(r);
 	for (uint32_t i = 0; i < r->loops.count; i++)
 		for (uint32_t id = r->loops.at[i].first_task; id < r->loops.at[i].end_task; id++)
-			link_task(r, id);
+			link_task(r, id, &r->loops.at[i]);
 }
 
 /* What is read of a loop that ran is a hint. False: try again. */
