@@ -32,6 +32,7 @@ static struct pool {
 	struct grove_list jobs;
 	size_t idle;	 /* waiting for `work` */
 	size_t promised; /* of these, how many will find a job */
+	size_t starting; /* made, and not yet here: another one may have taken its job */
 	size_t running;
 	size_t finishing; /* done with the job, not done with giving it back */
 	size_t draining;
@@ -113,6 +114,7 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&pool.lock);
 	self->thread = pthread_self();
+	pool.starting--;
 	for (struct grove_job *job = next_job(); job; job = next_job()) {
 		pool.running++;
 		pthread_mutex_unlock(&pool.lock);
@@ -161,6 +163,7 @@ static int submit(struct grove_job *job, struct grove_error *err)
 		self = NULL;
 	} else {
 		code = pthread_create(&thread, NULL, worker, self);
+		pool.starting += code == 0;
 	}
 	if (code == 0) {
 		pool.promised++;
@@ -180,7 +183,7 @@ size_t grove_threads_drain(void)
 	/* Those who wait end; those who come back from a job do not begin to wait. */
 	pool.draining++;
 	pthread_cond_broadcast(&pool.work);
-	while (pool.idle > 0 || pool.finishing > 0)
+	while (pool.starting > 0 || pool.idle > 0 || pool.finishing > 0)
 		pthread_cond_wait(&pool.ended, &pool.lock);
 	pool.draining--;
 	struct dead *dead = grove_steal(pool.dead);
@@ -322,6 +325,7 @@ void grove_threads_forget(void)
 	grove_list_init(&pool.jobs);
 	pool.idle = 0;
 	pool.promised = 0;
+	pool.starting = 0;
 	pool.running = 0;
 	pool.finishing = 0;
 	pool.draining = 0;
