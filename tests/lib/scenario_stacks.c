@@ -30,9 +30,17 @@ struct said {
 	char but[TRUTH_WORDS]; /* "" none */
 };
 
+/* What the answer must say of a thread. */
+struct words {
+	pid_t pid, tid;
+	char text[TRUTH_WORDS];
+	bool seen;
+};
+
 struct comparison {
 	struct said said[SAID_MAX];
 	size_t said_count;
+	VEC(struct words) words;
 	VEC(struct known_stack) known;
 	VEC(uint64_t) pcs;
 	struct strbuf *why;
@@ -43,7 +51,7 @@ struct comparison {
 /* A thread as snag has it. */
 struct thread_stack {
 	pid_t pid, tid;
-	const char *name, *status, *end, *but;
+	const char *name, *status, *end, *reason, *but;
 	uint64_t pcs[FRAMES_MAX];
 	const char *hows[FRAMES_MAX];
 	uint32_t count;
@@ -84,6 +92,13 @@ void truth_frames(pid_t pid, pid_t tid, size_t own, void *const *pcs, size_t cou
 	fprintf(f, "\n");
 }
 
+void truth_stack_says(pid_t pid, pid_t tid, const char *words)
+{
+	_cleanup_fclose_ FILE *f = said_open();
+
+	fprintf(f, "words %d %d %s\n", pid, tid ? tid : pid, words);
+}
+
 __attribute__((format(printf, 2, 3))) static void differ(struct comparison *c, const char *format,
 							 ...)
 {
@@ -119,8 +134,14 @@ static void take_said(struct comparison *c, const char *line)
 {
 	struct known_stack k = { .outermost = true };
 	struct said *s = &c->said[c->said_count];
+	struct words w = { .seen = false };
 	int at = 0;
 
+	if (sscanf(line, "words %d %d %n", &w.pid, &w.tid, &at) == 2) {
+		snprintf(w.text, sizeof(w.text), "%.*s", (int)strcspn(line + at, "\n"), line + at);
+		*vec_push(&c->words) = w;
+		return;
+	}
 	if (sscanf(line, "frames %d %d %u%n", &k.pid, &k.tid, &k.own, &at) == 3) {
 		take_pcs(c, k, line + at);
 		return;
@@ -225,6 +246,22 @@ static void judge(struct comparison *c, const struct thread_stack *t, const stru
 	       k->outermost ? "" : " or more");
 }
 
+/* Whatever must be said of the thread. */
+static void compare_words(struct comparison *c, const struct thread_stack *t)
+{
+	for (uint32_t i = 0; i < c->words.count; i++) {
+		struct words *w = &c->words.at[i];
+
+		if (w->pid != t->pid || w->tid != t->tid)
+			continue;
+		w->seen = true;
+		if (!strstr(t->status, w->text) && !strstr(t->end, w->text) &&
+		    !strstr(t->reason, w->text))
+			differ(c, "%d/%d %s: \"%s\" is not said: %s; %s; %s", t->pid, t->tid,
+			       t->name, w->text, t->status, t->reason, t->end);
+	}
+}
+
 static void compare_thread(struct comparison *c, const struct thread_stack *t)
 {
 	const struct known_stack *k = known_of(c, t->tid);
@@ -273,6 +310,7 @@ static void take_thread(struct thread_stack *t, const json_t *thread)
 	t->name = word_of(thread, "name");
 	t->status = word_of(stack, "status");
 	t->end = word_of(stack, "end");
+	t->reason = word_of(stack, "why");
 	t->count = 0;
 	json_array_foreach(json_object_get(thread, "native"), i, f)
 	{
@@ -308,29 +346,50 @@ static void compare_answer(struct comparison *c, const json_t *answer)
 		json_array_foreach(json_object_get(actor, "threads"), n, thread)
 		{
 			take_thread(&t, thread);
+			compare_words(c, &t);
 			if (is_said(c, t.pid, t.tid, &t.but))
 				compare_thread(c, &t);
 		}
 	}
 }
 
+/* Those of whom nothing was in the answer. */
+static void words_unseen(struct comparison *c)
+{
+	for (uint32_t i = 0; i < c->words.count; i++) {
+		struct words *w = &c->words.at[i];
+
+		if (!w->seen)
+			differ(c, "%d/%d is not in the answer", w->pid, w->tid);
+		w->seen = false;
+	}
+}
+
+static void compare_reader(struct comparison *c, const json_t *answer, const char *reader)
+{
+	c->threads = c->frames = c->same = c->beyond = c->missed = 0;
+	compare_answer(c, answer);
+	words_unseen(c);
+	if (!c->said_count && !c->known.count)
+		return;
+	printf("  %s: %u of %u frames of %u threads; %u go on where gdb ends, %u missed\n", reader,
+	       c->same, c->frames, c->threads, c->beyond, c->missed);
+	if (!c->threads)
+		differ(c, "no thread of what was said is in the answer");
+}
+
 bool stacks_compare(json_t *const *answers, const char *dir, bool moving, struct strbuf *why)
 {
 	struct comparison c = { .why = why, .moving = moving, .ok = true };
+	bool any;
 
 	read_said(&c, dir);
-	if (c.said_count || c.known.count)
-		ask_gdb(&c);
-	for (int r = 0; r < READER_COUNT && (c.said_count || c.known.count); r++) {
-		if (!answers[r])
-			continue;
-		c.threads = c.frames = c.same = c.beyond = c.missed = 0;
-		compare_answer(&c, answers[r]);
-		printf("  %s: %u of %u frames of %u threads; %u go on where gdb ends, %u missed\n",
-		       reader_names[r], c.same, c.frames, c.threads, c.beyond, c.missed);
-		if (!c.threads)
-			differ(&c, "no thread of what was said is in the answer");
-	}
+	any = c.said_count || c.known.count || c.words.count;
+	ask_gdb(&c);
+	for (int r = 0; any && r < READER_COUNT; r++)
+		if (answers[r])
+			compare_reader(&c, answers[r], reader_names[r]);
+	vec_release(&c.words);
 	vec_release(&c.known);
 	vec_release(&c.pcs);
 	return c.ok;

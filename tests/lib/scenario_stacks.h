@@ -27,6 +27,12 @@ void truth_stacks(pid_t pid, const char *but);
 void truth_frames(pid_t pid, pid_t tid, size_t own, void *const *pcs, size_t count);
 
 /*
+ * Of thread `tid` (0: the first) of `pid` the status, the reason or the end of its stack, as the
+ * answer has them, hold these words, whatever the reader.
+ */
+void truth_stack_says(pid_t pid, pid_t tid, const char *words);
+
+/*
  * For the runner: compare `answers`, one a reader or NULL, with what was said in the folder `dir`,
  * the last word is gdb's. Prints a summary; differences are appended to `why`. True when there are
  * none, as when nothing was said. `moving`: a thread that ran meanwhile is left out.

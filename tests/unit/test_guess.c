@@ -3,6 +3,7 @@
 #include "unwind/unwind.h"
 
 #include "lib/unit_child.h"
+#include "lib/unit_fuse.h"
 #include "lib/unit_stack.h"
 
 #include <criterion/criterion.h>
@@ -11,6 +12,8 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -239,5 +242,57 @@ Test(guess, a_stack_that_never_comes)
 	cr_assert_eq(m.result.end, UNWIND_NO_MEMORY);
 	cr_assert_str_eq(m.result.reason, "the page did not come");
 	child_end(child); /* lets go of the worker that reads it */
+	unwinder_free(m.u);
+}
+
+/* ---- a module that never comes --------------------------------------------------------------- */
+
+static int told[2];
+
+static void map_code(void *dir)
+{
+	char path[64];
+	void *code;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/f", (const char *)dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	if (fd < 0 || code == MAP_FAILED || write(told[1], &code, sizeof(code)) != sizeof(code))
+		return;
+	pause();
+}
+
+/* Code of a file whose server does not answer: what is above is guessed, and the reason is told. */
+Test(guess, code_on_a_file_system_that_hangs)
+{
+	static struct made_up m;
+	char dir[] = "/tmp/snag-fuse-XXXXXX";
+	struct unwind_name name;
+	int32_t server, child;
+	uint64_t code;
+
+	cr_assert_not_null(mkdtemp(dir));
+	if (!fuse_mount(dir, &server)) {
+		rmdir(dir);
+		cr_skip_test("FUSE: %s", strerror(errno));
+	}
+	cr_assert_eq(pipe(told), 0);
+	child = child_start(map_code, dir);
+	cr_assert_eq(read(told[0], &code, sizeof(code)), (ssize_t)sizeof(code));
+	child_wait_syscall(child, child, SYS_pause);
+	begin(&m, code + 16, 0x1000);
+	m.s.tgid = m.s.tid = child;
+	walk(&m);
+	cr_assert_eq(m.count, 1u);
+	cr_assert_eq(m.result.end, UNWIND_NO_FILE);
+	cr_assert_not_null(m.result.reason);
+	unwinder_name(m.u, &m.frames[0], &name);
+	cr_assert_null(name.function);
+	cr_assert_str_eq(name.missing, m.result.reason);
+	cr_assert_not_null(strstr(name.module, "/f"));
+	child_end(server);
+	child_end(child);
+	rmdir(dir);
 	unwinder_free(m.u);
 }
