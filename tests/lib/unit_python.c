@@ -94,6 +94,7 @@ void python_start(struct python *py, const char *script)
 	cr_assert_geq(py->tgid, 0);
 	if (!py->tgid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		for (int fd = 3; fd < 64; fd++)
@@ -134,7 +135,8 @@ void python_wait(const struct python *py, int nr)
 
 void python_end(struct python *py)
 {
-	kill(py->tgid, SIGKILL);
+	/* its children too */
+	kill(-py->tgid, SIGKILL);
 	waitpid(py->tgid, NULL, 0);
 	fclose(py->pipes->out);
 	close(py->pipes->in);

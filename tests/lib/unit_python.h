@@ -38,7 +38,7 @@ uint64_t python_number(struct python *py);
 /* Wait until its first thread is blocked in system call `nr`. */
 void python_wait(const struct python *py, int nr);
 
-/* Kill and reap it. */
+/* Kill it with its children, and reap it. */
 void python_end(struct python *py);
 
 /* Skip the test when there is no interpreter at all, unless SNAG_REQUIRE says python. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtimes/python/py_spawn.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHILDREN_MAX = 4096, TP_DICT = 264 };
+
+/* One process that is read. */
+struct spawns {
+	struct runtime_site *site;
+	struct py *py;
+	struct py_frame frames[PY_FRAMES_MAX];
+};
+
+/* ---- what is known of a child ---------------------------------------------------------------- */
+
+/* The child that the process knows by that pid, which is one of its own pid namespace. Or 0. */
+static uint32_t child_of(const struct spawns *x, int64_t pid)
+{
+	const struct snapshot *s = x->site->snap;
+
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		const struct snap_process *p = &s->processes.at[i];
+
+		if (p->ppid == x->site->process->tgid && p->in_tree &&
+		    (p->ns_tgid ? p->ns_tgid : p->tgid) == pid)
+			return model_find_pid(x->site->model, p->tgid);
+	}
+	return 0;
+}
+
+/* The process of the tree that a fork server made and that has this pid. Or 0. */
+static uint32_t served(const struct spawns *x, int64_t pid)
+{
+	const struct snapshot *s = x->site->snap;
+
+	for (uint32_t i = 0; i < s->processes.count; i++) {
+		const struct snap_process *p = &s->processes.at[i];
+		uint32_t actor = p->in_tree ? model_find_pid(x->site->model, p->tgid) : 0;
+
+		if (actor && (p->ns_tgid ? p->ns_tgid : p->tgid) == pid &&
+		    p->pid_ns == x->site->process->pid_ns &&
+		    model_actor(x->site->model, actor)->spawn_method == SPAWN_FORKSERVER)
+			return actor;
+	}
+	return 0;
+}
+
+static bool has_children(const struct spawns *x)
+{
+	const struct snapshot *s = x->site->snap;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (s->processes.at[i].in_tree && s->processes.at[i].ppid == x->site->process->tgid)
+			return true;
+	return false;
+}
+
+static void tell(const struct spawns *x, uint32_t actor, const char *backend, const char *evidence)
+{
+	struct model *m = x->site->model;
+	struct actor *a = model_actor(m, actor);
+
+	if (a->spawn_backend && strcmp(model_str(m, a->spawn_backend), backend) != 0)
+		return;
+	a->spawn_backend = strtab_add(m->strings, backend);
+	a->spawn_evidence = strtab_addf(m->strings, "%s%s%s", model_str(m, a->spawn_evidence),
+					a->spawn_evidence ? "; " : "", evidence);
+}
+
+static bool attr_pid(const struct spawns *x, uint64_t obj, int64_t *pid)
+{
+	uint64_t v;
+
+	return py_attr(x->py->objs, obj, "pid", &v) && py_int(x->py->objs, v, pid) && *pid > 0;
+}
+
+/* ---- multiprocessing ------------------------------------------------------------------------- */
+
+/*
+ * The class attribute `method` of multiprocessing's Popen classes: "fork", "spawn", "forkserver".
+ * "" when there is none.
+ */
+static const char *method_of(const struct spawns *x, uint64_t popen)
+{
+	uint64_t type = py_type(x->py->objs, popen), dict, v;
+
+	dict = type ? py_ref(x->py->objs, type + TP_DICT) : 0;
+	return dict && py_dict_get(x->py->objs, dict, "method", &v) ? py_text(x->py->objs, v) : "";
+}
+
+static void tell_process(const struct spawns *x, uint64_t process)
+{
+	struct py_objs *p = x->py->objs;
+	uint64_t popen, name = 0;
+	const char *method;
+	char backend[64], evidence[256];
+	int64_t pid;
+	uint32_t child;
+
+	if (!py_attr(p, process, "_popen", &popen) || !attr_pid(x, popen, &pid))
+		return;
+	method = method_of(x, popen);
+	child = strcmp(method, "forkserver") == 0 ? served(x, pid) : child_of(x, pid);
+	if (!child || (strcmp(method, "fork") != 0 && strcmp(method, "spawn") != 0 &&
+		       strcmp(method, "forkserver") != 0))
+		return;
+	py_attr(p, process, "_name", &name);
+	snprintf(backend, sizeof(backend), "multiprocessing %s", method);
+	snprintf(evidence, sizeof(evidence), "pid %d has it as its Process %.100s",
+		 x->site->process->tgid, name ? py_text(p, name) : "");
+	tell(x, child, backend, evidence);
+	if (strcmp(method, "forkserver") == 0)
+		model_actor(x->site->model, child)->spawn_requested_by = x->site->actor;
+}
+
+/* multiprocessing.process._children: those that were started and not joined, a set of Process. */
+static void read_children(const struct spawns *x, uint32_t interpreter)
+{
+	struct py_objs *p = x->py->objs;
+	uint64_t set;
+	uint32_t max, count;
+
+	if (!py_module_get(x->py, interpreter, "multiprocessing.process", "_children", &set))
+		return;
+	max = py_len(p, set) < CHILDREN_MAX ? py_len(p, set) : CHILDREN_MAX;
+	_cleanup_free_ uint64_t *items = xcalloc(max + 1, sizeof(*items));
+	count = py_items(p, set, items, max);
+	for (uint32_t i = 0; i < count; i++)
+		tell_process(x, items[i]);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static const char *text_of(const struct spawns *x, uint32_t string)
+{
+	const char *text = strtab_get(py_strings(x->py->objs), string);
+
+	return text ? text : "";
+}
+
+static bool is_in(const struct spawns *x, const struct py_frame *f, const char *file,
+		  const char *function)
+{
+	const char *path = text_of(x, f->file);
+	size_t len = strlen(path), end = strlen(file);
+
+	return len >= end && strcmp(path + len - end, file) == 0 &&
+	       (!function || strcmp(text_of(x, f->name), function) == 0);
+}
+
+/* A call of subprocess.Popen whose child is known by its pid. */
+static void read_popen(const struct spawns *x, const struct py_frame *f)
+{
+	uint64_t self;
+	char evidence[128];
+	int64_t pid;
+	uint32_t child;
+
+	if (!is_in(x, f, "/subprocess.py", NULL) || !py_frame_local(x->py, f, "self", &self) ||
+	    !attr_pid(x, self, &pid))
+		return;
+	child = child_of(x, pid);
+	if (child && model_actor(x->site->model, child)->spawn_backend)
+		return;
+	snprintf(evidence, sizeof(evidence), "its parent is in %s() of its Popen object",
+		 text_of(x, f->name));
+	if (child)
+		tell(x, child, "subprocess", evidence);
+}
+
+/* The child of a thread that has not come back from _fork_exec(): its Popen knows no pid as yet. */
+static void read_fork_exec(const struct spawns *x, const struct py_thread *t)
+{
+	struct model *m = x->site->model;
+
+	if (!is_in(x, &x->frames[0], "/subprocess.py", "_execute_child"))
+		return;
+	for (uint32_t i = 1; i <= m->actors.count; i++) {
+		const struct actor *a = model_actor(m, i);
+
+		if (a->in_tree && a->spawn_by_pid == x->site->process->tgid &&
+		    a->spawn_method == SPAWN_VFORK_EXEC && !a->spawn_backend &&
+		    a->spawn_by_tid == t->ns_tid)
+			tell(x, i, "subprocess",
+			     "the thread that forked it is in _execute_child()");
+	}
+}
+
+/*
+ * A forked child has the calls of its parent below its own, and those of multiprocessing's fork on
+ * top of them. os.fork() leaves none of its own.
+ */
+static void read_own(const struct spawns *x, uint32_t count)
+{
+	const struct actor *a = model_actor(x->site->model, x->site->actor);
+
+	if (a->spawn_backend ||
+	    (a->spawn_method != SPAWN_FORK && a->spawn_method != SPAWN_THREAD_FORK))
+		return;
+	for (uint32_t i = 1; i < count; i++)
+		if (is_in(x, &x->frames[i], "/multiprocessing/popen_fork.py", "_launch") &&
+		    is_in(x, &x->frames[i - 1], "/multiprocessing/process.py", "_bootstrap")) {
+			tell(x, x->site->actor, "multiprocessing fork",
+			     "its main thread runs Process._bootstrap(), called by Popen._launch()");
+			return;
+		}
+}
+
+static void read_thread(struct spawns *x, const struct py_thread *t, bool children)
+{
+	const char *cut;
+	uint32_t n = py_frames(x->py, t->frame, x->frames, PY_FRAMES_MAX, &cut);
+
+	if (!n)
+		return;
+	read_own(x, n);
+	for (uint32_t i = 0; children && i < n; i++)
+		read_popen(x, &x->frames[i]);
+	if (children)
+		read_fork_exec(x, t);
+}
+
+void py_spawn_read(struct runtime_site *site, struct py *py)
+{
+	_cleanup_free_ struct spawns *x = xcalloc(1, sizeof(*x));
+	bool children;
+
+	x->site = site;
+	x->py = py;
+	children = has_children(x);
+	for (uint32_t i = 0; children && i < py->interpreter_count; i++)
+		if (!py->interpreters[i].unknown)
+			read_children(x, i);
+	for (uint32_t i = 0; i < py->thread_count; i++)
+		read_thread(x, &py->threads[i], children);
+}
