@@ -43,6 +43,22 @@ static bool is_at_rest(const struct judge *j, uint32_t node)
 	return rests;
 }
 
+/* A poll set with an item that somebody could answer who can never go on. */
+static bool has_dead_item(const struct judge *j, uint32_t node)
+{
+	uint32_t count, deep;
+	const uint32_t *children = graph_children(j->g, node, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct graph_node *n = graph_node(j->g, children[i]);
+
+		(void)graph_children(j->g, children[i], &deep);
+		if (n->type == NODE_WAIT && n->pass == PASS_NONE && deep > 0)
+			return true;
+	}
+	return false;
+}
+
 struct circles circles_find(const struct judge *j)
 {
 	uint32_t n = graph_count(j->g);
@@ -59,6 +75,7 @@ struct circles circles_find(const struct judge *j)
 
 		if (!j->reach[i] || node->type != NODE_WAIT)
 			continue;
+		c.dead |= node->pass == PASS_NEW && has_dead_item(j, i);
 		w = model_wait(j->m, node->id);
 		if (!w->completion)
 			continue;

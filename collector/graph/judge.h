@@ -30,6 +30,8 @@ struct judge {
 	uint32_t target; /* the root set that the chain leads to, 0 none */
 	/* waits whose circle decides: the chain goes round through one; or NULL */
 	bool *owed;
+	/* new input could wake the focus; one that it waits for as well is dead */
+	bool beside_dead;
 	struct path path; /* from the focus to the seed or around the root set */
 };
 
@@ -87,6 +89,7 @@ struct circles {
 	bool strong;	 /* a lock, a full pipe: something is owed in a circle */
 	bool exits;	 /* an exit that is waited for, in a circle */
 	bool debt;	 /* something other than an exit is owed, outside of such a circle */
+	bool dead;	 /* an item of a poll set is up to one who can never go on */
 	uint32_t target; /* component of the strong circles */
 	bool *at;	 /* the waits of that component that are owed something so. Yours: free() */
 };

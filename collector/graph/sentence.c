@@ -107,8 +107,11 @@ static void say_undetermined(struct strbuf *b, const struct judge *j, const stru
 {
 	if (j->pass != PASS_UNKNOWN) {
 		say_hops(b, j->m, h);
-		strbuf_adds(b, "; a server at rest looks the same as a hang here: only new input "
-			       "would wake it, but it is also waited for");
+		strbuf_addf(b,
+			    "; a server at rest looks the same as a hang here: only new input "
+			    "would wake it, but it is also %s",
+			    j->beside_dead ? "connected with one that can never go on" :
+					     "waited for");
 		return;
 	}
 	say_end(b, j->m, h, "could not be known:");

@@ -80,12 +80,15 @@ static void judge_new(struct judge *j)
 		v->confidence = CONFIDENCE_PROBABLE;
 		j->target = c.target;
 		j->owed = steal(c.at);
-	} else if (c.exits || c.debt) {
+	} else if (c.exits || c.debt || c.dead) {
+		j->beside_dead = !c.exits && !c.debt;
 		v->kind = VERDICT_UNDETERMINED;
-		*vec_push(&v->missing) =
-			strtab_add(j->m->strings,
-				   "whether a server at rest is meant to end, or was asked to and "
-				   "does not, shows only in its tasks");
+		*vec_push(&v->missing) = strtab_add(
+			j->m->strings,
+			j->beside_dead ? "whether it rests, or waits for the one that can never "
+					 "go on, shows only in its tasks" :
+					 "whether a server at rest is meant to end, or was asked "
+					 "to and does not, shows only in its tasks");
 	} else {
 		v->kind = VERDICT_IDLE;
 	}

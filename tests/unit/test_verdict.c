@@ -106,6 +106,25 @@ Test(verdict, an_exit_owed_by_a_listener_is_undetermined)
 	cr_assert(eq(int, (int)m->verdict.missing.count, 1));
 }
 
+Test(verdict, who_may_wait_for_the_dead_is_not_called_idle)
+{
+	_cleanup_model_ struct model *m = model_new();
+	uint32_t a = tree_actor(m, 10, "front", 0), b = tree_actor(m, 11, "back", a), w, item;
+
+	w = tree_wait(m, tree_main(m, a), WAIT_POLL, "polling");
+	item = model_add_wait(m, tree_main(m, a), w);
+	model_wait(m, item)->kind = WAIT_UNIX_RECV;
+	tree_term(m, item, TERM_ACTOR, b);
+	tree_term(m, w, TERM_NEW, 0);
+	tree_term(m, w, TERM_WAIT, item);
+	tree_term(m, tree_wait(m, tree_main(m, b), WAIT_FUTEX, "locking"), TERM_NEVER, 0);
+	model_index(m);
+	verdict_give(m);
+	cr_assert(eq(int, m->verdict.kind, VERDICT_UNDETERMINED));
+	cr_assert(eq(int, (int)m->verdict.missing.count, 1));
+	cr_assert_not_null(strstr(model_str(m, m->verdict.summary), "can never go on"));
+}
+
 Test(verdict, a_lock_owed_in_a_circle_is_a_deadlock_though_it_listens)
 {
 	_cleanup_model_ struct model *m = model_new();
