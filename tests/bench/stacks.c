@@ -5,8 +5,9 @@
  *	stacks [-t PROCESSES] PID...
  *
  * Captures all threads and walks them: the first time, and again and again. libunwind and libdwfl
- * walk the very same captures, each thread with the same registers and the same bytes. eu-stack and
- * gdb are run on at most PROCESSES of the processes (0: not at all), last, for they stop them.
+ * walk the very same captures, each thread with the same registers and the same bytes. All of that
+ * is CPU time, the least of some rounds. eu-stack and gdb are run on at most PROCESSES of the
+ * processes (0: not at all), last, for they stop them: wall time, once.
  */
 #include "base/alloc.h"
 #include "base/strbuf.h"
@@ -29,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 31, SLOW_ROUNDS = 3, SETTLE_MS = 20000 };
+enum { FIRSTS = 5, ROUNDS = 11, SLOW_ROUNDS = 3, SETTLE_MS = 20000 };
 
 /* All threads, and their captures when they are kept. */
 struct scene {
@@ -48,12 +49,23 @@ struct cost {
 	uint64_t frames;
 };
 
-static double now_ms(void)
+static double clock_ms(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static double now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+/* Of all threads of this process: a machine that does other things as well changes it less. */
+static double cpu_ms(void)
+{
+	return clock_ms(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void die(const char *what)
@@ -161,39 +173,31 @@ static uint64_t walk(const struct scene *s, struct unwinder *u)
 	return count;
 }
 
-static void cost_add(struct cost *c, int round, double ms)
+/* The least of each, for what disturbs only adds. */
+static void cost_add(struct cost *c, bool first, double ms)
 {
-	if (round == 0)
-		c->first_ms = ms;
-	else if (round == 1 || ms < c->warm_ms)
-		c->warm_ms = ms;
+	double *least = first ? &c->first_ms : &c->warm_ms;
+
+	if (!*least || ms < *least)
+		*least = ms;
 }
 
-static struct cost measure_look(const struct scene *s)
+typedef uint64_t look_fn(const struct scene *s, struct unwinder *u);
+
+static struct cost measure(const struct scene *s, look_fn *fn, const struct unwind_opts *opts,
+			   int rounds)
 {
-	_cleanup_unwinder_ struct unwinder *u = unwinder_new(&(struct unwind_opts){ 0 });
 	struct cost c = { .frames = 0 };
 
-	for (int i = 0; i < ROUNDS; i++) {
-		double start = now_ms();
+	for (int first = 0; first < FIRSTS; first++) {
+		_cleanup_unwinder_ struct unwinder *u = unwinder_new(opts);
 
-		c.frames = look(s, u);
-		cost_add(&c, i, now_ms() - start);
-	}
-	return c;
-}
+		for (int i = 0; i < rounds; i++) {
+			double start = cpu_ms();
 
-static struct cost measure_walk(const struct scene *s, bool libunwind)
-{
-	_cleanup_unwinder_ struct unwinder *u =
-		unwinder_new(&(struct unwind_opts){ .libunwind = libunwind });
-	struct cost c = { .frames = 0 };
-
-	for (int i = 0; i < (libunwind ? SLOW_ROUNDS : ROUNDS); i++) {
-		double start = now_ms();
-
-		c.frames = walk(s, u);
-		cost_add(&c, i, now_ms() - start);
+			c.frames = fn(s, u);
+			cost_add(&c, i == 0, cpu_ms() - start);
+		}
 	}
 	return c;
 }
@@ -307,7 +311,7 @@ static struct cost measure_dwfl(const struct scene *s)
 		all[processes - 1].count++;
 	}
 	for (int round = 0; round < SLOW_ROUNDS; round++) {
-		double start = now_ms();
+		double start = cpu_ms();
 
 		c.frames = 0;
 		for (uint32_t i = 0; i < processes; i++) {
@@ -320,7 +324,7 @@ static struct cost measure_dwfl(const struct scene *s)
 			dwfl_getthreads(p->dwfl, dwfl_thread, p);
 			c.frames += p->frames;
 		}
-		cost_add(&c, round, now_ms() - start);
+		cost_add(&c, round == 0, cpu_ms() - start);
 	}
 	for (uint32_t i = 0; i < processes; i++)
 		dwfl_end(all[i].dwfl);
@@ -424,12 +428,12 @@ static void table(struct scene *s, int tool_processes)
 
 	printf("| %-32s | %9s | %9s | %11s | %8s |\n| --- | --- | --- | --- | --- |\n", "what",
 	       "first ms", "warm ms", "threads/s", "frames");
-	c = measure_look(s);
+	c = measure(s, look, &(struct unwind_opts){ 0 }, ROUNDS);
 	row(s, "snag: capture and walk", &c);
 	keep_captures(s);
-	c = measure_walk(s, false);
+	c = measure(s, walk, &(struct unwind_opts){ 0 }, ROUNDS);
 	row(s, "snag: walk", &c);
-	c = measure_walk(s, true);
+	c = measure(s, walk, &(struct unwind_opts){ .libunwind = true }, SLOW_ROUNDS);
 	row(s, "libunwind: walk", &c);
 	c = measure_dwfl(s);
 	row(s, "libdwfl: walk", &c);
