@@ -166,5 +166,6 @@ Test(completion, bash_offers)
 	offers("snag why --red", "--redact");
 	offers("snag why --reader ''", "procfs");
 	offers("snag tree -r b", "bpf");
+	offers("snag stacks --fol", "--folded");
 	offers("snag dump --output doc", "docs");
 }
