@@ -472,14 +472,15 @@ void *grove_loop_user(const struct grove_loop *loop)
 
 void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn)
 {
-	if (loop != here || loop->turn.enter)
-		grove_bug("loop '%s': a turn is set by its own thread, and once", loop->name);
-	loop->turn = *turn;
+	if (loop != here)
+		grove_bug("loop '%s': its turn is set by its own thread", loop->name);
+	if (!loop->turn.enter)
+		loop->turn = *turn;
 }
 
-bool grove_loop_has_turn(const struct grove_loop *loop)
+bool grove_loop_in_turn(const struct grove_loop *loop)
 {
-	return loop->turn.enter != NULL;
+	return loop->in_turn;
 }
 
 struct grove_defects *grove_loop_defects(struct grove_loop *loop)

@@ -76,13 +76,13 @@ void *grove_loop_user(const struct grove_loop *loop);
 
 /*
  * Give the running loop of this thread a lock that it did not begin with: it is entered after the
- * next poll (so whoever needs it yields once), and held until the loop ends. `turn` is copied. A
- * loop has one at most, and keeps it.
+ * next poll (so whoever needs it yields), and held until the loop ends. `turn` is copied. A loop
+ * keeps the first one that it has: then nothing happens.
  */
 void grove_loop_set_turn(struct grove_loop *loop, const struct grove_turn *turn);
 
-/* Whether it has one. */
-bool grove_loop_has_turn(const struct grove_loop *loop);
+/* Whether it has one, and has entered it. */
+bool grove_loop_in_turn(const struct grove_loop *loop);
 
 /* ---- from other threads ---------------------------------------------------------------------- */
 

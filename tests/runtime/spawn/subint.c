@@ -95,10 +95,9 @@ static void share_lock(void)
 	const struct grove_turn turn = turn_of(&shared);
 
 	pthread_once(&once, watch_forks);
-	if (grove_loop_has_turn(loop))
-		return;
 	grove_loop_set_turn(loop, &turn);
-	grove_yield(); /* from here on it has the lock */
+	while (!grove_loop_in_turn(loop))
+		grove_yield();
 }
 
 /* ---- an interpreter ---------------------------------------------------------------------------
@@ -133,7 +132,7 @@ static struct interpreter *interpreter_new(const struct grove_child *child, bool
 {
 	struct interpreter *it = grove_alloc(1, sizeof(*it));
 
-	atomic_init(&it->owners, 1);
+	atomic_init(&it->owners, 2);
 	it->program = child->program;
 	it->boot = child->boot;
 	lock_init(&it->lock);
@@ -144,16 +143,8 @@ static struct interpreter *interpreter_new(const struct grove_child *child, bool
 	return it;
 }
 
-static struct interpreter *interpreter_ref(struct interpreter *it)
+static void interpreter_free(struct interpreter *it)
 {
-	atomic_fetch_add(&it->owners, 1);
-	return it;
-}
-
-static void interpreter_unref(struct interpreter *it)
-{
-	if (atomic_fetch_sub(&it->owners, 1) != 1)
-		return;
 	grove_token_unref(it->parent);
 	pthread_mutex_destroy(&it->mutex);
 	pthread_mutex_destroy(&it->lock.next);
@@ -161,11 +152,18 @@ static void interpreter_unref(struct interpreter *it)
 	free(it);
 }
 
-/* Call fn(it) in the loop of `token`, which owns `it` until then. */
+static void interpreter_unref(struct interpreter *it)
+{
+	if (atomic_fetch_sub(&it->owners, 1) == 1)
+		interpreter_free(it);
+}
+
+/* Call fn(it) in the loop of `token`; by one of its owners. The posted function is one more. */
 static void post(struct interpreter *it, struct grove_token *token, void (*fn)(void *))
 {
-	if (grove_token_post(token, fn, interpreter_ref(it)) < 0)
-		interpreter_unref(it); /* that loop is gone: there is nobody to tell */
+	atomic_fetch_add(&it->owners, 1);
+	if (grove_token_post(token, fn, it) < 0)
+		atomic_fetch_sub(&it->owners, 1); /* that loop is gone: nobody to tell */
 }
 
 /* ---- in its thread ----------------------------------------------------------------------------
@@ -285,11 +283,10 @@ static int start(struct grove_child *child, bool own_lock, struct grove_error *e
 {
 	struct interpreter *it = interpreter_new(child, own_lock);
 	struct grove_scope shield;
-	int code = pthread_create(&it->thread, NULL, host, interpreter_ref(it));
+	int code = pthread_create(&it->thread, NULL, host, it);
 
 	if (code != 0) {
-		interpreter_unref(it);
-		interpreter_unref(it);
+		interpreter_free(it);
 		return grove_error_set(err, -code, "no thread for an interpreter: %s",
 				       strerror(code));
 	}

@@ -422,6 +422,83 @@ Test(core_loop, one_loop_in_each_thread)
 	core_clean();
 }
 
+/* A lock around the turns of loops, and what they do under it. */
+struct turns {
+	pthread_mutex_t mutex;
+	int held; /* under the mutex: 0 or 1 */
+	int entered;
+	int others; /* found it taken from them between two checkpoints */
+};
+
+static void turns_enter(void *arg)
+{
+	struct turns *turns = arg;
+
+	pthread_mutex_lock(&turns->mutex);
+	turns->held++;
+	turns->entered++;
+}
+
+static void turns_leave(void *arg)
+{
+	struct turns *turns = arg;
+
+	turns->held--;
+	pthread_mutex_unlock(&turns->mutex);
+}
+
+static struct grove_turn turn_under(struct turns *turns)
+{
+	return (struct grove_turn){ .enter = turns_enter, .leave = turns_leave, .arg = turns };
+}
+
+static int work_in_turns(void *arg, struct grove_error *err)
+{
+	struct turns *turns = arg;
+	const struct grove_turn turn = turn_under(turns);
+
+	(void)err;
+	/* nothing happens where the loop began with it */
+	grove_loop_set_turn(grove_loop_current(), &turn);
+	while (!grove_loop_in_turn(grove_loop_current()))
+		grove_yield();
+	for (int i = 0; i < 50; i++) {
+		int entered = turns->entered;
+
+		cr_assert_eq(turns->held, 1);
+		usleep(20);
+		turns->others += turns->entered != entered;
+		cr_assert_eq(grove_sleep(GROVE_MS / 20), 0);
+		cr_assert_gt(turns->entered, entered, "it let go while it slept");
+	}
+	return 0;
+}
+
+static void *run_turns(void *arg)
+{
+	const struct grove_turn turn = turn_under(arg);
+	const struct grove_run_opts opts = { .name = "turns", .turn = &turn };
+
+	cr_assert_eq(grove_run(work_in_turns, arg, &opts, NULL), 0);
+	return NULL;
+}
+
+Test(core_loop, loops_that_take_turns)
+{
+	struct turns turns = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	pthread_t threads[3];
+
+	core_remember();
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, run_turns, &turns), 0);
+	cr_assert_eq(grove_run(work_in_turns, &turns, NULL, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert_eq(turns.held, 0);
+	cr_assert_eq(turns.others, 0);
+	core_clean();
+}
+
 /* As the fork server of interpreters does: a worker that never ran the loop. */
 static int fork_in_worker(void *arg, struct grove_error *err)
 {
