@@ -69,6 +69,21 @@ void say_task(struct strbuf *b, const struct model *m, uint32_t task);
  */
 bool asked_give(struct judge *j, struct hops *h);
 
+/* What the loop of a thread was started for; 0: not known, or its loop ran meanwhile. */
+uint32_t main_task_of(const struct model *m, uint32_t thread);
+
+/*
+ * Do the tasks of the focus wait for each other in a circle? Then the hops into it and around are
+ * in `h` and the culprit is set.
+ */
+bool explain_circle(struct judge *j, struct hops *h);
+
+/*
+ * A loop at which nothing can arrive any more: which task waits for that? Its hops are added and
+ * the culprit becomes that task.
+ */
+void explain_rest(struct judge *j, struct hops *h);
+
 /* "python3[812]". */
 void say_actor(struct strbuf *b, const struct model *m, uint32_t actor);
 

@@ -5,6 +5,7 @@
 #include "graph/judge.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* At most so many hops are told one by one; of a longer way only its ends. */
 enum { TOLD_HOPS = 3 };
@@ -49,9 +50,14 @@ static void say_deadlock(struct strbuf *b, const struct judge *j, const struct h
 {
 	const struct model *m = j->m;
 	uint32_t circle = h->at.count - h->cycle;
+	const char *reason = model_str(m, m->verdict.culprit.reason);
 
 	say_hops(b, m, h);
-	if (m->verdict.culprit.task && j->pass == PASS_NEW)
+	if (!strcmp(reason, "lock-order") || !strcmp(reason, "task-circle"))
+		strbuf_adds(b, "; the last ones wait for each other");
+	else if (m->verdict.culprit.task && j->pass == PASS_NONE)
+		strbuf_adds(b, "; nothing can wake that loop any more");
+	else if (m->verdict.culprit.task && j->pass == PASS_NEW)
 		strbuf_addf(b, "; %s asked to end, and only new input could wake %s",
 			    h->at.count > 1 ? "all were" : "it was",
 			    h->at.count > 1 ? "them" : "it");

@@ -324,14 +324,18 @@ static void judge_release(struct judge *j)
 	path_release(&j->path);
 }
 
-/* At rest, but was asked to end: that is a hang. */
-static bool judge_asked(struct judge *j, struct hops *h)
+/*
+ * At rest, but its tasks wait for each other, or it was asked to end: that is a hang.
+ */
+static bool judge_tasks(struct judge *j, struct hops *h)
 {
 	_cleanup_hops_ struct hops asked = { .cycle = 0 };
 	struct verdict *v = &j->m->verdict;
 	struct hops swap;
 
-	if (j->pass != PASS_NEW || v->kind == VERDICT_DEADLOCK || !asked_give(j, &asked))
+	if (j->pass < PASS_NEW || j->pass > PASS_UNKNOWN || v->kind == VERDICT_DEADLOCK)
+		return false;
+	if (!explain_circle(j, &asked) && (j->pass != PASS_NEW || !asked_give(j, &asked)))
 		return false;
 	v->kind = VERDICT_DEADLOCK;
 	v->confidence = CONFIDENCE_PROBABLE;
@@ -340,6 +344,21 @@ static bool judge_asked(struct judge *j, struct hops *h)
 	*h = asked;
 	asked = swap;
 	return true;
+}
+
+/* Which tasks of a loop are in the way. */
+static void explain(struct judge *j, struct hops *h)
+{
+	_cleanup_hops_ struct hops tasks = { .cycle = 0 };
+
+	if (j->pass == PASS_NONE && h->at.count == 1 && explain_circle(j, &tasks)) {
+		struct hops swap = *h;
+
+		*h = tasks;
+		tasks = swap;
+	} else {
+		explain_rest(j, h);
+	}
 }
 
 static void judge_thread(struct judge *j, uint32_t thread)
@@ -361,12 +380,14 @@ static void judge_thread(struct judge *j, uint32_t thread)
 	else
 		path_to_seed(j->g, j->focus, &j->path);
 	hops_from_path(j, &j->path, &hops);
-	if (judge_asked(j, &hops)) {
+	if (judge_tasks(j, &hops)) {
 		fill_chain(j, &hops);
 	} else {
-		fill_chain(j, &hops);
 		fill_members(j);
 		culprit_give(j, &hops);
+		if (v->kind == VERDICT_DEADLOCK)
+			explain(j, &hops);
+		fill_chain(j, &hops);
 	}
 	sentence_give(j, &hops);
 }

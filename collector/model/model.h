@@ -71,7 +71,8 @@ struct model {
 	VEC(struct await) awaits;	    /* of tasks whose wait is not decoded yet */
 	VEC(uint32_t) await_tasks;
 	VEC(struct task_stack) task_stacks; /* of tasks, not walked yet */
-	VEC(uint32_t) missing;		    /* strings: what could not be known and why */
+	VEC(uint32_t) idle_loops; /* threads whose poll ends after a while for no task's sake */
+	VEC(uint32_t) missing;	  /* strings: what could not be known and why */
 	struct verdict verdict;
 	/* indices, rebuilt by model_index() */
 	struct map by_pid; /* pid -> actor id */

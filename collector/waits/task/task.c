@@ -466,6 +466,24 @@ static void make(struct wait_ctx *c, const struct await *a)
 		add_deadline(&k);
 }
 
+/* A loop that looks up now and then, though no task has a deadline: that ends no wait. */
+static void drop_timeout(struct model *m, uint32_t thread)
+{
+	struct wait *w =
+		model_thread(m, thread)->wait ? model_wait(m, model_thread(m, thread)->wait) : NULL;
+
+	for (uint32_t i = 0; w && w->kind == WAIT_POLL && i < w->term_count; i++) {
+		struct term *term = &m->terms.at[w->first_term + i];
+
+		if (term->kind != TERM_TIME)
+			continue;
+		term->kind = TERM_NEVER;
+		term->text = strtab_add(m->strings, "the loop looks up then, but no task has a "
+						    "deadline");
+		w->timeout_ms = -1;
+	}
+}
+
 void waits_decode_tasks(struct wait_ctx *c)
 {
 	for (uint32_t i = 0; i < c->model->awaits.count; i++) {
@@ -475,4 +493,6 @@ void waits_decode_tasks(struct wait_ctx *c)
 		make(c, &a);
 	}
 	c->model->awaits.count = c->model->await_tasks.count = 0;
+	for (uint32_t i = 0; i < c->model->idle_loops.count; i++)
+		drop_timeout(c->model, c->model->idle_loops.at[i]);
 }

@@ -310,6 +310,17 @@ static void read_clock(struct runner *r)
 		r->clock_now = r->x->now_s + offset;
 }
 
+/* Without a deadline a run sleeps a day at most (_core/_run.py, _MAX_TIMEOUT). */
+static bool has_deadline(const struct runner *r)
+{
+	const struct model *m = r->x->m;
+
+	for (uint32_t i = m->scopes.count; i-- > 0;)
+		if (m->scopes.at[i].actor == r->x->site->actor && m->scopes.at[i].deadline_ms >= 0)
+			return true;
+	return false;
+}
+
 static void read_runner(struct runner *r)
 {
 	struct py_tasks *x = r->x;
@@ -330,6 +341,8 @@ static void read_runner(struct runner *r)
 			x->cut = true;
 	for (uint32_t id = first; id <= x->m->tasks.count; id++)
 		link_task(r, id, main_task);
+	if (r->thread && isfinite(r->clock_now) && !has_deadline(r))
+		*vec_push(&x->m->idle_loops) = r->thread;
 }
 
 void py_trio_read(struct py_tasks *x)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * explain.c - what the main task of a loop waits for, down to the task that is in the way.
+ *
+ * A way leads along what one task owes another: children of a nursery, tasks that are joined, the
+ * owner of a lock. Each of them keeps the one before from going on, so a way that comes back to
+ * itself is a deadlock whatever else the loop may be woken by.
+ */
+#include "graph/judge.h"
+
+#include "model/tasks.h"
+
+#include <string.h>
+
+struct explaining {
+	struct judge *j;
+	struct model *m;
+	uint32_t *way, *at; /* tasks from the main one down, and their next terms to look at */
+	uint8_t *colour;    /* by task: 0 new, 1 on the way, 2 left */
+	uint32_t count;
+};
+
+uint32_t main_task_of(const struct model *m, uint32_t thread)
+{
+	const struct actor *a = model_actor(m, model_thread(m, thread)->actor);
+
+	for (uint32_t i = 0; i < a->task_count; i++) {
+		const struct task *t = model_task(m, a->first_task + i);
+
+		if (t->main && t->thread == thread && !t->hint)
+			return a->first_task + i;
+	}
+	return 0;
+}
+
+static enum pass pass_of(const struct explaining *x, uint32_t task)
+{
+	return graph_node(x->j->g, graph_find(x->j->g, NODE_TASK, task))->pass;
+}
+
+/* The wait whose terms are tasks; one that also has a deadline keeps them in an item. */
+static const struct wait *inner_wait(const struct model *m, uint32_t task)
+{
+	uint32_t id = model_task(m, task)->wait;
+	const struct wait *w = id ? model_wait(m, id) : NULL;
+
+	if (w && w->term_count && m->terms.at[w->first_term].kind == TERM_WAIT)
+		w = model_wait(m, m->terms.at[w->first_term].id);
+	return w && w->task == task ? w : NULL;
+}
+
+/*
+ * The next one that keeps this task from going on. Where one of several would do, none does so
+ * for sure.
+ */
+static uint32_t next_owed(struct explaining *x, uint32_t task, uint32_t *at, enum pass least)
+{
+	const struct wait *w = inner_wait(x->m, task);
+
+	if (!w || (w->term_count > 1 && w->need != w->term_count))
+		return 0;
+	while (*at < w->term_count) {
+		const struct term *term = &x->m->terms.at[w->first_term + (*at)++];
+
+		if (term->kind == TERM_TASK && !model_task(x->m, term->id)->hint &&
+		    pass_of(x, term->id) >= least)
+			return term->id;
+	}
+	return 0;
+}
+
+/* The way from `task` to the first circle, x->way[*from ..] is it. False: there is none. */
+static bool find_circle(struct explaining *x, uint32_t task, uint32_t *from)
+{
+	x->way[x->count] = task;
+	x->at[x->count++] = 0;
+	x->colour[task] = 1;
+	while (x->count) {
+		uint32_t top = x->count - 1;
+		uint32_t next = next_owed(x, x->way[top], &x->at[top], PASS_NEW);
+
+		if (!next) {
+			x->colour[x->way[top]] = 2;
+			x->count--;
+		} else if (x->colour[next] == 1) {
+			for (*from = 0; x->way[*from] != next; (*from)++)
+				;
+			return true;
+		} else if (!x->colour[next]) {
+			x->way[x->count] = next;
+			x->at[x->count++] = 0;
+			x->colour[next] = 1;
+		}
+	}
+	return false;
+}
+
+/* Without a circle: each time to the one that is least able to go on, of equals the first. */
+static void find_leaf(struct explaining *x, uint32_t task)
+{
+	while (task && !x->colour[task]) {
+		uint32_t at = 0, best = 0, next;
+
+		x->colour[task] = 1;
+		x->way[x->count++] = task;
+		while ((next = next_owed(x, task, &at, PASS_RUNS)))
+			if (!best || pass_of(x, next) > pass_of(x, best))
+				best = next;
+		task = best;
+	}
+}
+
+static void add_hops(const struct explaining *x, struct hops *h)
+{
+	for (uint32_t i = 0; i < x->count; i++) {
+		const struct task *t = model_task(x->m, x->way[i]);
+		struct hop *hop;
+
+		if (!t->wait)
+			continue;
+		hop = vec_push(&h->at);
+		hop->actor = t->actor;
+		hop->thread = model_wait(x->m, t->wait)->thread;
+		hop->wait = t->wait;
+		hop->task = x->way[i];
+	}
+}
+
+static void say_task_wait(struct strbuf *b, const struct model *m, uint32_t task)
+{
+	const struct task *t = model_task(m, task);
+
+	say_task(b, m, task);
+	strbuf_addf(b, " is %s",
+		    t->wait ? model_str(m, model_wait(m, t->wait)->text) :
+			      task_state_name(t->state));
+}
+
+/* The culprit is that task; what was said of the thread before is kept behind it. */
+static void blame(const struct explaining *x, uint32_t task, const char *reason)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct culprit *c = &x->m->verdict.culprit;
+	const struct task *t = model_task(x->m, task);
+
+	say_task_wait(&b, x->m, task);
+	if (!strcmp(reason, "lock-order") || !strcmp(reason, "task-circle"))
+		strbuf_adds(&b, ", which waits for it in turn");
+	else if (t->requested == TOLD_YES && t->delivered == TOLD_YES)
+		strbuf_adds(&b, " after it was asked to end and told so");
+	else if (t->shielded == TOLD_YES)
+		strbuf_adds(&b, " and was asked to end, but a shield holds the cancel back");
+	c->actor = t->actor;
+	c->task = task;
+	c->tid = t->thread ? model_thread(x->m, t->thread)->tid : 0;
+	c->object = t->wait ? model_wait(x->m, t->wait)->object : 0;
+	c->reason = strtab_add(x->m->strings, reason);
+	c->text = strtab_add(x->m->strings, strbuf_str(&b));
+}
+
+static void explaining_init(struct explaining *x, struct judge *j)
+{
+	x->j = j;
+	x->m = j->m;
+	x->way = xcalloc(j->m->tasks.count + 1, sizeof(*x->way));
+	x->at = xcalloc(j->m->tasks.count + 1, sizeof(*x->at));
+	x->colour = xcalloc(j->m->tasks.count + 1, sizeof(*x->colour));
+}
+
+static void explaining_release(struct explaining *x)
+{
+	free(x->way);
+	free(x->at);
+	free(x->colour);
+}
+DEFINE_PLACE_GUARD(explaining)
+
+bool explain_circle(struct judge *j, struct hops *h)
+{
+	_cleanup_(explaining_release_guard) struct explaining x = { .j = NULL };
+	uint32_t thread = graph_node(j->g, j->focus)->id, from = 0;
+	uint32_t task = main_task_of(j->m, thread);
+	bool locks = true;
+
+	if (!task || !model_thread(j->m, thread)->wait)
+		return false;
+	explaining_init(&x, j);
+	if (!find_circle(&x, task, &from))
+		return false;
+	h->at.count = 0;
+	*vec_push(&h->at) = (struct hop){ .thread = thread,
+					  .actor = model_thread(j->m, thread)->actor,
+					  .wait = model_thread(j->m, thread)->wait };
+	add_hops(&x, h);
+	for (uint32_t i = from; i < x.count; i++)
+		locks &= inner_wait(x.m, x.way[i])->kind == WAIT_TASK_LOCK;
+	h->cycle = from + 1;
+	blame(&x, x.way[from], locks ? "lock-order" : "task-circle");
+	return true;
+}
+
+void explain_rest(struct judge *j, struct hops *h)
+{
+	_cleanup_(explaining_release_guard) struct explaining x = { .j = NULL };
+	const struct culprit *c = &j->m->verdict.culprit;
+	uint32_t thread = c->tid > 0 ? model_find_tid(j->m, c->tid) : 0;
+	const struct thread *t = thread ? model_thread(j->m, thread) : NULL;
+	uint32_t task = thread ? main_task_of(j->m, thread) : 0, leaf;
+
+	/* one that is not in its loop waits for what its system call says */
+	if (!task || !t->wait || model_wait(j->m, t->wait)->kind != WAIT_POLL)
+		return;
+	explaining_init(&x, j);
+	find_leaf(&x, task);
+	add_hops(&x, h);
+	leaf = x.way[x.count - 1];
+	blame(&x, leaf,
+	      model_task(x.m, leaf)->delivered == TOLD_YES ? "cancel-swallowed" :
+	      model_task(x.m, leaf)->shielded == TOLD_YES  ? "shielded" :
+							     "never-woken");
+}
