@@ -322,6 +322,17 @@ static int read_number(const char *text, int64_t most, int64_t *ret, struct grov
 	return 0;
 }
 
+/* Faults know backends by their names, so of an alias the name is taken. */
+static int take_backend(struct options *options, const char *name, struct grove_error *err)
+{
+	const struct grove_backend *backend = grove_program_backend(&program, name, err);
+
+	if (!backend)
+		return -EINVAL;
+	options->root.backend = backend->name;
+	return 0;
+}
+
 static int take_option(struct options *options, int option, struct grove_error *err)
 {
 	int64_t ms = 0;
@@ -333,8 +344,7 @@ static int take_option(struct options *options, int option, struct grove_error *
 	case OPT_BREADTH:
 		return read_number(optarg, BREADTH_MAX, &options->plan.breadth, err);
 	case OPT_BACKEND:
-		options->root.backend = optarg;
-		return grove_program_backend(&program, optarg, err) ? 0 : -EINVAL;
+		return take_backend(options, optarg, err);
 	case OPT_FAULT:
 		options->root.fault = optarg;
 		return grove_fault_find(optarg, NULL) ?
