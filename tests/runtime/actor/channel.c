@@ -178,6 +178,21 @@ int grove_channel_flush(struct grove_channel *channel, int64_t deadline_ns)
 	return rc < 0 ? rc : channel->broken;
 }
 
+void grove_channel_linger(struct grove_channel *channel, int64_t deadline_ns)
+{
+	struct grove_scope scope;
+	char dropped[4096];
+	ssize_t n = 1;
+
+	if (grove_channel_flush(channel, deadline_ns) < 0)
+		return;
+	(void)shutdown(channel->fd, SHUT_WR); /* ENOTCONN: the peer was faster */
+	grove_move_on_after(&scope, left_ns(deadline_ns));
+	while (n > 0)
+		n = grove_read(channel->fd, dropped, sizeof(dropped));
+	(void)grove_scope_exit(&scope, n < 0 ? (int)n : 0, NULL); /* whatever ended it */
+}
+
 void grove_channel_shut(struct grove_channel *channel)
 {
 	broke(channel, -EPIPE);

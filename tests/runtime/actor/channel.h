@@ -91,5 +91,12 @@ int grove_channel_recv(struct grove_channel *channel, struct grove_msg *ret,
 /* Wait until all that is queued went out, until the deadline: 0, -ETIMEDOUT, -EPIPE, -ECANCELED. */
 int grove_channel_flush(struct grove_channel *channel, int64_t deadline_ns);
 
+/*
+ * Send nothing more, and drop what comes, until the peer has closed too or the deadline: it is sure
+ * to get what was sent. A TCP socket that is closed with something unread resets the connection,
+ * and what the peer had not yet acknowledged is gone (RFC 1122, 4.2.2.13).
+ */
+void grove_channel_linger(struct grove_channel *channel, int64_t deadline_ns);
+
 /* No more sending and receiving: the peer sees the end, our receiver wakes, senders get -EPIPE. */
 void grove_channel_shut(struct grove_channel *channel);

@@ -211,9 +211,10 @@ static int dispatch(struct grove_peer *peer, struct grove_msg *msg, struct grove
 static void end_peer(struct grove_peer *peer, int rc, const struct grove_error *why)
 {
 	struct grove_actor *actor = peer->actor;
+	bool refused = rc != -EPIPE && rc != -ECANCELED;
 
 	peer->gone = true;
-	if (rc != -EPIPE && rc != -ECANCELED) {
+	if (refused) {
 		grove_truth("protocol-error", grove_fact_text("peer", peer->name),
 			    grove_fact_text("text", why->text), grove_fact_int("rc", rc));
 		answer_error(peer, 0, rc, why->text);
@@ -234,6 +235,8 @@ static void end_peer(struct grove_peer *peer, int rc, const struct grove_error *
 	if (peer->is_parent && rc != -ECANCELED && !actor->defects.orphan_stays)
 		grove_actor_cancel(actor, GROVE_CANCEL_REMOTE, peer->name,
 				   "the channel to the parent has ended");
+	if (refused)
+		grove_channel_linger(peer->channel, grove_now_ns() + GROVE_SECOND);
 	grove_channel_shut(peer->channel);
 }
 
