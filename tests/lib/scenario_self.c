@@ -4,12 +4,15 @@
  */
 #include "scenario_harness.h"
 
+#include "lib/scenario_view.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -259,6 +262,110 @@ static bool compare_says_no(void)
 	return ok;
 }
 
+/* ---- the other views: a program that is no snag prints what the test wants ---- */
+
+static const char stacks_json[] =
+	"{ 'actors': [ { 'pid': 10, 'in_tree': true, 'threads': [ { 'tid': 10, 'native':"
+	"    [ { 'symbol': 'read' }, { 'symbol': null }, { 'symbol': 'main' } ] },"
+	"    { 'tid': 11, 'gone': true } ],"
+	"    'tasks': [ { 'state': 'waiting' }, { 'state': 'done' } ] },"
+	"  { 'pid': 20, 'in_tree': false, 'threads': [ { 'tid': 20 } ] } ] }";
+static const char stacks_page[] = "2 threads\n\n1  main > read\n1  (task) > run\n";
+static const char stacks_folded[] = "sh;main;read 1\nsh;(task);run 1\n";
+
+static bool write_text(const char *dir, const char *name, const char *bytes)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+	return f && fputs(bytes, f) >= 0 && fchmod(fileno(f), 0700) == 0;
+}
+
+static void remove_texts(const char *dir)
+{
+	static const char *const names[] = { "snag", "json", "page", "folded", "views" };
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* Does views_check() take these answers for right, when `state` says what is? */
+static bool view_one(void (*state)(void), const char *page, const char *folded)
+{
+	static struct truth truth;
+	char snag[512], json[sizeof(stacks_json)];
+	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+	struct view_ask ask = { .snag = snag, .target = "10", .dir = truth.dir };
+
+	memset(&truth, 0, sizeof(truth));
+	truth_page = &truth;
+	strcpy(truth.dir, "/tmp/snag-self-XXXXXX");
+	for (size_t i = 0; i < sizeof(json); i++)
+		json[i] = stacks_json[i] == '\'' ? '"' : stacks_json[i];
+	bool ok = mkdtemp(truth.dir) &&
+		  write_text(truth.dir, "snag",
+			     "#!/bin/sh\ncase $3 in --json) f=json ;; --folded) f=folded ;; "
+			     "*) f=page ;; esac\nexec cat \"${0%/*}/$f\"\n") &&
+		  write_text(truth.dir, "json", json) && write_text(truth.dir, "page", page) &&
+		  write_text(truth.dir, "folded", folded);
+	snprintf(snag, sizeof(snag), "%s/snag", truth.dir);
+	state();
+	ok = ok && views_check(&ask, &why);
+	remove_texts(truth.dir);
+	truth_page = NULL;
+	return ok;
+}
+
+static void right_views(void)
+{
+	truth_calls(10, 10, "main > read");
+	truth_prints("1  main");
+	truth_prints("run");
+}
+
+static void wrong_order_of_calls(void)
+{
+	truth_calls(10, 10, "read > main");
+}
+
+static void call_too_many(void)
+{
+	truth_calls(10, 10, "main > work > read");
+}
+
+static void calls_of_nobody(void)
+{
+	truth_calls(10, 12, "main > read");
+}
+
+static void wrong_order_of_words(void)
+{
+	truth_prints("run");
+	truth_prints("1  main");
+}
+
+static bool views_are_held_against_the_truth(void)
+{
+	static void (*const wrong[])(void) = { wrong_order_of_calls, call_too_many, calls_of_nobody,
+					       wrong_order_of_words };
+	bool ok = view_one(right_views, stacks_page, stacks_folded);
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		if (view_one(wrong[i], stacks_page, stacks_folded)) {
+			printf("statement %zu should not hold\n", i);
+			ok = false;
+		}
+	}
+	return ok && !view_one(right_views, "1  main run\033[m", stacks_folded) &&
+	       !view_one(right_views, stacks_page, "sh;main;read 1\n") &&
+	       !view_one(right_views, stacks_page, "sh;main;read 1\nsh 1\n");
+}
+
 /* A mark that nobody takes away would hide the day on which snag forgets it again. */
 static bool marks_are_taken_at_their_word(void)
 {
@@ -326,6 +433,7 @@ static const struct {
 	{ "schema_cyclic_ref", schema_ends_on_cyclic_refs },
 	{ "compare_yes", compare_says_yes },
 	{ "compare_no", compare_says_no },
+	{ "views", views_are_held_against_the_truth },
 	{ "marks", marks_are_taken_at_their_word },
 	{ "stamps", stamps_move_and_rest },
 	{ "kill_leaves_nothing", kill_leaves_nothing },
