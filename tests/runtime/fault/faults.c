@@ -146,9 +146,10 @@ void grove_fault_awaits_exits(const struct grove_fault_place *place)
 	}
 }
 
-void grove_fault_leaves(void)
+void grove_fault_leaves(bool reaped)
 {
-	grove_truth("hang-leaves", grove_fact_int("thread", gettid()));
+	grove_truth("hang-leaves", grove_fact_int("thread", gettid()),
+		    grove_fact_int("reaped", reaped));
 }
 
 void grove_fault_culprit(pid_t pid, const char *word, int fd)

@@ -11,7 +11,7 @@
  *	trap		all is set up; the trigger may come now (the root's pid is printed already)
  *	hang		the tree hangs, as far as this actor can tell
  *	hang-wait	waiter, thread, wait, key, on: it waits so for that file, on process `on`
- *	hang-leaves	this thread will be gone, or a zombie, when the tree hangs
+ *	hang-leaves	this thread will be gone, or a zombie unless `reaped`, when the tree hangs
  *	hang-culprit	culprit, key, word: who is to blame for what; snag has to say the word
  *
  * The scenario waits for as many lines "trap" and "hang" as the fault says, and holds the others
@@ -129,8 +129,8 @@ void grove_fault_waits(const char *wait, int fd, pid_t on);
 void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on);
 /* The calling thread waits for the exits of all actors below that are processes. */
 void grove_fault_awaits_exits(const struct grove_fault_place *place);
-/* The calling thread is about to go, or its process: nothing is asked before it is gone, or a
- * zombie. */
-void grove_fault_leaves(void);
+/* The calling thread is about to go, or its process: nothing is asked before it is gone; or, when
+ * it is not `reaped`, before it is a zombie. */
+void grove_fault_leaves(bool reaped);
 /* `word` (may be NULL) is what snag has to say, for instance the name of a task. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);

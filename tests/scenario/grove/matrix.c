@@ -239,6 +239,7 @@ static pid_t spring(const struct pair *p, const struct log *log, pid_t root)
 
 struct thread {
 	pid_t pid, tid;
+	bool reaped; /* a zombie is not gone yet */
 };
 
 /* Gone, or a zombie that nobody reaps. */
@@ -255,14 +256,14 @@ static bool has_left(void *arg)
 		line[0] = '\0';
 	fclose(file);
 	end = strrchr(line, ')');
-	return !end || end[2] == 'Z' || end[2] == 'X';
+	return !end || end[2] == 'X' || (end[2] == 'Z' && !who->reaped);
 }
 
 static void await_leavers(const struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		struct thread who = { number_of(log->at[i], "pid"),
-				      number_of(log->at[i], "thread") };
+		struct thread who = { number_of(log->at[i], "pid"), number_of(log->at[i], "thread"),
+				      number_of(log->at[i], "reaped") };
 
 		if (is_event(log->at[i], "hang-leaves"))
 			wait_until(has_left, &who, "a thread has left");
@@ -275,7 +276,8 @@ static void await_leavers(const struct log *log)
 static void state_blocked(const struct log *log)
 {
 	for (size_t i = 0; i < log->count; i++) {
-		struct thread who = { number_of(log->at[i], "pid"), number_of(log->at[i], "tid") };
+		struct thread who = { .pid = number_of(log->at[i], "pid"),
+				      .tid = number_of(log->at[i], "tid") };
 		bool ended = has_left(&who);
 
 		if (!is_event(log->at[i], "up"))
@@ -308,7 +310,7 @@ static void state_zombie(const json_t *line, pid_t root)
 {
 	pid_t pid = number_of(line, "pid");
 
-	if (number_of(line, "thread") == pid && is_child(pid, root))
+	if (number_of(line, "thread") == pid && !number_of(line, "reaped") && is_child(pid, root))
 		truth_finding("zombie", pid);
 }
 

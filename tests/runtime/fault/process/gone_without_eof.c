@@ -16,7 +16,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	if (place->off)
 		return GROVE_FAULT_DONE;
 	grove_fault_culprit(getpid(), place->path, -1);
-	grove_fault_leaves();
+	grove_fault_leaves(true);
 	grove_fault_hangs();
 	atomic_store(&grove_spawn_defects()->finalised, gettid());
 	return grove_sleep(GROVE_MS);

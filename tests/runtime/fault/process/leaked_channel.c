@@ -86,7 +86,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 		return grove_error_set(err, helper, "the helper does not start");
 	grove_fault_other_waits(helper, "pipe-read", pair[0], helper);
 	grove_fault_culprit(helper, NULL, -1);
-	grove_fault_leaves();
+	grove_fault_leaves(true);
 	grove_fault_hangs();
 	_exit(0);
 }

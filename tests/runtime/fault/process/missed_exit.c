@@ -52,7 +52,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 {
 	(void)place;
 	(void)err;
-	grove_fault_leaves();
+	grove_fault_leaves(false);
 	return 0;
 }
 
