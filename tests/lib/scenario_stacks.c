@@ -3,7 +3,7 @@
  * Native stacks of snag beside those of gdb, frame by frame.
  *
  * What patients say is a line each in a file of the scenario's folder, closed at once. gdb is asked
- * once for all processes, for it starts slowly.
+ * once for several processes, for it starts slowly.
  */
 #include "lib/scenario_stacks.h"
 
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAID_MAX = 32, FRAMES_MAX = 2048, LINE_MAX_BYTES = 1 << 16 };
+enum { SAID_MAX = 32, FRAMES_MAX = 2048, GDB_AT_ONCE = 3 };
 
 /* What somebody else than snag knows of one thread. */
 struct known_stack {
@@ -180,16 +180,17 @@ static void take_line(struct comparison *c, const char *line)
 	take_pcs(c, k, line + at);
 }
 
-static void ask_gdb(struct comparison *c)
+/*
+ * Some at once: gdb starts slowly, and a loaded machine shall not run into the limit of a command.
+ */
+static void ask_gdb(struct comparison *c, size_t from, size_t count)
 {
 	_cleanup_command_ struct command command = { .status = 0 };
 	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
 	uint32_t before = c->known.count;
 
-	if (!c->said_count)
-		return;
 	strbuf_adds(&pids, "python pids = [");
-	for (size_t i = 0; i < c->said_count; i++)
+	for (size_t i = from; i < from + count; i++)
 		strbuf_addf(&pids, "%d, ", c->said[i].pid);
 	strbuf_addc(&pids, ']');
 	command_run(&command,
@@ -385,7 +386,8 @@ bool stacks_compare(json_t *const *answers, const char *dir, bool moving, struct
 
 	read_said(&c, dir);
 	any = c.said_count || c.known.count || c.words.count;
-	ask_gdb(&c);
+	for (size_t i = 0; i < c.said_count; i += GDB_AT_ONCE)
+		ask_gdb(&c, i, c.said_count - i < GDB_AT_ONCE ? c.said_count - i : GDB_AT_ONCE);
 	for (int r = 0; any && r < READER_COUNT; r++)
 		if (answers[r])
 			compare_reader(&c, answers[r], reader_names[r]);

@@ -18,5 +18,8 @@ void stacks_wait_threads(pid_t pid, size_t count);
 /* Every thread of `pid` must be blocked before snag is asked; at most 64 threads a scenario. */
 void stacks_blocked(pid_t pid);
 
+/* Run a program to its end; whether it succeeds. */
+bool stacks_works(char *const argv[]);
+
 /* Run a compiler or the like to its end; the scenario dies when it fails. */
 void stacks_run(char *const argv[]);
