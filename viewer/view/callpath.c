@@ -195,20 +195,36 @@ static bool add_script(struct callpath *p, const struct script_frame *f)
 	return add_step(p, intern(p, &c), f->line, false);
 }
 
+/* What an interpreter ran there while it was looked at: what it is about, if not of one moment. */
+static void add_running_scripts(struct callpath *p, uint32_t thread)
+{
+	uint32_t count;
+	const struct script_frame *scripts = model_script_frames(p->m, thread, &count);
+
+	if (!p->depth)
+		add_note(p, "it ran while its calls were read");
+	for (uint32_t i = 0; i < count; i++)
+		if (!add_script(p, &scripts[i]))
+			break;
+}
+
 /* What an interpreter runs there, with the native calls that this has made; false: nothing. */
 static bool add_merged(struct callpath *p, uint32_t thread)
 {
-	const struct thread *t = model_thread(p->m, thread);
 	_cleanup_merged_ struct merged x = { .scripts = false };
 	bool more = true;
 
-	if (!t->script.frame_count)
+	if (!model_thread(p->m, thread)->script.frame_count)
 		return false;
+	if (!merged_is_still(p->m, thread)) {
+		add_running_scripts(p, thread);
+		return true;
+	}
 	merged_read(&x, p->m, thread, p->whole);
-	for (uint32_t i = 0; x.scripts && more && i < x.calls.count; i++)
+	for (uint32_t i = 0; more && i < x.calls.count; i++)
 		more = x.calls.at[i].script ? add_script(p, x.calls.at[i].script) :
 					      add_native(p, x.calls.at[i].native);
-	return x.scripts;
+	return true;
 }
 
 static bool add_natives(struct callpath *p, uint32_t thread)
@@ -240,7 +256,7 @@ void callpath_thread(struct callpath *p, uint32_t thread)
 	if (!script)
 		native = add_natives(p, thread);
 	p->lost = !native && !script && !t->kernel_count;
-	if (script && !p->whole)
+	if (script && (!p->whole || !t->stack_current || !merged_is_still(m, thread)))
 		end = t->script.why ? model_str(m, t->script.why) : NULL;
 	if (p->cut || (end && (native || script) && !is_whole(end)))
 		add_cut(p, end);
