@@ -101,6 +101,7 @@ static const struct column actor_columns[] = {
 	PLAIN(TEXT, spawn_backend), PLAIN(TEXT, spawn_evidence), PLAIN(INT, spawn_by_pid),
 	PLAIN(INT, spawn_by_tid), REF(spawn_requested_by, ACTORS), PLAIN(TEXT, runtime),
 	PLAIN(UINT, sig_pending_blocked), PLAIN(BOOL, catches_sigchld),
+	REF(host_thread, THREADS),
 };
 #undef ELEMENT
 

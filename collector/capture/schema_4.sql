@@ -5,6 +5,8 @@ ALTER TABLE threads ADD COLUMN script_runtime TEXT; -- whose frames it has: "pyt
 ALTER TABLE threads ADD COLUMN script_why TEXT;     -- why it has none, or where they end
 ALTER TABLE threads ADD COLUMN script_note TEXT;    -- "holds the GIL"
 
+ALTER TABLE actors ADD COLUMN host_thread INTEGER;  -- threads.id: who runs an interpreter
+
 CREATE TABLE script_frames (
 	id INTEGER PRIMARY KEY,   -- those of a thread stand side by side, the innermost first
 	thread INTEGER NOT NULL,

@@ -280,6 +280,9 @@ static void add_ambient(struct graph *g, uint32_t id)
 {
 	const struct actor *a = model_actor(g->m, id);
 
+	/* its process has all that an interpreter inside of it could have */
+	if (a->kind == ACTOR_INTERPRETER)
+		return;
 	if (a->timer_ns) {
 		g->ambient[id - 1] = true;
 		add_seed(g, graph_find(g, NODE_AMBIENT, id), PASS_TIME, 0,
@@ -305,6 +308,11 @@ static void add_actor(struct graph *g, uint32_t id)
 	uint32_t node = graph_find(g, NODE_ACTOR, id), end = graph_find(g, NODE_EXIT, id);
 
 	add_edge(g, end, node);
+	if (a->kind == ACTOR_INTERPRETER) {
+		if (a->host_thread)
+			add_edge(g, node, graph_find(g, NODE_THREAD, a->host_thread));
+		return;
+	}
 	if (a->exited) {
 		g->nodes.at[end].seed = PASS_RUNS;
 		return;

@@ -173,6 +173,36 @@ uint32_t model_add_actor(struct model *m, int32_t pid, uint64_t start)
 	return m->actors.count;
 }
 
+uint32_t model_add_interpreter(struct model *m, uint32_t actor, uint32_t thread)
+{
+	struct actor *a = vec_push(&m->actors);
+	const struct actor *process = model_actor(m, actor);
+
+	*a = (struct actor){
+		.kind = ACTOR_INTERPRETER,
+		.host_thread = thread,
+		.pid = process->pid,
+		.start = process->start,
+		.parent = actor,
+		.ppid = process->ppid,
+		.exe = process->exe,
+		.state = process->state,
+		.in_tree = process->in_tree,
+		.timers_known = true,
+		.pgrp = process->pgrp,
+		.session = process->session,
+		.uid = process->uid,
+		.pid_ns = process->pid_ns,
+		.net_ns = process->net_ns,
+		.mnt_ns = process->mnt_ns,
+		.cgroup = process->cgroup,
+		.exit_code = -1,
+		.spawn_method = SPAWN_INTERPRETER,
+		.spawn_by_pid = process->pid,
+	};
+	return m->actors.count;
+}
+
 uint32_t model_add_thread(struct model *m, uint32_t actor, int32_t tid)
 {
 	struct actor *a = model_actor(m, actor);

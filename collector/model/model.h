@@ -116,6 +116,12 @@ const char *model_str(const struct model *m, uint32_t id);
 uint32_t model_add_actor(struct model *m, int32_t pid, uint64_t start);
 
 /*
+ * One more interpreter in the process `actor`, run by `thread` or, with 0, by nobody now. It has no
+ * threads of its own. Returns its id.
+ */
+uint32_t model_add_interpreter(struct model *m, uint32_t actor, uint32_t thread);
+
+/*
  * A new thread of `actor`. Returns its id. Threads of an actor are contiguous, the leader first:
  * finish one actor's threads before the next one's (an assert holds callers to it).
  */

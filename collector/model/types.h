@@ -12,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A process (later: an interpreter hosted on a thread inside one). */
+enum actor_kind { ACTOR_PROCESS, ACTOR_INTERPRETER };
+
+/* A process, or one more interpreter inside of one, which is its parent. */
 struct actor {
-	uint32_t kind; /* 0 process, 1 interpreter */
+	uint32_t kind, host_thread; /* enum actor_kind; thread id: who runs an interpreter, or 0 */
 	int32_t pid;
 	uint64_t start;	 /* clock ticks since boot; (pid, start) is the key */
 	uint32_t parent; /* actor id, 0: none in the model */

@@ -189,6 +189,9 @@ void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 		const struct snap_process *p = snapshot_process(s, model_actor(m, id)->pid);
 		struct runtime_site site = { .all = all, .snap = s, .model = m, .actor = id };
 
+		/* an interpreter inside of a process was found there */
+		if (model_actor(m, id)->kind != ACTOR_PROCESS)
+			continue;
 		if (!p || !p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
 			continue;
 		site.process = p;

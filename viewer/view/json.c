@@ -446,6 +446,7 @@ static void put_actor(struct document *d, uint32_t id)
 	put_home(d, a);
 	put_spawn(d, a);
 	put_string(d, "runtime", a->runtime);
+	put_positive(d, "host_tid", a->host_thread ? model_thread(d->m, a->host_thread)->tid : 0);
 	jsonw_open(&d->w, "threads", '[');
 	for (uint32_t i = 0; i < a->thread_count; i++)
 		put_thread(d, a->first_thread + i);

@@ -226,7 +226,7 @@ void page_source(struct page *p, const struct model *m)
 	uint32_t processes = 0, threads = 0;
 
 	for (uint32_t i = 0; i < m->actors.count; i++) {
-		processes += m->actors.at[i].in_tree;
+		processes += m->actors.at[i].in_tree && m->actors.at[i].kind == ACTOR_PROCESS;
 		threads += m->actors.at[i].in_tree ? m->actors.at[i].thread_count : 0;
 	}
 	strbuf_addf(&b, "%u process%s, %u thread%s", processes, processes == 1 ? "" : "es", threads,

@@ -87,6 +87,7 @@ static const struct field fields[] = {
 	{ "actor", "exited", "boolean" }, { "actor", "denied", "boolean" },
 	{ "actor", "frozen", "boolean" }, { "actor", "fd_total", "integer" },
 	{ "actor", "spawn", "@spawn" }, { "actor", "runtime", "string?" },
+	{ "actor", "host_tid", "integer?" },
 	{ "actor", "threads", "[@thread]" }, { "actor", "tasks", "[@task]" },
 	{ "actor", "nurseries", "[@nursery]" }, { "actor", "scopes", "[@scope]" },
 

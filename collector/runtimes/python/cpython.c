@@ -109,8 +109,43 @@ static void index_threads(struct reading *r)
 	}
 }
 
+/*
+ * The thread on whose stack an address is, by where it stands in the kernel. 0: none, or unknown.
+ */
+static uint32_t thread_by_stack(const struct reading *r, uint64_t addr)
+{
+	const struct runtime_site *site = r->site;
+	const struct map_area *area = addr ? maps_find(site->maps, addr) : NULL;
+
+	for (uint32_t i = 0; area && i < site->process->task_count; i++) {
+		const struct snap_task *t = &site->snap->tasks.at[site->process->first_task + i];
+
+		if (t->sp >= area->start && t->sp <= addr)
+			return model_find_tid(site->model, t->tid);
+	}
+	return 0;
+}
+
+/*
+ * Before 3.13 whoever runs code in a sub-interpreter borrows the thread state of the thread that
+ * made it (Modules/_xxsubinterpretersmodule.c), so the state says nothing about who runs it. From
+ * 3.11 on its _PyCFrame lies on the stack of the one that does.
+ */
+static uint32_t borrower_of(const struct reading *r, const struct py_thread *t)
+{
+	const struct py_offsets *off = py_layout(r->py->objs);
+
+	if (off->cframe_current != PY_NONE)
+		return thread_by_stack(r, py_mem_u64(r->py->mem, t->addr + off->ts_frame));
+	return r->site->process->task_count == 1 && t->frame ?
+		       model_find_tid(r->site->model, r->site->process->tgid) :
+		       0;
+}
+
 static uint32_t thread_of(const struct reading *r, const struct py_thread *t)
 {
+	if (t->interpreter && r->py->minor < 13)
+		return borrower_of(r, t);
 	return t->ns_tid ? map_get(&r->tids, (uint32_t)t->ns_tid, 0) : 0;
 }
 
@@ -206,6 +241,41 @@ static void add_titles(struct reading *r)
 	}
 }
 
+/* ---- interpreters ---------------------------------------------------------------------------- */
+
+/* The thread that runs in an interpreter, or that has entered it. Thread id, 0 none. */
+static uint32_t host_of(const struct reading *r, uint32_t interpreter)
+{
+	uint32_t host = 0;
+
+	for (uint32_t i = 0; i < r->py->thread_count; i++) {
+		const struct py_thread *t = &r->py->threads[i];
+
+		if (t->interpreter == interpreter && (!host || t->frame))
+			host = thread_of(r, t);
+	}
+	return host;
+}
+
+/* The main one is the process itself; each other one is an actor in it. */
+static void add_interpreters(struct reading *r)
+{
+	struct model *m = r->site->model;
+
+	for (uint32_t i = 1; i < r->py->interpreter_count; i++) {
+		const struct py_interpreter *in = &r->py->interpreters[i];
+		uint32_t id = model_add_interpreter(m, r->site->actor, host_of(r, i));
+		struct actor *a = model_actor(m, id);
+
+		a->name = strtab_addf(m->strings, "interpreter %lld", (long long)in->id);
+		a->runtime = model_actor(m, r->site->actor)->runtime;
+		a->spawn_evidence = strtab_addf(
+			m->strings, "the list of interpreters in process %d has it%s",
+			r->site->process->tgid,
+			in->unknown ? "; it does not hang together, and may begin or end" : "");
+	}
+}
+
 /* ---- all together ---------------------------------------------------------------------------- */
 
 static int read_page(void *arg, uint64_t page, void *buf)
@@ -235,6 +305,7 @@ static bool read_cpython(struct runtime_site *site)
 	add_threads(r);
 	if (r->py->thread_count > 1)
 		add_titles(r);
+	add_interpreters(r);
 	py_spawn_read(site, r->py);
 	py_tasks_read(site, r->py);
 	return true;

@@ -205,7 +205,7 @@ static void read_own(const struct spawns *x, uint32_t count)
 		if (is_in(x, &x->frames[i], "/multiprocessing/popen_fork.py", "_launch") &&
 		    is_in(x, &x->frames[i - 1], "/multiprocessing/process.py", "_bootstrap")) {
 			tell(x, x->site->actor, "multiprocessing fork",
-			     "its main thread runs Process._bootstrap(), called by Popen._launch()");
+			     "Popen._launch() has called its Process._bootstrap()");
 			return;
 		}
 }
