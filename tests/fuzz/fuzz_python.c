@@ -174,18 +174,20 @@ static pid_t start(void)
 	return pid;
 }
 
-/* Is it asleep, so that its memory is of one moment? */
+/* Wait until it is in clock_nanosleep, select or pselect6: then its memory is of one moment. */
 static void await_sleep(pid_t pid)
 {
 	char path[64], text[64] = "";
+	int nr = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	while (strncmp(text, "230 ", 4) != 0 && strncmp(text, "23 ", 3) != 0) {
+	while (nr != 230 && nr != 23 && nr != 270) {
 		FILE *f = fopen(path, "re");
 
 		if (!f || !fgets(text, sizeof(text), f))
 			abort();
 		fclose(f);
+		nr = atoi(text);
 	}
 }
 
