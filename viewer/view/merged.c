@@ -136,6 +136,8 @@ static bool add_line(struct strbuf *out, struct bytes *b, uint32_t number)
 	const char *at, *end, *line_end;
 
 	at = size <= SOURCE_MAX ? (const char *)bytes_upto(b, 0, size, &got) : NULL;
+	if (!at)
+		return false;
 	end = at + got;
 	for (uint32_t i = 1; at && i < number; i++) {
 		at = memchr(at, '\n', (size_t)(end - at));

@@ -30,7 +30,7 @@ static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 static int tell_worker(struct grove_error *err)
 {
 	_grove_portal_ struct grove_portal *portal = NULL;
-	struct grove_context *context;
+	struct grove_context *context = NULL;
 	int rc = grove_find_actor(worker, &portal, err);
 
 	if (rc == 0)
