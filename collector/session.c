@@ -5,6 +5,7 @@
 #include "graph/verdict.h"
 #include "model/busy.h"
 #include "model/from_read.h"
+#include "model/tasks.h"
 #include "runtimes/runtime.h"
 #include "session_stacks.h"
 #include "waits/task/task.h"
@@ -148,6 +149,7 @@ static int look_once(struct session *s, const struct read_scope *scope,
 	log_step(&clock, "second stamps");
 	model_apply_stamps(m, snap);
 	model_find_facts(m, snap);
+	model_find_task_facts(m);
 	model_index(m);
 	fill_source(s, snap, m);
 	log_step(&clock, "findings");

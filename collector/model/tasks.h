@@ -51,6 +51,12 @@ void model_add_await(struct model *m, struct await await, const uint32_t *others
 /* An await in which nothing is set. */
 struct await await_of(uint32_t task, enum await_kind kind);
 
+/*
+ * Findings that tasks show by themselves, docs/man/snag-why.1 lists them. Call after the second
+ * stamps are applied: nothing is said of a loop that ran meanwhile.
+ */
+void model_find_task_facts(struct model *m);
+
 /* "waiting", "runnable", ...: the words of captures and JSON. Never NULL. */
 const char *task_state_name(uint8_t state);
 

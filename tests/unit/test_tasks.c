@@ -24,3 +24,40 @@ Test(tasks, those_of_an_actor_are_side_by_side)
 	cr_expect_str_eq(task_state_name(TASK_WAITING), "waiting");
 	cr_expect_str_eq(task_state_name(200), "unknown");
 }
+
+Test(tasks, who_was_asked_to_end_and_waits_on_is_told)
+{
+	_cleanup_model_ struct model *m = model_new();
+	uint32_t a = model_add_actor(m, 7, 1), thread = model_add_thread(m, a, 7), task[4];
+	static const int8_t shielded[] = { TOLD_YES, TOLD_NO, TOLD_NO, TOLD_NO };
+	static const int8_t requested[] = { TOLD_NO, TOLD_YES, TOLD_YES, TOLD_NO };
+	static const int8_t delivered[] = { TOLD_NO, TOLD_NO, TOLD_YES, TOLD_YES };
+
+	for (uint32_t i = 0; i < 4; i++) {
+		struct task *t;
+
+		task[i] = model_add_task(m, a, 0x1000 * (i + 1));
+		t = model_task(m, task[i]);
+		t->state = TASK_WAITING;
+		t->thread = thread;
+		t->shielded = shielded[i];
+		t->requested = requested[i];
+		t->delivered = delivered[i];
+		t->wait = model_add_wait(m, thread, 0);
+		model_wait(m, t->wait)->task = task[i];
+		model_wait(m, t->wait)->kind = WAIT_TASK_EVENT;
+		model_wait(m, t->wait)->text = strtab_addf(m->strings, "waiting for %u", i);
+	}
+	model_find_task_facts(m);
+	cr_assert_eq(m->findings.count, 3);
+	cr_expect_str_eq(model_str(m, m->findings.at[0].kind), "task-shielded");
+	cr_expect_str_eq(model_str(m, m->findings.at[1].kind), "cancel-undelivered");
+	cr_expect_str_eq(model_str(m, m->findings.at[2].kind), "cancel-swallowed");
+	/* neither who waits for other tasks, nor what was read of a loop that ran */
+	m->findings.count = 0;
+	map_release(&m->finding_ids);
+	model_task(m, task[0])->hint = true;
+	model_wait(m, model_task(m, task[1])->wait)->kind = WAIT_NURSERY;
+	model_find_task_facts(m);
+	cr_expect_eq(m->findings.count, 1);
+}

@@ -62,6 +62,7 @@ SCENARIO(event_under_shield, .needs = "python",
 	truth_wait(python, 0, "nursery", NULL, ANYBODY);
 	truth_wait(python, 0, "task-event", NULL, ANYBODY);
 	truth_culprit(python, "shielded");
+	truth_finding("task-shielded", python);
 	truth_says("task \"cleanup\"");
 	truth_says("cleanup (<string>:4)");
 	wait_for(python);
