@@ -346,7 +346,7 @@ static bool judge_tasks(struct judge *j, struct hops *h)
 	return true;
 }
 
-/* Which tasks of a loop are in the way. */
+/* Which tasks of a loop are in the way; not where the kernel's objects have said who owes what. */
 static void explain(struct judge *j, struct hops *h)
 {
 	_cleanup_hops_ struct hops tasks = { .cycle = 0 };
@@ -356,7 +356,7 @@ static void explain(struct judge *j, struct hops *h)
 
 		*h = tasks;
 		tasks = swap;
-	} else {
+	} else if (!j->owed) {
 		explain_rest(j, h);
 	}
 }

@@ -2,6 +2,7 @@
 #include "graph/verdict.h"
 
 #include "lib/unit_tree.h"
+#include "model/tasks.h"
 #include "read/snapshot.h"
 
 #include <criterion/criterion.h>
@@ -140,6 +141,40 @@ Test(verdict, a_lock_owed_in_a_circle_is_a_deadlock_though_it_listens)
 	verdict_give(m);
 	cr_assert(eq(int, m->verdict.kind, VERDICT_DEADLOCK));
 	cr_assert(eq(int, m->verdict.confidence, CONFIDENCE_PROBABLE));
+}
+
+/* An event loop that also listens waits for a child's exit and does not read its full pipe. */
+static struct model *deaf_loop(void)
+{
+	struct model *m = full_pipe();
+	uint32_t a = 1, w = tree_wait(m, tree_main(m, a), WAIT_POLL, "polling"), item, task;
+
+	item = model_add_wait(m, tree_main(m, a), w);
+	model_wait(m, item)->kind = WAIT_CHILD_EXIT;
+	model_wait(m, item)->completion = true;
+	tree_term(m, item, TERM_EXIT, 2);
+	tree_term(m, w, TERM_ACTOR, a); /* its wakeup pair */
+	tree_term(m, w, TERM_WAIT, item);
+	tree_term(m, w, TERM_NEW, 0);
+	task = model_add_task(m, a, 0x1000);
+	model_task(m, task)->main = true;
+	model_task(m, task)->state = TASK_WAITING;
+	model_task(m, task)->thread = tree_main(m, a);
+	model_index(m);
+	return m;
+}
+
+Test(verdict, what_is_owed_decides_and_not_the_wakeup_pair_nor_a_task)
+{
+	_cleanup_model_ struct model *m = deaf_loop();
+	const struct culprit *c = &m->verdict.culprit;
+
+	verdict_give(m);
+	cr_assert(eq(int, m->verdict.kind, VERDICT_DEADLOCK));
+	cr_assert(eq(int, (int)c->actor, 1));
+	cr_assert(eq(str, (char *)model_str(m, c->reason), "not-reading"));
+	cr_assert(eq(str, (char *)model_str(m, model_object(m, c->object)->key), "pipe:[1]"));
+	cr_assert(eq(int, (int)m->verdict.members.count, 2));
 }
 
 Test(verdict, live_levels)

@@ -233,6 +233,7 @@ static pid_t spring(const struct pair *p, const struct log *log, pid_t root)
 	pid_t orphan = number_of(trap, "pid");
 	must(kill(root, SIGKILL));
 	must(waitpid(root, NULL, 0));
+	wait_blocked(orphan, 0); /* it has seen the ends of its connections, and rests again */
 	interrupt_process(orphan);
 	return orphan;
 }
