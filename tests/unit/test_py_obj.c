@@ -2,6 +2,7 @@
 #include "runtimes/python/py_obj.h"
 
 #include "lib/unit_python.h"
+#include "runtimes/python/py_types.h"
 #include "read/mem.h"
 
 #include <criterion/criterion.h>
@@ -10,6 +11,7 @@
 
 /* What the script keeps alive; it prints their addresses in order. */
 static const char script[] =
+	"import ctypes\n"
 	"class Slots:\n"
 	"    __slots__ = ('first', 'second', 'empty')\n"
 	"class More(Slots):\n"
@@ -32,6 +34,7 @@ static const char script[] =
 	"     Str('sub'),\n"
 	"     0, 1, -1, 2**29, -2**31, 2**59, 2**60, True, 1.5, b'bytes', None, Plain,\n"
 	"     'y' * 5000]\n"
+	"print(ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, '_Py_HashSecret')))\n"
 	"for o in x: print(id(o))\n"
 	"print(flush=True)\n"
 	"input()\n";
@@ -78,11 +81,15 @@ struct scene {
 	uint64_t at[OBJECTS];
 };
 
-static bool scene_begin(struct scene *s, uint32_t i)
+/* `hashes`: look keys up by them. */
+static bool scene_begin(struct scene *s, uint32_t i, bool hashes)
 {
+	uint64_t secret;
+
 	if (!python_at(i, &s->py))
 		return false;
 	python_start(&s->py, script);
+	secret = python_number(&s->py);
 	for (int k = 0; k < OBJECTS; k++)
 		s->at[k] = python_number(&s->py);
 	python_wait(&s->py, SYS_read);
@@ -90,6 +97,8 @@ static bool scene_begin(struct scene *s, uint32_t i)
 	s->pages = py_mem_of(s->mem);
 	cr_assert(py_offsets_of(s->py.minor), "3.%u", s->py.minor);
 	s->p = py_objs_new(s->pages, py_offsets_of(s->py.minor));
+	if (hashes)
+		py_objs_use_hash(s->p, secret);
 	return true;
 }
 
@@ -210,12 +219,13 @@ Test(py_obj, objects_of_live_interpreters, .timeout = 120)
 	struct scene s = { .mem = NULL };
 
 	python_need();
-	for (uint32_t i = 0; scene_begin(&s, i); i++) {
-		check_attributes(&s);
-		check_containers(&s);
-		check_values(&s);
-		scene_end(&s);
-	}
+	for (int hashes = 0; hashes < 2; hashes++)
+		for (uint32_t i = 0; scene_begin(&s, i, hashes); i++) {
+			check_attributes(&s);
+			check_containers(&s);
+			check_values(&s);
+			scene_end(&s);
+		}
 }
 
 Test(py_obj, what_is_no_object, .timeout = 120)
@@ -224,7 +234,7 @@ Test(py_obj, what_is_no_object, .timeout = 120)
 	uint64_t v = 0, items[4];
 
 	python_need();
-	cr_assert(scene_begin(&s, 0));
+	cr_assert(scene_begin(&s, 0, true));
 	for (uint64_t at = s.at[PLAIN] - 64; at < s.at[PLAIN] + 256; at++) {
 		if (at == s.at[PLAIN])
 			continue;
@@ -238,4 +248,18 @@ Test(py_obj, what_is_no_object, .timeout = 120)
 	cr_assert_str_eq(py_type_name(s.p, 1ull << 63), "");
 	cr_assert_str_eq(py_type_name(s.p, s.at[PLAIN] + 1), "");
 	scene_end(&s);
+}
+
+Test(py_obj, hashes_are_those_of_the_interpreter, .timeout = 120)
+{
+	struct scene s = { .mem = NULL };
+	uint64_t v = 0, hash;
+
+	python_need();
+	for (uint32_t i = 0; scene_begin(&s, i, true); i++) {
+		cr_assert(py_dict_get(s.p, s.at[BIG], "key7", &v));
+		cr_assert_eq(number(&s, v), 7);
+		cr_assert(py_hash_of(s.p, "key7", &hash), "%s: not proven", s.py.path);
+		scene_end(&s);
+	}
 }

@@ -300,6 +300,7 @@ static bool read_cpython(struct runtime_site *site)
 		tell_unknown(site, &found, found.runtime ? why : found.why);
 		return true;
 	}
+	py_objs_use_hash(r->py->objs, found.secret);
 	tell_runtime(site, whole_version(r->py, found.version));
 	index_threads(r);
 	add_threads(r);

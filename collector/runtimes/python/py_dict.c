@@ -17,6 +17,8 @@ enum {
 	DICT_FROM_OBJECT = 24, /* the managed dict is so far in front of the object */
 	VALUES_FROM_OBJECT = 32,
 	CHUNK = 64, /* entries read at once */
+	PROBES_MAX = 1024,
+	PROOFS_MAX = 8, /* keys that are tried to see whether our hashes are right */
 };
 
 /* ---- lists and sets -------------------------------------------------------------------------- */
@@ -109,6 +111,8 @@ uint32_t py_items(struct py_objs *p, uint64_t obj, uint64_t *items, uint32_t max
 struct keys {
 	uint64_t entries; /* address of the first one */
 	uint32_t count, bytes, key_at;
+	uint64_t indices, size; /* the table from hashes to entries, and how many it has */
+	uint32_t width;		/* of one, in bytes */
 };
 
 /* 3.9 and 3.10: struct _dictkeysobject of Objects/dict-common.h. */
@@ -123,7 +127,10 @@ static bool open_old_keys(struct py_objs *p, uint64_t at, struct keys *k)
 	*k = (struct keys){ .entries = at + 40 + size * index,
 			    .count = (uint32_t)count,
 			    .bytes = 24,
-			    .key_at = 8 };
+			    .key_at = 8,
+			    .indices = at + 40,
+			    .size = size,
+			    .width = (uint32_t)index };
 	return true;
 }
 
@@ -147,7 +154,10 @@ static bool open_keys(struct py_objs *p, uint64_t at, struct keys *k)
 	*k = (struct keys){ .entries = at + 32 + (1ull << index),
 			    .count = (uint32_t)count,
 			    .bytes = kind ? 16 : 24,
-			    .key_at = kind ? 0 : 8 };
+			    .key_at = kind ? 0 : 8,
+			    .indices = at + 32,
+			    .size = 1ull << size,
+			    .width = index >= size ? 1u << (index - size) : 0 };
 	return true;
 }
 
@@ -160,13 +170,61 @@ static bool read_entries(struct py_objs *p, const struct keys *k, uint32_t from,
 			   (size_t)*got * k->bytes);
 }
 
+/* Is entry `index` that of the key? Then *value is its value. */
+static bool is_key(struct py_objs *p, const struct keys *k, uint64_t index, const char *key,
+		   uint64_t *value)
+{
+	uint64_t e[2];
+
+	if (!py_mem_read(py_mem_in(p), k->entries + index * k->bytes + k->key_at, e, sizeof(e)) ||
+	    !e[0] || !py_str_is(p, e[0], key))
+		return false;
+	*value = py_untag(p, e[1]);
+	return true;
+}
+
+/* A key that is looked for. */
+struct wanted {
+	const char *key;
+	uint64_t hash;
+};
+
+/* By its hash, as Objects/dictobject.c looks it up. */
+static bool find_hashed(struct py_objs *p, const struct keys *k, const struct wanted *w,
+			uint32_t *index, uint64_t *value)
+{
+	uint64_t mask = k->size - 1, at = w->hash & mask, perturb = w->hash;
+
+	for (int i = 0; i < PROBES_MAX; i++) {
+		uint64_t found = 0,
+			 empty = k->width == 8 ? UINT64_MAX : (1ull << (k->width * 8)) - 1;
+
+		if (!py_mem_read(py_mem_in(p), k->indices + at * k->width, &found, k->width) ||
+		    found == empty)
+			return false;
+		if (found < k->count && is_key(p, k, found, w->key, value)) {
+			*index = (uint32_t)found;
+			return true;
+		}
+		perturb >>= 5;
+		at = (at * 5 + perturb + 1) & mask;
+	}
+	return false;
+}
+
 /* The index of a key, and its value as the entry has it; false: not there. */
 static bool find_key(struct py_objs *p, const struct keys *k, const char *key, uint32_t *index,
 		     uint64_t *value)
 {
 	uint64_t words[CHUNK * 3];
 	uint32_t got, stride = k->bytes / 8;
+	struct wanted w = { .key = key };
 
+	for (uint32_t i = 0; i < k->count && i < PROOFS_MAX; i++)
+		py_hash_prove(p, py_mem_u64(py_mem_in(p),
+					    k->entries + (uint64_t)i * k->bytes + k->key_at));
+	if (k->width && py_hash_of(p, key, &w.hash))
+		return find_hashed(p, k, &w, index, value);
 	for (uint32_t from = 0; from < k->count; from += got) {
 		if (!read_entries(p, k, from, words, &got))
 			return false;

@@ -183,6 +183,8 @@ bool py_find(struct runtime_site *site, struct py_mem *mem, struct py_found *fou
 	open_candidate(&c, &found->why);
 	found->runtime = find_runtime(&c, mem);
 	found->version = find_version(&c, mem, found->runtime);
+	found->secret = c.elf ? symbol(c.elf, "_Py_HashSecret") : 0;
+	found->secret += found->secret ? c.bias : 0;
 	if (found->version >> 24 == 3)
 		found->minor = found->version >> 16 & 0xff;
 	if (!found->runtime && !found->why)

@@ -11,6 +11,7 @@ struct py_found {
 	uint64_t runtime; /* address of _PyRuntime; 0: then `why` */
 	uint32_t version; /* PY_VERSION_HEX, without the lower bytes that could not be told */
 	uint32_t minor;	  /* of 3.minor, 0 unknown */
+	uint64_t secret;  /* address of _Py_HashSecret, 0 unknown */
 	const char *why;  /* a static text, or NULL */
 };
 

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
+#include "runtimes/python/py_hash.h"
 #include "runtimes/python/py_types.h"
 
 #include <ctype.h>
@@ -21,6 +22,8 @@ struct py_objs {
 	struct py_offsets off;
 	struct strtab *strings;
 	VEC(struct py_type_info) types;
+	uint64_t secret[2]; /* key of hash() */
+	bool has_secret, proven;
 	struct map type_ids;		/* address -> index */
 	struct map texts;		/* address of a str -> string */
 	struct map places[PLACE_SORTS]; /* type and name -> where */
@@ -202,6 +205,42 @@ void py_place_keep(struct py_objs *p, uint64_t type, const char *name, int sort,
 
 	if (key)
 		map_put(&p->places[sort], key, place);
+}
+
+/* ---- hashes ---------------------------------------------------------------------------------- */
+
+void py_objs_use_hash(struct py_objs *p, uint64_t secret)
+{
+	p->has_secret = secret && py_mem_read(p->mem, secret, p->secret, sizeof(p->secret));
+}
+
+void py_hash_prove(struct py_objs *p, uint64_t str)
+{
+	const char *text;
+	uint64_t kept, mine;
+
+	if (!p->has_secret || p->proven)
+		return;
+	text = py_text(p, str);
+	kept = py_mem_u64(p->mem, py_untag(p, str) + PY_STR_HASH);
+	/* one that has no hash yet, or is more than ASCII, proves nothing */
+	for (const char *c = text; *c; c++)
+		if (*c & 0x80)
+			return;
+	if (!*text || kept == UINT64_MAX || strlen(text) >= PY_STR_MAX)
+		return;
+	mine = py_hash(p->off.minor, p->secret, text, strlen(text));
+	p->proven = mine == kept;
+	/* some other hash function was built in */
+	p->has_secret = p->proven;
+}
+
+bool py_hash_of(const struct py_objs *p, const char *text, uint64_t *hash)
+{
+	if (!p->proven)
+		return false;
+	*hash = py_hash(p->off.minor, p->secret, text, strlen(text));
+	return true;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */

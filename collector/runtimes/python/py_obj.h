@@ -44,6 +44,9 @@ struct py_objs;
 /* Objects in `mem`, which must outlive it, laid out as `off` says (copied). Never NULL. */
 struct py_objs *py_objs_new(struct py_mem *mem, const struct py_offsets *off);
 
+/* Where _Py_HashSecret is: keys of dicts are then found by their hashes, if that proves right. */
+void py_objs_use_hash(struct py_objs *p, uint64_t secret);
+
 /* Free it. NULL is fine. */
 void py_objs_free(struct py_objs *p);
 DEFINE_GUARD(py_objs)

@@ -63,6 +63,7 @@ enum {
 	PY_TP_DICTOFFSET = 288,
 	/* the others */
 	PY_STR_LENGTH = 16,
+	PY_STR_HASH = 24, /* -1 not known yet */
 	PY_STR_STATE = 32,
 	PY_BYTES_DATA = 32,
 	PY_INT_SIZE = 16, /* ob_size, from 3.12 on lv_tag */

@@ -19,6 +19,14 @@ struct py_type_info {
 /* The type at `addr`, of which `name` is 0 when there is none. Borrowed until the next call. */
 const struct py_type_info *py_type_at(struct py_objs *p, uint64_t addr);
 
+/* The hash of an ASCII text; false: the secret is not known, or has been found wrong. */
+bool py_hash_of(const struct py_objs *p, const char *text, uint64_t *hash);
+
+/*
+ * A str of the process, to see by what it keeps of its hash whether ours is right. Once is enough.
+ */
+void py_hash_prove(struct py_objs *p, uint64_t str);
+
 /*
  * Where attributes of instances of `type` are found is remembered: the number kept for `name`, or
  * false. `sort`: 0 slots, 1 keys.
