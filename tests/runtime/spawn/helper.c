@@ -2,6 +2,7 @@
 #include "runtime/spawn/helper.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -113,14 +114,23 @@ void grove_helper_enter(const char *name)
 
 /* ---- and its end ----------------------------------------------------------------------------- */
 
+/* It closes its end by ending only, just before it can be reaped. */
+static bool has_hung_up(const struct grove_helper *helper)
+{
+	struct pollfd item = { .fd = helper->fd };
+
+	return helper->fd >= 0 && poll(&item, 1, 0) == 1 && (item.revents & POLLHUP);
+}
+
 bool grove_helper_ended(struct grove_helper *helper)
 {
 	struct grove_child *child = &helper->child;
 	siginfo_t info = { .si_pid = 0 };
+	int flags = WEXITED | (has_hung_up(helper) ? 0 : WNOHANG);
 
 	if (child->pid == 0)
 		return false;
-	if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG) == 0) {
+	if (waitid(P_PID, (id_t)child->pid, &info, flags) == 0) {
 		if (info.si_pid == 0)
 			return false;
 		child->end.known = true;

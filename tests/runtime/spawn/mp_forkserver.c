@@ -265,12 +265,25 @@ static int mp_forkserver_spawn(struct grove_child *child, struct grove_error *er
 	return 0;
 }
 
+/* Whether a process is there that does not only wait to be reaped. */
+static bool lives(pid_t pid)
+{
+	char path[32], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	_grove_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return false;
+	const char *end = strrchr(text, ')'); /* the name may hold anything */
+	return end && end[1] == ' ' && end[2] != 'Z' && end[2] != 'X';
+}
+
 /* Neither a server nor a pidfd (valgrind): look again and again. */
 static int wait_by_number(pid_t pid)
 {
 	int rc = 0;
 
-	while (rc == 0 && kill(pid, 0) == 0)
+	while (rc == 0 && lives(pid))
 		rc = grove_sleep(2 * GROVE_MS);
 	return rc;
 }
@@ -310,9 +323,12 @@ static int mp_forkserver_tell(struct grove_child *child, enum grove_tell how,
 	if (child->pidfd >= 0)
 		return grove_process_tell(child, how, err);
 	rc = give_order(child->own, GROVE_FORK_SIGNAL, how == GROVE_TELL_KILL ? SIGKILL : SIGTERM);
-	return rc < 0 && rc != -EPIPE ? grove_error_set(err, rc, "signal to %d: %s",
-							(int)child->pid, strerror(-rc)) :
-					0;
+	if (rc < 0 && lives(child->pid))
+		return grove_error_set(err, rc,
+				       "signal to %d: there is neither a fork server nor "
+				       "a pidfd",
+				       (int)child->pid);
+	return 0;
 }
 
 static void mp_forkserver_release(struct grove_child *child)
