@@ -14,7 +14,7 @@ CREATE TABLE tasks (
 	main INTEGER NOT NULL,       -- what its loop was started for
 	hint INTEGER NOT NULL,       -- its loop ran meanwhile: nothing of it is certain
 	requested INTEGER, shielded INTEGER, delivered INTEGER, -- NULL: its runtime does not tell
-	signals INTEGER NOT NULL,    -- of a main task: bit n-1, signal n came and its loop did not wake
+	signals INTEGER NOT NULL,    -- of a main task: bit n-1, its loop did not hear of signal n
 	cancel_by TEXT, cancel_reason TEXT,
 	wait INTEGER,                -- waits.id
 	stack_why TEXT               -- why it has no frames, or where they end
