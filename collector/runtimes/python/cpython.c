@@ -257,6 +257,26 @@ static uint32_t host_of(const struct reading *r, uint32_t interpreter)
 	return host;
 }
 
+/* Code of an interpreter that runs on a thread nobody can name is not on any stack of ours. */
+static void note_borrowed(struct reading *r, uint32_t interpreter)
+{
+	const struct py *py = r->py;
+	char text[160];
+
+	for (uint32_t i = 0; i < py->thread_count; i++) {
+		if (py->threads[i].interpreter != interpreter || !py->threads[i].frame)
+			continue;
+		snprintf(
+			text, sizeof(text),
+			"frames of interpreter %lld in process %d: Python 3.%u does not tell which "
+			"thread runs them",
+			(long long)py->interpreters[interpreter].id, r->site->process->tgid,
+			py->minor);
+		model_add_missing(r->site->model, text);
+		return;
+	}
+}
+
 /* The main one is the process itself; each other one is an actor in it. */
 static void add_interpreters(struct reading *r)
 {
@@ -268,6 +288,8 @@ static void add_interpreters(struct reading *r)
 		struct actor *a = model_actor(m, id);
 
 		a->name = strtab_addf(m->strings, "interpreter %lld", (long long)in->id);
+		if (!a->host_thread)
+			note_borrowed(r, i);
 		a->runtime = model_actor(m, r->site->actor)->runtime;
 		a->spawn_evidence = strtab_addf(
 			m->strings, "the list of interpreters in process %d has it%s",

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtimes/python/py.h"
+
+#include "lib/unit_python.h"
+#include "model/frames.h"
+#include "snag.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* What snag makes of a process that stands still. Yours. */
+static struct model *look(const struct python *py)
+{
+	_cleanup_session_ struct session *s = NULL;
+	struct snag_error err = SNAG_ERROR_INIT;
+	const struct read_scope scope = { .roots = &py->tgid, .root_count = 1 };
+	struct model *m = NULL;
+
+	cr_assert_eq(session_open(&(struct session_opts){ .reader = "procfs" }, &s, &err), 0, "%s",
+		     err.text);
+	cr_assert_eq(session_look(s, &scope, &m, &err), 0, "%s", err.text);
+	return m;
+}
+
+Test(cpython, runtime_and_names, .timeout = 120)
+{
+	struct python py;
+
+	python_need();
+	for (uint32_t i = 0; python_at(i, &py); i++) {
+		_cleanup_model_ struct model *m = NULL;
+		char version[64];
+		uint32_t count;
+
+		python_start(&py, "import platform, signal, threading, time\n"
+				  "t = threading.Thread(target=signal.pause, name='n\\u00e4he')\n"
+				  "t.start()\n"
+				  "print('cpython', platform.python_version())\n"
+				  "print(t.native_id, flush=True)\n"
+				  "signal.pause()\n");
+		snprintf(version, sizeof(version), "%s", python_line(&py));
+		int32_t tid = (int32_t)python_number(&py);
+
+		python_wait(&py, SYS_pause);
+		m = look(&py);
+		cr_expect_str_eq(model_str(m, model_actor(m, m->root)->runtime), version);
+		uint32_t thread = model_find_tid(m, tid);
+
+		cr_assert(thread);
+		cr_expect_str_eq(model_str(m, model_thread(m, thread)->script.title),
+				 "n\xc3\xa4he");
+		cr_assert(model_script_frames(m, thread, &count));
+		cr_expect_str_eq(model_str(m, model_thread(m, thread)->script.runtime), "python");
+		python_end(&py);
+	}
+}
+
+/* Two interpreters more, one of them run by a thread that did not make it. */
+Test(cpython, interpreters_and_who_runs_them, .timeout = 120)
+{
+	struct python py;
+
+	python_need();
+	for (uint32_t i = 0; python_at(i, &py); i++) {
+		_cleanup_model_ struct model *m = NULL;
+		uint32_t interpreters = 0;
+
+		python_start(&py, "import signal, threading\n"
+				  "try: import _xxsubinterpreters as subs\n"
+				  "except ImportError: import _interpreters as subs\n"
+				  "a, b = subs.create(), subs.create()\n"
+				  "code = 'import signal\\ndef stay(): signal.pause()\\nstay()'\n"
+				  "t = threading.Thread(target=lambda: subs.run_string(b, code))\n"
+				  "t.start()\n"
+				  "path = '/proc/self/task/%d/syscall' % t.native_id\n"
+				  "while open(path).read().split()[0] != '34': pass\n"
+				  "print(t.native_id, flush=True)\n"
+				  "signal.pause()\n");
+		int32_t host = (int32_t)python_number(&py);
+
+		python_wait(&py, SYS_pause);
+		m = look(&py);
+		for (uint32_t id = 1; id <= m->actors.count; id++) {
+			const struct actor *a = model_actor(m, id);
+
+			if (a->kind != ACTOR_INTERPRETER)
+				continue;
+			cr_expect_eq(a->parent, m->root);
+			cr_expect_eq(a->spawn_method, SPAWN_INTERPRETER);
+			/* before 3.11 nothing tells who has borrowed its thread state */
+			if (++interpreters == 2 && py.minor >= 11) {
+				cr_assert(a->host_thread, "%s", py.path);
+				cr_expect_eq(model_thread(m, a->host_thread)->tid, host);
+			}
+			if (interpreters == 1)
+				cr_expect_eq(a->host_thread, 0, "%s", py.path);
+		}
+		cr_expect_eq(interpreters, 2, "%s", py.path);
+		cr_expect_eq(model_find_pid(m, py.tgid), m->root);
+		cr_expect_eq(m->missing.count > 0 &&
+				     strstr(model_str(m, m->missing.at[m->missing.count - 1]),
+					    "does not tell which thread") != NULL,
+			     py.minor < 11, "%s", py.path);
+		if (py.minor >= 11) {
+			uint32_t count;
+			const struct script_frame *f =
+				model_script_frames(m, model_find_tid(m, host), &count);
+
+			cr_assert(f);
+			cr_expect_str_eq(model_str(m, f[0].function), "stay", "%s", py.path);
+			cr_expect_str_eq(model_str(m, f[count - 1].function), "_bootstrap");
+		}
+		/* an interpreter inside of a process wakes nobody */
+		cr_expect_neq(m->verdict.kind, VERDICT_PROGRESSING);
+		python_end(&py);
+	}
+}
