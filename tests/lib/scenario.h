@@ -104,8 +104,9 @@ void truth_wait(pid_t pid, pid_t tid, const char *kind, const char *key, pid_t o
  * between. */
 void truth_culprit(pid_t pid, const char *reason);
 
-/* As truth_culprit(), and the object to blame it for has this key. */
-void truth_culprit_on(pid_t pid, const char *reason, const char *key);
+/* As truth_culprit(); besides it is this thread of several (0: not checked), and the object to
+ * blame it for has this key (NULL: not checked). */
+void truth_culprit_on(pid_t pid, pid_t tid, const char *reason, const char *key);
 
 /* A finding that must be there; `kind` may be several with | between; `pid` 0: of any actor. */
 void truth_finding(const char *kind, pid_t pid);

@@ -349,7 +349,7 @@ static bool chain_check(const struct truth *t, const json_t *answer, struct strb
 static bool culprit_check(const struct truth *t, const json_t *answer, struct strbuf *why)
 {
 	const json_t *culprit = json_object_get(json_object_get(answer, "verdict"), "culprit");
-	pid_t pid = pid_of(culprit, "pid");
+	pid_t pid = pid_of(culprit, "pid"), tid = pid_of(culprit, "tid");
 	const char *reason = string_of(culprit, "reason");
 	const char *key = string_of(by_id(answer, "objects", string_of(culprit, "object")), "key");
 	size_t n = truth_count(&t->n_culprits);
@@ -357,7 +357,8 @@ static bool culprit_check(const struct truth *t, const json_t *answer, struct st
 	for (size_t i = 0; i < n; i++) {
 		const struct truth_about *want = &t->culprits[i];
 
-		if (want->pid == pid && (!want->words[0] || words_have(want->words, reason)) &&
+		if (want->pid == pid && (!want->ppid || want->ppid == tid) &&
+		    (!want->words[0] || words_have(want->words, reason)) &&
 		    (!want->key[0] || strcmp(want->key, key) == 0))
 			return true;
 	}

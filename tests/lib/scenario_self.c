@@ -110,7 +110,7 @@ static bool schema_ends_on_cyclic_refs(void)
 static const char answer_text[] =
 	"{ 'verdict': { 'kind': 'deadlock', 'confidence': 'probable', 'summary': 's',"
 	"    'chain': ['w1', 'w2', 'w3'], 'culprit': { 'pid': 30, 'reason': 'word',"
-	"      'object': 'o1' } },"
+	"      'tid': 31, 'object': 'o1' } },"
 	"  'actors': [ { 'id': 'a1', 'pid': 10, 'parent': null },"
 	"    { 'id': 'a2', 'pid': 20, 'parent': 'a1', 'spawn': { 'method': 'fork' } },"
 	"    { 'id': 'a3', 'pid': 30, 'parent': 'a2', 'spawn': { 'method': 'fork' } } ],"
@@ -210,12 +210,17 @@ static void wrong_reason(void)
 
 static void right_object(void)
 {
-	truth_culprit_on(30, "word", "pipe:[7]");
+	truth_culprit_on(30, 31, "word", "pipe:[7]");
 }
 
 static void wrong_object(void)
 {
-	truth_culprit_on(30, "word", "pipe:[8]");
+	truth_culprit_on(30, 31, "word", "pipe:[8]");
+}
+
+static void wrong_thread(void)
+{
+	truth_culprit_on(30, 30, "word", "pipe:[7]");
 }
 
 static void no_such_finding(void)
@@ -246,11 +251,11 @@ static bool compare_says_yes(void)
 
 static bool compare_says_no(void)
 {
-	static void (*const wrong[])(void) = { proven,	     wrong_kind,      forbidden_kind,
-					       wrong_key,    wrong_on,	      on_somebody,
-					       skipped_hop,  longer_chain,    wrong_culprit,
-					       wrong_reason, no_such_finding, unwanted_finding,
-					       wrong_object, wrong_parent,    wrong_method };
+	static void (*const wrong[])(
+		void) = { proven,	 wrong_kind,   forbidden_kind,	wrong_key,
+			  wrong_on,	 on_somebody,  skipped_hop,	longer_chain,
+			  wrong_culprit, wrong_reason, no_such_finding, unwanted_finding,
+			  wrong_object,	 wrong_thread, wrong_parent,	wrong_method };
 	bool ok = true;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {

@@ -102,11 +102,11 @@ void truth_culprit(pid_t pid, const char *reason)
 	about_add(&truth_page->culprits[slot_take(&truth_page->n_culprits)], pid, 0, reason);
 }
 
-void truth_culprit_on(pid_t pid, const char *reason, const char *key)
+void truth_culprit_on(pid_t pid, pid_t tid, const char *reason, const char *key)
 {
 	struct truth_about *a = &truth_page->culprits[slot_take(&truth_page->n_culprits)];
 
-	about_add(a, pid, 0, reason);
+	about_add(a, pid, tid, reason);
 	words_set(a->key, sizeof(a->key), key);
 }
 

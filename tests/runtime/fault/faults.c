@@ -152,10 +152,22 @@ void grove_fault_leaves(bool reaped)
 		    grove_fact_int("reaped", reaped));
 }
 
-void grove_fault_culprit(pid_t pid, const char *word, int fd)
+static void log_culprit(pid_t pid, pid_t tid, const char *word, int fd)
 {
 	char key[64];
 
-	grove_truth("hang-culprit", grove_fact_int("culprit", pid), grove_fact_text("word", word),
-		    grove_fact_text("key", key_of(fd, key)));
+	grove_truth("hang-culprit", grove_fact_int("culprit", pid), grove_fact_int("thread", tid),
+		    grove_fact_text("word", word), grove_fact_text("key", key_of(fd, key)));
+}
+
+void grove_fault_culprit(pid_t pid, const char *word, int fd)
+{
+	log_culprit(pid, pid == getpid() ? gettid() : pid, word, fd);
+}
+
+void grove_fault_culprit_root(const char *word)
+{
+	pid_t root = grove_actor_root_pid(grove_actor_self());
+
+	log_culprit(root, root, word, -1);
 }

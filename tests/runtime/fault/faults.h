@@ -12,7 +12,7 @@
  *	hang		the tree hangs, as far as this actor can tell
  *	hang-wait	waiter, thread, wait, key, on: it waits so for that file, on process `on`
  *	hang-leaves	this thread will be gone, or a zombie unless `reaped`, when the tree hangs
- *	hang-culprit	culprit, key, word: who is to blame for what; snag has to say the word
+ *	hang-culprit	culprit, thread, key, word: who is to blame for what; snag says the word
  *
  * The scenario waits for as many lines "trap" and "hang" as the fault says, and holds the others
  * against snag. Keys are in snag's words: "pipe:[7]".
@@ -132,5 +132,8 @@ void grove_fault_awaits_exits(const struct grove_fault_place *place);
 /* The calling thread is about to go, or its process: nothing is asked before it is gone; or, when
  * it is not `reaped`, before it is a zombie. */
 void grove_fault_leaves(bool reaped);
-/* `word` (may be NULL) is what snag has to say, for instance the name of a task. */
+/* `word` (may be NULL) is what snag has to say, for instance the name of a task. Of this process:
+ * the calling thread. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);
+/* The root, wherever this actor is. */
+void grove_fault_culprit_root(const char *word);

@@ -328,7 +328,8 @@ static void state_lines(const struct pair *p, const struct log *log, pid_t root)
 			state_zombie(line, root);
 		if (!is_event(line, "hang-culprit"))
 			continue;
-		truth_culprit_on(number_of(line, "culprit"), p->row->reason, *key ? key : NULL);
+		truth_culprit_on(number_of(line, "culprit"), number_of(line, "thread"),
+				 p->row->reason, *key ? key : NULL);
 		if (*word_of(line, "word"))
 			truth_says("%s", word_of(line, "word"));
 	}

@@ -47,7 +47,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	grove_fault_trap();
 	rc = grove_sleep_forever();
 	grove_fault_waits("unix-recv", -1, root);
-	grove_fault_culprit(root, "successor", -1);
+	grove_fault_culprit_root("successor");
 	grove_fault_culprit(getpid(), NULL, -1);
 	grove_fault_hangs();
 	return grove_nursery_exit(&nursery, rc, err);
