@@ -57,6 +57,7 @@ static int be_gone(struct grove_fault_place *place, struct grove_error *err)
 		rc = fill_queue(&grove_actor_addrs(grove_actor_self())->at[0], err);
 	if (rc < 0)
 		return rc;
+	grove_fault_leaves(true);
 	_exit(0);
 }
 
