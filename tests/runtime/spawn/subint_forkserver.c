@@ -8,10 +8,15 @@
  * exit handlers and buffered output are the parent's.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+
+#if defined(__has_include) && __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
 
 #include "runtime/core/io.h"
 #include "runtime/core/loop.h"
@@ -21,6 +26,26 @@
 #include "runtime/spawn/defects.h"
 #include "runtime/spawn/forks.h"
 
+/*
+ * valgrind knows the stack of a first thread and those of tasks. Here a worker's is that of the
+ * first thread: unless told, valgrind takes a switch from it to a task nearby for a call, and what
+ * lies on it for dead.
+ */
+static void tell_stack(void)
+{
+#ifdef VALGRIND_STACK_REGISTER
+	pthread_attr_t attr;
+	size_t bytes;
+	void *low;
+
+	if (!RUNNING_ON_VALGRIND || pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &low, &bytes) == 0)
+		(void)VALGRIND_STACK_REGISTER(low, (char *)low + bytes - 1);
+	pthread_attr_destroy(&attr);
+#endif
+}
+
 /* The new process, in what was the worker. */
 __attribute__((noreturn)) static void be_actor(const struct grove_child *child)
 {
@@ -28,6 +53,7 @@ __attribute__((noreturn)) static void be_actor(const struct grove_child *child)
 	struct grove_boot boot = child->boot;
 	int code;
 
+	tell_stack();
 	grove_forked_scrub(grove_spawn_defects()->fork_keeps_fds);
 	code = grove_actor_main(program, &boot, NULL);
 	fflush(stdout);

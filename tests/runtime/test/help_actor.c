@@ -274,6 +274,26 @@ bool help_wait_dead(pid_t pid)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
+static bool has_pidfds(void)
+{
+	_grove_close_ int pidfd = grove_pidfd_open(getpid());
+
+	return pidfd != -ENOSYS;
+}
+
+/* How an actor is made and how bytes travel have nothing to do with each other; where everything
+ * takes fifty times as long, the second transport is shown with one backend only. */
+static int transports(const struct help_case *what, size_t backend)
+{
+	if (what->one_transport)
+		return 1;
+	if (has_pidfds() || backend == 0)
+		return 2;
+	cr_log_info("%s: not on %s over TCP: too slow under valgrind\n", what->name,
+		    grove_backends[backend]->name);
+	return 1;
+}
+
 static const char *why_skipped(const struct help_case *what, const struct grove_backend *backend)
 {
 	for (const struct help_skip *skip = what->skip; skip && skip->backend; skip++)
@@ -281,8 +301,7 @@ static const char *why_skipped(const struct help_case *what, const struct grove_
 			return skip->reason;
 	if (what->only && strcmp(what->only, backend->name) != 0)
 		return "it is about another backend";
-	_grove_close_ int pidfd = what->pidfd ? grove_pidfd_open(getpid()) : -1;
-	if (pidfd == -ENOSYS)
+	if (what->pidfd && !has_pidfds())
 		return "no pidfd_open(2) here (valgrind before 3.21)";
 	return backend->refuses ? backend->refuses() : NULL;
 }
@@ -325,7 +344,7 @@ void help_on_all(struct help_case what)
 				    reason);
 			continue;
 		}
-		for (int tcp = 0; tcp < (what.one_transport ? 1 : 2); tcp++) {
+		for (int tcp = 0, count = transports(&what, i); tcp < count; tcp++) {
 			struct help_run run = { .backend = grove_backends[i]->name,
 						.tcp = tcp,
 						.hosted = grove_backends[i]->hosted };
