@@ -271,6 +271,44 @@ static void await_leavers(const struct log *log)
 	}
 }
 
+/* What a process has read and written, and since when that is so. */
+struct traffic {
+	pid_t pid;
+	long long bytes;
+	struct timespec since;
+};
+
+enum { QUIET_MS = 300 };
+
+/* It runs, and no byte comes of it: the last words before the hang are said. */
+static bool is_quiet(void *arg)
+{
+	struct traffic *t = arg;
+	FILE *file = fopen(text("/proc/%d/io", t->pid), "re");
+	long long in = 0, out = 0;
+	struct timespec now;
+
+	if (!file || fscanf(file, "rchar: %lld wchar: %lld", &in, &out) != 2)
+		scenario_die("the traffic of process %d cannot be read", t->pid);
+	fclose(file);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (in + out != t->bytes)
+		t->since = now;
+	t->bytes = in + out;
+	return (now.tv_sec - t->since.tv_sec) * 1000 + (now.tv_nsec - t->since.tv_nsec) / 1000000 >=
+	       QUIET_MS;
+}
+
+static void await_quiet(const struct log *log)
+{
+	for (size_t i = 0; i < log->count; i++) {
+		struct traffic t = { .pid = number_of(log->at[i], "culprit"), .bytes = -1 };
+
+		if (is_event(log->at[i], "hang-culprit"))
+			wait_until(is_quiet, &t, "who is busy reads and writes nothing");
+	}
+}
+
 /* ---- the truth ------------------------------------------------------------------------------ */
 
 /* Every loop that has not ended rests. */
@@ -359,6 +397,8 @@ static void hang_on_demand(void)
 	truth_root(spring(p, &log, root));
 	await_events(&log, killed ? 0 : root, "hang", p->hangs);
 	await_leavers(&log);
+	if (strcmp(p->row->verdict, "busy") == 0)
+		await_quiet(&log);
 	if (!killed)
 		truth_actor(root, 0, NULL);
 	state_verdicts(p->row->verdict);
