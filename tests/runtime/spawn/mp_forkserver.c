@@ -191,6 +191,7 @@ static int ask(struct request *request, int far_end, struct grove_error *err)
 
 	grove_fail_after(&scope, watched ? ANSWER_NS : GROVE_NEVER);
 	grove_nursery_open(&nursery, "fork server");
+	/* cppcheck-suppress autoVariables ; who reads it is a child of the nursery */
 	request->scope = &nursery.scope;
 	if (watched && request->pidfd >= 0)
 		grove_spawn(&nursery, "watch", watch_server, request);
