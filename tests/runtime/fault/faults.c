@@ -136,16 +136,6 @@ void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on)
 	log_wait(pid, pid, wait, fd, on);
 }
 
-void grove_fault_awaits_exits(const struct grove_fault_place *place)
-{
-	for (size_t i = 0; i < place->count; i++) {
-		pid_t pid = grove_actors_pid(place->actors, place->portals[i]);
-
-		if (pid > 0 && pid != getpid())
-			grove_fault_waits("child-exit|process-exit", -1, pid);
-	}
-}
-
 void grove_fault_leaves(bool reaped)
 {
 	grove_truth("hang-leaves", grove_fact_int("thread", gettid()),

@@ -127,8 +127,6 @@ void grove_fault_hangs(void);
 void grove_fault_waits(const char *wait, int fd, pid_t on);
 /* The first thread of another process does; `fd` is one of this process. */
 void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on);
-/* The calling thread waits for the exits of all actors below that are processes. */
-void grove_fault_awaits_exits(const struct grove_fault_place *place);
 /* The calling thread is about to go, or its process: nothing is asked before it is gone; or, when
  * it is not `reaped`, before it is a zombie. */
 void grove_fault_leaves(bool reaped);

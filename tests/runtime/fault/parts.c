@@ -6,6 +6,32 @@
 #include <spawn.h>
 #include <string.h>
 
+int grove_fault_arm_patient(struct grove_actor *actor, bool off, struct grove_error *err)
+{
+	(void)err;
+	grove_actor_defects(actor)->ladder_waits = !off;
+	return 0;
+}
+
+int grove_fault_ends(struct grove_fault_place *place, struct grove_error *err)
+{
+	(void)place;
+	(void)err;
+	return GROVE_FAULT_DONE;
+}
+
+int grove_fault_awaits_exits(struct grove_fault_place *place, struct grove_error *err)
+{
+	(void)err;
+	for (size_t i = 0; i < place->count; i++) {
+		pid_t pid = grove_actors_pid(place->actors, place->portals[i]);
+
+		if (pid > 0 && pid != getpid())
+			grove_fault_waits("child-exit|process-exit", -1, pid);
+	}
+	return 0;
+}
+
 int grove_fault_open(struct grove_portal *portal, const char *path, struct grove_context **ret,
 		     struct grove_error *err)
 {

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * parts.h - what several faults do: other calls of a leaf, programs that are no actors.
+ * parts.h - what several faults do: whole parts of a row of struct grove_fault, other calls of a
+ * leaf, programs that are no actors.
  */
 #pragma once
 
 #include <sys/types.h>
 
 #include "runtime/fault/faults.h"
+
+/* `arm` where who ends another actor waits for its end without a bound. 0. */
+int grove_fault_arm_patient(struct grove_actor *actor, bool off, struct grove_error *err);
+
+/* `leaf` that has nothing to do. GROVE_FAULT_DONE. */
+grove_fault_fn grove_fault_ends;
+
+/* `node` that goes on as usual, and tells the truth log that the calling thread waits for the exits
+ * of all actors below that are processes. 0. */
+grove_fault_fn grove_fault_awaits_exits;
 
 /* Open a context in an actor of the tree: its fault's leaf() runs there, with this as its path. */
 GROVE_MUST_CHECK

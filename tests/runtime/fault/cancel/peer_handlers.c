@@ -12,14 +12,7 @@
 #include "runtime/actor/registrar.h"
 #include "runtime/core/io.h"
 #include "runtime/core/task.h"
-#include "runtime/fault/faults.h"
-
-static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
-{
-	(void)err;
-	grove_actor_defects(actor)->ladder_waits = !off;
-	return 0;
-}
+#include "runtime/fault/parts.h"
 
 static int ask(void *arg, struct grove_error *err)
 {
@@ -53,13 +46,6 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	return grove_nursery_exit(&nursery, rc, err);
 }
 
-static int node(struct grove_fault_place *place, struct grove_error *err)
-{
-	(void)err;
-	grove_fault_awaits_exits(place);
-	return 0;
-}
-
 const struct grove_fault grove_fault_peer_handlers = {
 	.name = "peer-handlers",
 	.text = "peer handlers that are cancelled after the children, one of which waits for them",
@@ -69,7 +55,7 @@ const struct grove_fault grove_fault_peer_handlers = {
 	.traps = 1,
 	.hangs = 1,
 	.off_code = GROVE_FAULT_SIGINT,
-	.arm = arm,
+	.arm = grove_fault_arm_patient,
 	.leaf = leaf,
-	.node = node,
+	.node = grove_fault_awaits_exits,
 };

@@ -7,19 +7,12 @@
  */
 #include "runtime/core/io.h"
 #include "runtime/core/task.h"
-#include "runtime/fault/faults.h"
+#include "runtime/fault/parts.h"
 
 struct part {
 	struct grove_fault_place *place;
 	bool off;
 };
-
-static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
-{
-	(void)err;
-	grove_actor_defects(actor)->ladder_waits = !off;
-	return 0;
-}
 
 static int receive_loop(void *arg, struct grove_error *err)
 {
@@ -54,13 +47,6 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	return grove_nursery_exit(&nursery, rc, err);
 }
 
-static int node(struct grove_fault_place *place, struct grove_error *err)
-{
-	(void)err;
-	grove_fault_awaits_exits(place);
-	return 0;
-}
-
 const struct grove_fault grove_fault_shielded_receive = {
 	.name = "shielded-receive",
 	.text = "a shielded receive loop that nobody cancels",
@@ -70,7 +56,7 @@ const struct grove_fault grove_fault_shielded_receive = {
 	.traps = 1,
 	.hangs = 1,
 	.off_code = GROVE_FAULT_SIGINT,
-	.arm = arm,
+	.arm = grove_fault_arm_patient,
 	.leaf = leaf,
-	.node = node,
+	.node = grove_fault_awaits_exits,
 };

@@ -8,14 +8,7 @@
 #include <errno.h>
 
 #include "runtime/core/task.h"
-#include "runtime/fault/faults.h"
-
-static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
-{
-	(void)err;
-	grove_actor_defects(actor)->ladder_waits = !off;
-	return 0;
-}
+#include "runtime/fault/parts.h"
 
 /* The handler: "what fails once may work the next time". */
 static int handle(struct grove_fault_place *place, struct grove_error *err)
@@ -51,6 +44,6 @@ const struct grove_fault grove_fault_swallowed_cancel = {
 	.traps = 1,
 	.hangs = 1,
 	.off_code = GROVE_FAULT_SIGINT,
-	.arm = arm,
+	.arm = grove_fault_arm_patient,
 	.leaf = leaf,
 };

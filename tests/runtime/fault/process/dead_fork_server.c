@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "runtime/core/io.h"
-#include "runtime/fault/faults.h"
+#include "runtime/fault/parts.h"
 #include "runtime/spawn/defects.h"
 
 static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
@@ -70,13 +70,6 @@ static int node(struct grove_fault_place *place, struct grove_error *err)
 	return rc < 0 ? rc : GROVE_FAULT_DONE;
 }
 
-static int leaf(struct grove_fault_place *place, struct grove_error *err)
-{
-	(void)place;
-	(void)err;
-	return GROVE_FAULT_DONE;
-}
-
 static const char *refuses(const struct grove_backend *backend)
 {
 	return strcmp(backend->name, "mp_forkserver") == 0 ? NULL : "it has no fork server";
@@ -90,6 +83,6 @@ const struct grove_fault grove_fault_dead_fork_server = {
 	.breadth = 1,
 	.hangs = 1,
 	.arm = arm,
-	.leaf = leaf,
+	.leaf = grove_fault_ends,
 	.node = node,
 };

@@ -14,7 +14,7 @@
 #include "runtime/core/io.h"
 #include "runtime/core/nursery.h"
 #include "runtime/core/thread.h"
-#include "runtime/fault/faults.h"
+#include "runtime/fault/parts.h"
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
@@ -129,13 +129,6 @@ static int node(struct grove_fault_place *place, struct grove_error *err)
 	return rc < 0 ? rc : GROVE_FAULT_DONE;
 }
 
-static int leaf(struct grove_fault_place *place, struct grove_error *err)
-{
-	(void)place;
-	(void)err;
-	return GROVE_FAULT_DONE;
-}
-
 static const char *refuses(const struct grove_backend *backend)
 {
 	return strcmp(backend->name, "subint_forkserver") == 0 ?
@@ -151,6 +144,6 @@ const struct grove_fault grove_fault_fork_with_lock = {
 	.breadth = 1,
 	.hangs = 2,
 	.arm = arm,
-	.leaf = leaf,
+	.leaf = grove_fault_ends,
 	.node = node,
 };

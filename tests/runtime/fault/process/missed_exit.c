@@ -11,16 +11,9 @@
 #include <string.h>
 
 #include "runtime/core/io.h"
-#include "runtime/fault/faults.h"
+#include "runtime/fault/parts.h"
 
 enum { HIGHEST = 1024 };
-
-static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
-{
-	(void)err;
-	grove_actor_defects(actor)->ladder_waits = !off;
-	return 0;
-}
 
 /* Behind the back of the loop, which would have told the waiters. */
 static void close_unknown(void)
@@ -65,7 +58,7 @@ const struct grove_fault grove_fault_missed_exit = {
 	.trigger = GROVE_TRIGGER_ROOT,
 	.traps = 1,
 	.off_code = GROVE_FAULT_SIGINT,
-	.arm = arm,
+	.arm = grove_fault_arm_patient,
 	.leaf = leaf,
 	.node = node,
 };
