@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "runtime/actor/kid.h"
+#include "runtime/actor/process.h"
 #include "runtime/core/truth.h"
 
 #define START_NS (20 * GROVE_SECOND)
@@ -134,20 +135,6 @@ static bool is_connected(const struct grove_kid *kid)
 
 /* ---- how it comes up ------------------------------------------------------------------------- */
 
-/* "exited with 1", "was killed by signal 9". */
-static const char *end_text(const struct grove_kid *kid, char text[static 64])
-{
-	const struct grove_end *end = &kid->child.end;
-
-	if (!end->known)
-		snprintf(text, 64, "has ended, nobody knows how");
-	else if (end->signal)
-		snprintf(text, 64, "was killed by signal %d", end->signal);
-	else
-		snprintf(text, 64, "has ended with exit code %d", end->code);
-	return text;
-}
-
 static int send_spec(struct grove_kid *kid, struct grove_error *err)
 {
 	struct grove_actor *actor = kid->actor;
@@ -185,7 +172,7 @@ static int not_up(struct grove_kid *kid, struct grove_error *err)
 	}
 	if (kid->ended)
 		return grove_error_set(err, -ECHILD, "actor %s %s before it was up", kid->name,
-				       end_text(kid, text));
+				       grove_end_text(&kid->child.end, text));
 	return grove_error_set(err, -ECHILD, "actor %s has closed its channel before it was up",
 			       kid->name);
 }
@@ -251,7 +238,7 @@ static int judge(struct grove_kid *kid, struct grove_error *err)
 	if (end->known && end->code == 0 && end->signal == 0)
 		return 0;
 	return grove_error_set(err, -ECHILD, "actor %s (process %d) %s", kid->name,
-			       (int)kid->child.pid, end_text(kid, text));
+			       (int)kid->child.pid, grove_end_text(end, text));
 }
 
 /*

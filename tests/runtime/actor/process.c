@@ -244,6 +244,17 @@ int grove_process_wait(struct grove_child *child, struct grove_error *err)
 	return 0;
 }
 
+const char *grove_end_text(const struct grove_end *end, char text[static 64])
+{
+	if (!end->known)
+		snprintf(text, 64, "has ended, nobody knows how");
+	else if (end->signal)
+		snprintf(text, 64, "was killed by signal %d", end->signal);
+	else
+		snprintf(text, 64, "has ended with exit code %d", end->code);
+	return text;
+}
+
 int grove_process_tell(struct grove_child *child, enum grove_tell how, struct grove_error *err)
 {
 	int rc;

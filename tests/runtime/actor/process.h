@@ -61,6 +61,9 @@ int grove_subtree_kill(pid_t pid, int pidfd, size_t *count, struct grove_error *
 GROVE_MUST_CHECK
 int grove_process_wait(struct grove_child *child, struct grove_error *err);
 
+/* "was killed by signal 9": written to `text`, which it returns. */
+const char *grove_end_text(const struct grove_end *end, char text[static 64]);
+
 /* backend->tell of any process with a pidfd: SIGTERM to it, or grove_subtree_kill(). */
 GROVE_MUST_CHECK
 int grove_process_tell(struct grove_child *child, enum grove_tell how, struct grove_error *err);

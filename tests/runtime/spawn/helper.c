@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -140,19 +139,6 @@ bool grove_helper_ended(struct grove_helper *helper)
 	/* or it is no child any more: somebody has reaped it */
 	child->pid = 0;
 	return true;
-}
-
-const char *grove_helper_end_text(const struct grove_helper *helper, char text[static 64])
-{
-	const struct grove_end *end = &helper->child.end;
-
-	if (!end->known)
-		snprintf(text, 64, "has ended, nobody knows how");
-	else if (end->signal)
-		snprintf(text, 64, "was killed by signal %d", end->signal);
-	else
-		snprintf(text, 64, "has ended with exit code %d", end->code);
-	return text;
 }
 
 void grove_helper_forget(struct grove_helper *helper)

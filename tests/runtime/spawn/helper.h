@@ -54,9 +54,6 @@ int grove_helper_start(struct grove_helper *helper, const char *entry, struct gr
 /* Whether it has ended; then it is reaped, and child.end says how. Never when it is not ours. */
 bool grove_helper_ended(struct grove_helper *helper);
 
-/* "was killed by signal 9"; until the next call with the same text. */
-const char *grove_helper_end_text(const struct grove_helper *helper, char text[static 64]);
-
 /* Close our end and forget it; one that is ours and still runs is not waited for. */
 void grove_helper_forget(struct grove_helper *helper);
 

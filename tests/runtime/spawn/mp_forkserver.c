@@ -111,7 +111,7 @@ static int tell_gone(const struct request *request, struct grove_error *err)
 	grove_helper_lock(&server.helper);
 	/* without a watch its socket has ended, and it may be about to */
 	if (server.pid == request->server && has_ended())
-		grove_helper_end_text(&server.helper, text);
+		grove_end_text(&server.helper.child.end, text);
 	grove_helper_unlock();
 	return grove_error_set(err, -EPIPE, "the fork server (process %d) %s before it answered",
 			       (int)request->server, text);
