@@ -2,7 +2,6 @@
 /* help_actor.c - see help_actor.h. */
 #include "runtime/test/help_actor.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "runtime/res/tty_lock.h"
+#include "runtime/test/help_core.h"
 
 /* ---- functions that actors run --------------------------------------------------------------- */
 
@@ -198,18 +198,6 @@ __attribute__((constructor)) static void enter(int argc, char **argv, char **env
 
 /* ---- what is left ---------------------------------------------------------------------------- */
 
-static size_t count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t count = 0;
-
-	cr_assert_not_null(dir, "%s: %m", path);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 /*
  * A process that is killed while LeakSanitizer looks at it, at its end, leaves the tracer behind: a
  * clone of it, that the kernel then kills as well (PR_SET_PDEATHSIG in sanitizer_common's
@@ -241,11 +229,11 @@ static void expect_no_process(const struct help_case *what, const char *where)
 }
 
 /* A joined thread stands in /proc for a moment after it told its end. */
-static void expect_threads(size_t count, const char *where)
+static void expect_threads(int count, const char *where)
 {
 	int64_t end_ns = grove_now_ns() + HELP_LONG;
 
-	while (count_entries("/proc/self/task") > count) {
+	while (core_entries("/proc/self/task") > count) {
 		cr_assert_lt(grove_now_ns(), end_ns, "%s: a thread is left", where);
 		usleep(1000);
 	}
@@ -310,7 +298,7 @@ static void run_once(const struct help_case *what, struct help_run *run, const c
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	struct grove_root_opts opts = { .name = "root", .backend = run->backend, .tcp = run->tcp };
-	size_t fds = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
+	int fds = core_entries("/proc/self/fd"), threads = core_entries("/proc/self/task");
 	char where[128];
 	int rc;
 
@@ -324,8 +312,8 @@ static void run_once(const struct help_case *what, struct help_run *run, const c
 	cr_assert_eq(rc, what->expect, "%s: %d, %s", where, rc, err.text);
 	expect_no_process(what, where);
 	expect_threads(threads, where);
-	cr_assert_eq(count_entries("/proc/self/fd"), fds, "%s: descriptors are left", where);
-	cr_assert_eq(count_entries(dir), 2, "%s: files are left in %s", where, dir);
+	cr_assert_eq(core_entries("/proc/self/fd"), fds, "%s: descriptors are left", where);
+	cr_assert_eq(core_entries(dir), 2, "%s: files are left in %s", where, dir);
 }
 
 void help_on_all(struct help_case what)

@@ -8,12 +8,12 @@
 
 #include <dirent.h>
 
-static int entries(const char *folder)
+int core_entries(const char *folder)
 {
 	DIR *dir = opendir(folder);
 	int count = 0;
 
-	cr_assert_not_null(dir);
+	cr_assert_not_null(dir, "%s: %m", folder);
 	while (readdir(dir))
 		count++;
 	closedir(dir);
@@ -27,8 +27,8 @@ void core_remember(void)
 {
 	if (fds_at_start >= 0)
 		return;
-	fds_at_start = entries("/proc/self/fd");
-	threads_at_start = entries("/proc/self/task");
+	fds_at_start = core_entries("/proc/self/fd");
+	threads_at_start = core_entries("/proc/self/task");
 }
 
 enum { GONE_MS = 5000 };
@@ -40,10 +40,10 @@ void core_clean(void)
 	 * A joined thread stands in /proc for a moment after it told its end
 	 * (CLONE_CHILD_CLEARTID).
 	 */
-	for (int ms = 0; entries("/proc/self/task") > threads_at_start && ms < GONE_MS; ms++)
+	for (int ms = 0; core_entries("/proc/self/task") > threads_at_start && ms < GONE_MS; ms++)
 		usleep(1000);
-	cr_assert_eq(entries("/proc/self/task"), threads_at_start, "threads are left");
-	cr_assert_eq(entries("/proc/self/fd"), fds_at_start, "descriptors are left");
+	cr_assert_eq(core_entries("/proc/self/task"), threads_at_start, "threads are left");
+	cr_assert_eq(core_entries("/proc/self/fd"), fds_at_start, "descriptors are left");
 }
 
 static int run(grove_task_fn *fn, void *arg, const struct grove_run_opts *opts)

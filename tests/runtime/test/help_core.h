@@ -12,6 +12,9 @@ int core_run(grove_task_fn *fn, void *arg);
 /* As core_run(), runnable tasks in an order made of `seed`. */
 int core_run_shuffled(grove_task_fn *fn, void *arg, uint64_t seed);
 
+/* How many entries a folder has, "." and ".." among them; fails the test when it cannot be read. */
+int core_entries(const char *folder);
+
 /* Count descriptors and threads; the first call counts. core_run() calls it. */
 void core_remember(void);
 

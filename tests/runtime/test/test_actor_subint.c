@@ -2,7 +2,6 @@
 /* test_actor_subint.c - actors on threads of one process: what they share, and what they do not. */
 #include "runtime/test/help_actor.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 
 #include "runtime/core/loop.h"
 #include "runtime/core/thread.h"
+#include "runtime/test/help_core.h"
 #include "runtime/test/help_read.h"
 
 /* ---- functions that the actors run -----------------------------------------------------------
@@ -124,18 +124,6 @@ static const struct grove_program program = {
  */
 
 static const char *const hosted[] = { "subint_legacy", "subint_isolated" };
-
-static int count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int count = 0;
-
-	cr_assert_not_null(dir, "%s: %m", path);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
 
 static bool has_thread(pid_t tid)
 {
@@ -387,7 +375,7 @@ static int abandon(void *arg, struct grove_error *err)
 Test(actor_subint, who_does_not_end_is_abandoned)
 {
 	for (size_t i = 0; i < 2; i++) {
-		int fds = count_entries("/proc/self/fd");
+		int fds = core_entries("/proc/self/fd");
 		pid_t tid = 0;
 
 		atomic_store(&let_go, false);
@@ -396,7 +384,7 @@ Test(actor_subint, who_does_not_end_is_abandoned)
 		/* at last it ends by itself, and nothing of it is left */
 		atomic_store(&let_go, true);
 		cr_assert(wait_no_thread(tid));
-		cr_assert_eq(count_entries("/proc/self/fd"), fds);
+		cr_assert_eq(core_entries("/proc/self/fd"), fds);
 	}
 }
 
@@ -424,7 +412,7 @@ static int patience(void *arg, struct grove_error *err)
 
 static int threads(void)
 {
-	return count_entries("/proc/self/task");
+	return core_entries("/proc/self/task");
 }
 
 Test(actor_subint, who_ends_others_is_waited_for)

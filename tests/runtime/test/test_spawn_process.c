@@ -76,6 +76,12 @@ static struct grove_portal *start_by(struct grove_actors *actors, const char *ba
 	return portal;
 }
 
+static void kill_and_await(pid_t pid)
+{
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	cr_assert(help_wait_dead(pid));
+}
+
 /* ---- what a child has of its parent ---------------------------------------------------------- */
 
 static int inherits(void *arg, struct grove_error *err)
@@ -178,8 +184,7 @@ static int replaced(void *arg, struct grove_error *err)
 	cr_assert_eq(kill(server, SIGINT), 0);
 	help_start(&actors, "second");
 	cr_assert_eq(find_server(), server);
-	cr_assert_eq(kill(server, SIGKILL), 0);
-	cr_assert(help_wait_dead(server));
+	kill_and_await(server);
 	help_expect_alive(before);
 	after = help_start(&actors, "after");
 	cr_assert_neq(find_server(), server);
@@ -199,15 +204,12 @@ static int end_unknown(void *arg, struct grove_error *err)
 {
 	struct grove_portal *portal;
 	struct grove_actors actors;
-	pid_t server;
 	int rc;
 
 	(void)arg;
 	grove_actors_open(&actors, "actors");
 	portal = help_start(&actors, "worker");
-	server = find_server();
-	cr_assert_eq(kill(server, SIGKILL), 0);
-	cr_assert(help_wait_dead(server));
+	kill_and_await(find_server());
 	cr_assert_eq(kill(grove_actors_pid(&actors, portal), SIGKILL), 0);
 	rc = grove_actors_exit(&actors, 0, err);
 	cr_assert_eq(rc, -ECHILD, "%d: %s", rc, err->text);
@@ -224,10 +226,21 @@ Test(spawn_process, end_that_nobody_can_tell)
 					.orphans = true });
 }
 
+/* After all that, a server forks one more, and the actors end. */
+static int start_next(struct grove_actors *actors, struct grove_error *err)
+{
+	help_expect_alive(help_start(actors, "next"));
+	grove_actors_cancel(actors, "done");
+	return grove_actors_exit(actors, 0, err);
+}
+
+/* A task that asks a server that is stopped. */
 struct asking {
-	struct grove_actors *actors;
-	struct grove_error err;
-	int rc;
+	struct grove_actors actors;
+	struct grove_nursery nursery;
+	pid_t server;
+	struct grove_error err; /* of its start */
+	int rc;			/* 1: it is not over */
 };
 
 static int ask(void *arg, struct grove_error *err)
@@ -235,46 +248,48 @@ static int ask(void *arg, struct grove_error *err)
 	struct asking *asking = arg;
 	struct grove_portal *portal;
 
-	asking->rc = grove_actors_start(asking->actors,
+	asking->rc = grove_actors_start(&asking->actors,
 					&(struct grove_start_opts){ .name = "late" }, &portal,
 					&asking->err);
 	return asking->rc == -ECANCELED ? grove_error_set(err, -ECANCELED, "late") : 0;
 }
 
-/* Let a task ask a server that is stopped; it waits for the answer when this returns. */
-static void ask_stopped(struct grove_nursery *nursery, struct asking *asking, pid_t server)
+/* It waits for the answer when this returns. */
+static void ask_stopped(struct asking *asking)
 {
-	cr_assert_eq(kill(server, SIGSTOP), 0);
-	grove_spawn(nursery, "ask", ask, asking);
+	*asking = (struct asking){ .rc = 1 };
+	grove_actors_open(&asking->actors, "actors");
+	help_start(&asking->actors, "worker");
+	asking->server = find_server();
+	grove_nursery_open(&asking->nursery, "asking");
+	cr_assert_eq(kill(asking->server, SIGSTOP), 0);
+	grove_spawn(&asking->nursery, "ask", ask, asking);
 	for (int turn = 0; turn < 100; turn++)
 		cr_assert_eq(grove_checkpoint(), 0);
 	cr_assert_eq(asking->rc, 1);
 }
 
+/* What its start has given. asking->err is to be cleared. */
+static void expect_answer(struct asking *asking, int expect, struct grove_error *err)
+{
+	int rc = grove_nursery_exit(&asking->nursery, 0, err);
+
+	cr_assert_eq(rc, 0, "%s", err->text);
+	cr_assert_eq(asking->rc, expect, "%d: %s", asking->rc, asking->err.text);
+}
+
 static int unanswered(void *arg, struct grove_error *err)
 {
-	struct grove_actors actors;
-	struct grove_nursery nursery;
-	struct asking asking = { .actors = &actors, .rc = 1 };
-	pid_t server;
-	int rc;
+	struct asking asking;
 
 	(void)arg;
-	grove_actors_open(&actors, "actors");
-	help_start(&actors, "worker");
-	server = find_server();
-	grove_nursery_open(&nursery, "asking");
-	ask_stopped(&nursery, &asking, server);
-	cr_assert_eq(kill(server, SIGKILL), 0);
-	rc = grove_nursery_exit(&nursery, 0, err);
-	cr_assert_eq(rc, 0, "%s", err->text);
-	cr_assert_eq(asking.rc, -EPIPE, "%d: %s", asking.rc, asking.err.text);
+	ask_stopped(&asking);
+	cr_assert_eq(kill(asking.server, SIGKILL), 0);
+	expect_answer(&asking, -EPIPE, err);
 	cr_assert(strstr(asking.err.text, "fork server") && strstr(asking.err.text, "answered"),
 		  "%s", asking.err.text);
 	grove_error_clear(&asking.err);
-	help_expect_alive(help_start(&actors, "next"));
-	grove_actors_cancel(&actors, "done");
-	return grove_actors_exit(&actors, 0, err);
+	return start_next(&asking.actors, err);
 }
 
 Test(spawn_process, fork_server_dies_before_it_answers)
@@ -287,28 +302,16 @@ Test(spawn_process, fork_server_dies_before_it_answers)
 
 static int given_up(void *arg, struct grove_error *err)
 {
-	struct grove_actors actors;
-	struct grove_nursery nursery;
-	struct asking asking = { .actors = &actors, .rc = 1 };
-	pid_t server;
-	int rc;
+	struct asking asking;
 
 	(void)arg;
-	grove_actors_open(&actors, "actors");
-	help_start(&actors, "worker");
-	server = find_server();
-	grove_nursery_open(&nursery, "asking");
-	ask_stopped(&nursery, &asking, server);
-	grove_nursery_cancel(&nursery, "not needed any more");
-	rc = grove_nursery_exit(&nursery, 0, err);
-	cr_assert_eq(rc, 0, "%s", err->text);
-	cr_assert_eq(asking.rc, -ECANCELED, "%d: %s", asking.rc, asking.err.text);
+	ask_stopped(&asking);
+	grove_nursery_cancel(&asking.nursery, "not needed any more");
+	expect_answer(&asking, -ECANCELED, err);
 	grove_error_clear(&asking.err);
 	/* the server forks for nobody now, and sees that: the end waits for it to have none left */
-	cr_assert_eq(kill(server, SIGCONT), 0);
-	help_expect_alive(help_start(&actors, "next"));
-	grove_actors_cancel(&actors, "done");
-	return grove_actors_exit(&actors, 0, err);
+	cr_assert_eq(kill(asking.server, SIGCONT), 0);
+	return start_next(&asking.actors, err);
 }
 
 Test(spawn_process, request_that_was_given_up_leaves_no_child)
@@ -323,16 +326,13 @@ static int never_answered(void *arg, struct grove_error *err)
 	struct grove_portal *portal;
 	struct grove_actors actors;
 	struct grove_scope scope;
-	pid_t server;
 	int rc;
 
 	(void)arg;
 	defects->server_kept_open = defects->server_unwatched = true;
 	grove_actors_open(&actors, "actors");
 	help_start(&actors, "worker");
-	server = find_server();
-	cr_assert_eq(kill(server, SIGKILL), 0);
-	cr_assert(help_wait_dead(server));
+	kill_and_await(find_server());
 	grove_move_on_after(&scope, 300 * GROVE_MS);
 	rc = grove_actors_start(&actors, &(struct grove_start_opts){ .name = "lost" }, &portal,
 				err);
@@ -340,9 +340,7 @@ static int never_answered(void *arg, struct grove_error *err)
 	cr_assert_eq(grove_scope_exit(&scope, rc, err), 0);
 	cr_assert(scope.caught);
 	defects->server_kept_open = defects->server_unwatched = false;
-	help_expect_alive(help_start(&actors, "next"));
-	grove_actors_cancel(&actors, "done");
-	return grove_actors_exit(&actors, 0, err);
+	return start_next(&actors, err);
 }
 
 Test(spawn_process, defect_of_a_dead_fork_server)
@@ -374,8 +372,7 @@ static int die_together(void *arg, struct grove_error *err)
 		do /* it gives itself the name */
 			tracker = find_child("grove-tracker");
 		while (tracker == 0);
-		cr_assert_eq(kill(tracker, SIGKILL), 0);
-		cr_assert(help_wait_dead(tracker));
+		kill_and_await(tracker);
 	}
 	two = grove_actors_pid(&actors, start_by(&actors, massacre->backend, "two"));
 	kill(one, SIGSTOP);
