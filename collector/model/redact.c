@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/redact.h"
 
+#include "base/siphash.h"
 #include "base/strbuf.h"
 
 #include <ctype.h>
@@ -30,65 +31,9 @@ struct redactor {
 	VEC(struct secret) secrets;
 };
 
-/* ---- SipHash-2-4, Aumasson and Bernstein 2012 ---------------------------------------------------
- */
-
-static uint64_t rotate(uint64_t x, int bits)
-{
-	return x << bits | x >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-/* Little-endian, as the paper has it: tests use its vectors. */
-static uint64_t load(const unsigned char *p, size_t n)
-{
-	uint64_t x = 0;
-
-	for (size_t i = 0; i < n; i++)
-		x |= (uint64_t)p[i] << (8 * i);
-	return x;
-}
-
-static uint64_t siphash(const uint64_t key[2], const char *s, size_t n)
-{
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-			  key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
-	const unsigned char *p = (const unsigned char *)s;
-
-	for (size_t left = n;; left -= 8, p += 8) {
-		uint64_t word = load(p, left < 8 ? left : 8);
-
-		if (left < 8)
-			word |= (uint64_t)n << 56;
-		v[3] ^= word;
-		sip_round(v);
-		sip_round(v);
-		v[0] ^= word;
-		if (left < 8)
-			break;
-	}
-	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 static void add_hash(const struct redactor *r, struct strbuf *out, const char *s, size_t n)
 {
-	strbuf_addf(out, "#%012llx", (unsigned long long)(siphash(r->key, s, n) >> 16));
+	strbuf_addf(out, "#%012llx", (unsigned long long)(siphash(r->key, s, n, 2, 4) >> 16));
 }
 
 /* ---- what is secret -----------------------------------------------------------------------------
@@ -96,7 +41,7 @@ static void add_hash(const struct redactor *r, struct strbuf *out, const char *s
 
 static uint64_t head_of(const char *s)
 {
-	return load((const unsigned char *)s, SECRET_MIN);
+	return siphash_word(s, SECRET_MIN);
 }
 
 static void add_secret(struct redactor *r, const char *text, size_t n, bool word)
@@ -461,8 +406,8 @@ void model_redact(struct model *m, const uint8_t key[REDACT_KEY_SIZE])
 {
 	struct redactor r = { .m = m, .strings = strtab_new(), .words = strtab_new() };
 
-	r.key[0] = load(key, 8);
-	r.key[1] = load(key + 8, 8);
+	r.key[0] = siphash_word(key, 8);
+	r.key[1] = siphash_word(key + 8, 8);
 	collect(&r);
 	treat_actors(&r);
 	treat_stacks(&r);

@@ -1,52 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SipHash, Aumasson and Bernstein 2012. */
 #include "runtimes/python/py_hash.h"
 
-#include <string.h>
-
-static uint64_t rotate(uint64_t x, int bits)
-{
-	return x << bits | x >> (64 - bits);
-}
-
-static void rounds(uint64_t v[4], int count)
-{
-	for (int i = 0; i < count; i++) {
-		v[0] += v[1];
-		v[1] = rotate(v[1], 13) ^ v[0];
-		v[0] = rotate(v[0], 32);
-		v[2] += v[3];
-		v[3] = rotate(v[3], 16) ^ v[2];
-		v[0] += v[3];
-		v[3] = rotate(v[3], 21) ^ v[0];
-		v[2] += v[1];
-		v[1] = rotate(v[1], 17) ^ v[2];
-		v[2] = rotate(v[2], 32);
-	}
-}
+#include "base/siphash.h"
 
 uint64_t py_hash(uint32_t minor, const uint64_t key[2], const char *s, size_t n)
 {
-	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-			  key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
-	int each = minor >= 11 ? 1 : 2, last = minor >= 11 ? 3 : 4;
-	uint64_t hash;
+	uint64_t hash = minor >= 11 ? siphash(key, s, n, 1, 3) : siphash(key, s, n, 2, 4);
 
-	for (size_t left = n;; left -= 8, s += 8) {
-		uint64_t word = 0;
-
-		memcpy(&word, s, left < 8 ? left : 8);
-		if (left < 8)
-			word |= (uint64_t)n << 56;
-		v[3] ^= word;
-		rounds(v, each);
-		v[0] ^= word;
-		if (left < 8)
-			break;
-	}
-	v[2] ^= 0xff;
-	rounds(v, last);
-	hash = v[0] ^ v[1] ^ v[2] ^ v[3];
 	/* -1 is an error there */
 	return hash == UINT64_MAX ? UINT64_MAX - 1 : hash;
 }
