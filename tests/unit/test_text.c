@@ -9,65 +9,22 @@
 #include "model/frames.h"
 
 #include "lib/unit_hang.h"
+#include "lib/unit_page.h"
 
 #include <criterion/criterion.h>
-#include <locale.h>
 
 static const struct view_opts ascii_80 = { .width = 80 };
 static const struct view_opts utf8_80 = { .width = 80, .utf8 = true };
-
-static void render(const struct view *view, const struct model *m, const struct view_opts *opts,
-		   struct strbuf *out)
-{
-	setlocale(LC_CTYPE, "C.UTF-8");
-	view->render(m, opts, out);
-}
-
-static void golden(const char *name, const struct strbuf *out)
-{
-	_cleanup_free_ char *path = xasprintf("tests/golden/%s", name);
-	const char *mode = getenv("GOLDEN");
-	char text[16384];
-	size_t n;
-
-	if (mode && strcmp(mode, "write") == 0) {
-		_cleanup_fclose_ FILE *file = fopen(path, "w");
-
-		cr_assert_not_null(file, "%s", path);
-		cr_assert_eq(fwrite(out->s, 1, out->len, file), out->len);
-	}
-	_cleanup_fclose_ FILE *file = fopen(path, "r");
-	cr_assert_not_null(file, "%s", path);
-	n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
-	cr_assert_str_eq(out->s, text, "not as in %s:\n%s", path, out->s);
-}
-
-static void check_width(const char *text, int width)
-{
-	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
-		cr_assert_leq(clean_width(line, strcspn(line, "\n")), width, "%.*s",
-			      (int)strcspn(line, "\n"), line);
-}
-
-static int count_lines(const char *text)
-{
-	int lines = 0;
-
-	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
-}
 
 static void page_is(const char *name, const struct view *view, const struct view_opts *opts)
 {
 	_cleanup_model_ struct model *m = hang_model();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	render(view, m, opts, &out);
+	page_render(view, m, opts, &out);
 	if (!opts->color)
-		check_width(out.s, opts->width);
-	golden(name, &out);
+		page_check_width(out.s, opts->width);
+	page_is_golden(name, &out);
 }
 
 Test(text, pages_of_one_hang)
@@ -87,7 +44,7 @@ Test(text, a_capture_says_when_and_where)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
 	m->from_capture = true;
-	render(&view_why, m, &ascii_80, &out);
+	page_render(&view_why, m, &ascii_80, &out);
 	cr_assert_not_null(strstr(out.s, "2023-11-14 22:13:20 UTC on"));
 }
 
@@ -122,12 +79,12 @@ Test(text, long_lists_are_folded_unless_asked)
 	_cleanup_model_ struct model *m = long_chain();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, all = STRBUF_INIT;
 
-	render(&view_why, m, &ascii_80, &out);
-	cr_assert_leq(count_lines(out.s), 24);
+	page_render(&view_why, m, &ascii_80, &out);
+	cr_assert_leq(page_count_lines(out.s), 24);
 	cr_assert_not_null(strstr(out.s, "... and 37 more"), "%s", out.s);
 	cr_assert_not_null(strstr(out.s, "link[144]"));
 	cr_assert_null(strstr(out.s, "link[120]"));
-	render(&view_why, m, &(struct view_opts){ .width = 80, .verbose = true }, &all);
+	page_render(&view_why, m, &(struct view_opts){ .width = 80, .verbose = true }, &all);
 	cr_assert_null(strstr(all.s, " more"));
 	for (int pid = 100; pid < 145; pid++) {
 		_cleanup_free_ char *who = xasprintf("link[%d]", pid);
@@ -197,10 +154,10 @@ Test(text, no_name_commands_the_terminal)
 			for (size_t v = 0; v < sizeof(views) / sizeof(*views); v++) {
 				_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-				render(views[v], m, &opts, &out);
+				page_render(views[v], m, &opts, &out);
 				harmless(out.s);
 				if (views[v] != &view_brief)
-					check_width(out.s, opts.width);
+					page_check_width(out.s, opts.width);
 			}
 		}
 	}
@@ -305,8 +262,8 @@ Test(tree, circles_of_parents_end)
 
 	model_actor(m, 1)->parent = 3;
 	model_actor(m, 2)->parent = 2;
-	render(&view_tree, m, &utf8_80, &out);
-	cr_assert_eq(count_lines(out.s), 6);
+	page_render(&view_tree, m, &utf8_80, &out);
+	cr_assert_eq(page_count_lines(out.s), 6);
 	cr_assert_not_null(strstr(out.s, "make[810]"));
 	cr_assert_not_null(strstr(out.s, "python3[811]"));
 	cr_assert_not_null(strstr(out.s, "sleep[812]"));
@@ -321,9 +278,9 @@ Test(tree, a_deep_one_keeps_to_its_width)
 	for (int i = 0; i < 500; i++)
 		parent = tree_actor(m, 1 + i, "deep", parent);
 	model_index(m);
-	render(&view_tree, m, &utf8_80, &out);
-	check_width(out.s, 80);
-	cr_assert_eq(count_lines(out.s), 501);
+	page_render(&view_tree, m, &utf8_80, &out);
+	page_check_width(out.s, 80);
+	cr_assert_eq(page_count_lines(out.s), 501);
 }
 
 /* ---- where in the program -------------------------------------------------------------------- */
@@ -357,12 +314,12 @@ Test(text, a_hop_names_the_innermost_functions)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	const struct view_opts wide = { .width = 200 }, all = { .width = 200, .verbose = true };
 
-	render(&view_why, m, &wide, &out);
+	page_render(&view_why, m, &wide, &out);
 	cr_assert_not_null(strstr(out.s,
 				  "in read < libx.so.1+0x11 < a\\x1b[2Jb < d (d.c:42) < 2 more\n"),
 			   "%s", out.s);
 	strbuf_reset(&out);
-	render(&view_why, m, &all, &out);
+	page_render(&view_why, m, &all, &out);
 	cr_assert_not_null(strstr(out.s, "< d (d.c:42) < e < main\n"), "%s", out.s);
 }
 
@@ -371,6 +328,6 @@ Test(text, a_stack_of_another_moment_is_not_shown)
 	_cleanup_model_ struct model *m = hang_in_functions(false);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	render(&view_why, m, &ascii_80, &out);
+	page_render(&view_why, m, &ascii_80, &out);
 	cr_assert_null(strstr(out.s, "in read <"));
 }

@@ -13,69 +13,26 @@
 #include "unwind/frame.h"
 
 #include "lib/unit_calls.h"
+#include "lib/unit_page.h"
 
 #include <criterion/criterion.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static void render(const struct view *view, const struct model *m, const struct view_opts *opts,
-		   struct strbuf *out)
-{
-	setlocale(LC_CTYPE, "C.UTF-8");
-	view->render(m, opts, out);
-}
 
 static const struct view_opts ascii_80 = { .width = 80 };
 static const struct view_opts all_80 = { .width = 80, .verbose = true };
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
-static void golden(const char *name, const struct strbuf *out)
-{
-	_cleanup_free_ char *path = xasprintf("tests/golden/%s", name);
-	const char *mode = getenv("GOLDEN");
-	char text[16384];
-	size_t n;
-
-	if (mode && strcmp(mode, "write") == 0) {
-		_cleanup_fclose_ FILE *new = fopen(path, "w");
-
-		cr_assert_not_null(new, "%s", path);
-		cr_assert_eq(fwrite(out->s, 1, out->len, new), out->len);
-	}
-	_cleanup_fclose_ FILE *file = fopen(path, "r");
-	cr_assert_not_null(file, "%s", path);
-	n = fread(text, 1, sizeof(text) - 1, file);
-	text[n] = '\0';
-	cr_assert_str_eq(out->s, text, "not as in %s:\n%s", path, out->s);
-}
-
-static void check_width(const char *text, int width)
-{
-	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
-		cr_assert_leq(clean_width(line, strcspn(line, "\n")), width, "%.*s",
-			      (int)strcspn(line, "\n"), line);
-}
-
-static uint32_t count_lines(const char *text)
-{
-	uint32_t lines = 0;
-
-	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
-}
-
 static void page_is(const char *name, const struct view *view, const struct view_opts *opts)
 {
 	_cleanup_model_ struct model *m = calls_crew();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	render(view, m, opts, &out);
+	page_render(view, m, opts, &out);
 	if (!opts->color && view == &view_stacks)
-		check_width(out.s, opts->width);
-	golden(name, &out);
+		page_check_width(out.s, opts->width);
+	page_is_golden(name, &out);
 }
 
 Test(view_stacks, pages_of_a_crew)
@@ -123,7 +80,7 @@ Test(view_stacks, only_one_thread_when_asked)
 	cr_assert_eq(t->groups.count, 1);
 	calls_group_is(t, 0, 1, "_start>main>run>flush_log>write");
 	opts.thread = model_find_tid(m, 107);
-	render(&view_stacks, m, &opts, &out);
+	page_render(&view_stacks, m, &opts, &out);
 	cr_expect_not_null(strstr(out.s, "1 thread of 1 actor, 1 different stack\n"), "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "flush_log"));
 	cr_expect_null(strstr(out.s, "next_job"));
@@ -146,7 +103,7 @@ Test(view_stacks, one_that_ends_where_others_go_on)
 	calls_group_is(t, 0, 1, "a>b");
 	calls_group_is(t, 1, 5, "a>b>c");
 	cr_expect_eq(t->groups.at[0].parted, 3);
-	render(&view_stacks, m, &all_80, &out);
+	page_render(&view_stacks, m, &all_80, &out);
 	cr_expect_not_null(strstr(out.s, "[odd one out] pool[7] tid 10\n"), "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "5 threads of pool[7]: main thread, tid 8, 9, 11, 12\n"),
 			   "%s", out.s);
@@ -221,7 +178,7 @@ Test(view_stacks, what_is_not_known_says_why)
 	calls_group_is(t, 3, 1, "(we may not look into it)");
 	calls_group_is(t, 4, 1, "(no stack was taken)");
 	cr_expect(t->groups.at[3].lost);
-	render(&view_stacks, m, &ascii_80, &out);
+	page_render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "a > b?\n"), "%s", out.s);
 }
 
@@ -230,10 +187,10 @@ Test(view_stacks, an_empty_model)
 	_cleanup_model_ struct model *m = model_new();
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, folded = STRBUF_INIT;
 
-	render(&view_stacks, m, &ascii_80, &out);
+	page_render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "0 threads of 0 actors, 0 different stacks\n"), "%s",
 			   out.s);
-	render(&view_folded, m, &ascii_80, &folded);
+	page_render(&view_folded, m, &ascii_80, &folded);
 	cr_expect_eq(folded.len, 0);
 }
 
@@ -293,7 +250,7 @@ Test(view_stacks, lines_and_inlined_functions)
 			calls_str(m, unwind_end_name(UNWIND_OUTERMOST));
 	}
 	model_index(m);
-	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	page_render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
 	cr_expect_not_null(
 		strstr(out.s,
 		       "6   worker (pool.c:10,11) > take (queue.c:40,41,42,..) > lock (lock.h:40,"),
@@ -310,7 +267,7 @@ Test(view_stacks, kernel_calls_are_further_inside)
 	cr_assert(model_add_kernel_frame(m, 1, "pipe_read+0x12/0x300"));
 	cr_assert(model_add_kernel_frame(m, 1, "do_syscall_64+0x3c"));
 	model_index(m);
-	render(&view_folded, m, &ascii_80, &out);
+	page_render(&view_folded, m, &ascii_80, &out);
 	cr_expect_str_eq(out.s, "pool:1\\x0a;main;read:x 1;do_syscall_64_[k];pipe_read_[k] 1\n");
 }
 
@@ -329,12 +286,12 @@ Test(view_stacks, a_function_that_calls_itself_is_told_once)
 	_cleanup_calltree_ struct calltree *t = calltree_new(m, 0, false);
 
 	cr_expect_eq(t->nodes.count, PATH_DEPTH + 2);
-	render(&view_stacks, m, &ascii_80, &out);
+	page_render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept) > fib [2046 times] > "
 					 "read [2 times]\n"),
 			   "%s", out.s);
-	render(&view_stacks, m, &all_80, &all);
-	cr_expect_leq(count_lines(all.s), 8);
+	page_render(&view_stacks, m, &all_80, &all);
+	cr_expect_leq(page_count_lines(all.s), 8);
 }
 
 /* ---- hostile ones ---------------------------------------------------------------------------- */
@@ -365,11 +322,11 @@ Test(view_stacks, a_hundred_thousand_threads_fit_a_screen)
 		model_thread(m, thread)->stack_end = 0;
 	}
 	model_index(m);
-	render(&view_stacks, m, &ascii_80, &out);
-	check_width(out.s, 80);
-	cr_expect_leq(count_lines(out.s), 80, "%s", out.s);
+	page_render(&view_stacks, m, &ascii_80, &out);
+	page_check_width(out.s, 80);
+	cr_expect_leq(page_count_lines(out.s), 80, "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "100000 threads of 1 actor, "), "%s", out.s);
-	render(&view_folded, m, &ascii_80, &folded);
+	page_render(&view_folded, m, &ascii_80, &folded);
 	for (const char *line = folded.s; *line; line = strchr(line, '\n') + 1) {
 		const char *end = strchr(line, '\n');
 		const char *blank = memrchr(line, ' ', (size_t)(end - line));
@@ -401,9 +358,9 @@ Test(view_stacks, inlined_functions_without_end)
 
 	cr_expect_lt(t->nodes.count, 3 * PATH_DEPTH);
 	cr_expect_eq(t->threads, 20000);
-	render(&view_stacks, m, &ascii_80, &out);
+	page_render(&view_stacks, m, &ascii_80, &out);
 	cr_expect_not_null(strstr(out.s, "(cut: more calls than are kept)"));
-	check_width(out.s, 80);
+	page_check_width(out.s, 80);
 }
 
 /* Every stack parts from the others one call further inside. */
@@ -422,12 +379,12 @@ Test(view_stacks, branches_without_end_keep_to_the_page)
 		calls_stack(m, i ? tree_thread(m, actor, 7 + (int)i) : 1, b.s);
 	}
 	model_index(m);
-	render(&view_stacks, m, &ascii_80, &out);
-	check_width(out.s, 80);
-	cr_expect_leq(count_lines(out.s), 80, "%s", out.s);
+	page_render(&view_stacks, m, &ascii_80, &out);
+	page_check_width(out.s, 80);
+	cr_expect_leq(page_count_lines(out.s), 80, "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "more stacks (--all shows them)"), "%s", out.s);
-	render(&view_stacks, m, &all_80, &all);
-	check_width(all.s, 80);
+	page_render(&view_stacks, m, &all_80, &all);
+	page_check_width(all.s, 80);
 	for (uint32_t i = 0; i < 300; i++) {
 		_cleanup_free_ char *end = xasprintf(" end%u  crew\n", i);
 
@@ -495,12 +452,12 @@ Test(view_stacks, no_name_commands_the_terminal)
 			_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
 			opts.verbose = mode & 4;
-			render(view, m, &opts, &out);
+			page_render(view, m, &opts, &out);
 			harmless(out.s);
 			if (view == &view_stacks)
-				check_width(out.s, opts.width);
+				page_check_width(out.s, opts.width);
 			else
-				cr_assert_eq(count_lines(out.s), 4, "%s", out.s);
+				cr_assert_eq(page_count_lines(out.s), 4, "%s", out.s);
 		}
 	}
 }
@@ -532,7 +489,7 @@ static void row_says(uint32_t depth, uint32_t others, const char *words)
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	const struct view_opts wide = { .width = 1000 };
 
-	render(&view_stacks, m, &wide, &out);
+	page_render(&view_stacks, m, &wide, &out);
 	cr_expect_not_null(strstr(out.s, words), "no %s in\n%s", words, out.s);
 }
 
@@ -564,7 +521,7 @@ Test(view_stacks, threads_are_told_by_name_where_they_have_one)
 	tree_wait(m, thread, WAIT_FUTEX, "waiting");
 	calls_stack(m, tree_main(m, tree_actor(m, 30, "other", actor)), "a");
 	model_index(m);
-	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
+	page_render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
 	cr_expect_not_null(strstr(out.s, "6 threads of 3 actors: pool[7], tid 8 (worker-1), "
 					 "9 (worker-2), 10 (worker-3), [20], other[30]; "
 					 "1 of them waiting\n"),
@@ -605,7 +562,7 @@ Test(view_stacks, tasks_are_in_the_same_tree)
 	cr_expect_eq(t->tasks, 7);
 	for (uint32_t i = 1; i < 5; i++)
 		cr_expect_not(t->groups.at[i].culprit);
-	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	page_render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
 	cr_expect_not_null(strstr(out.s, "2 threads and 7 tasks of 2 actors, 5 different stacks\n"),
 			   "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "send (app.py:18)\n"), "%s", out.s);
@@ -614,7 +571,7 @@ Test(view_stacks, tasks_are_in_the_same_tree)
 	cr_expect_not_null(strstr(out.s, "(cut: a frame that makes no sense) > serve (app.py:17)"),
 			   "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "(its loop ran while it was read)\n"), "%s", out.s);
-	render(&view_folded, m, &ascii_80, &folded);
+	page_render(&view_folded, m, &ascii_80, &folded);
 	cr_expect_not_null(strstr(folded.s, "app;(trio task);serve;receive 4\n"), "%s", folded.s);
 }
 
@@ -632,7 +589,7 @@ Test(view_stacks, tasks_of_many_are_told_by_their_names)
 		calls_task(m, actor, i ? "two" : "", "serve>two");
 	}
 	model_index(m);
-	render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
+	page_render(&view_stacks, m, &(struct view_opts){ .width = 200, .verbose = true }, &out);
 	cr_expect_not_null(strstr(out.s, "3 actors, task same: app[7], [8], [9]\n"), "%s", out.s);
 	cr_expect_not_null(strstr(out.s, "6 tasks of 3 actors: app[7] task one, , "
 					 "[8] task one, two, [9] task one, two\n"),
@@ -660,7 +617,7 @@ Test(view_stacks, python_and_native_calls_are_on_one_stack)
 	calls_group_is(t, 0, 2, "<module>>serve>Channel.receive>read");
 	calls_group_is(whole, 0, 2,
 		       "main>_PyEval_EvalFrameDefault><module>>serve>Channel.receive>os_read>read");
-	render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
+	page_render(&view_stacks, m, &(struct view_opts){ .width = 200 }, &out);
 	cr_expect_not_null(strstr(out.s, "serve (app.py:1) > Channel.receive (app.py:10,20) > "
 					 "read\n"),
 			   "%s", out.s);
@@ -668,7 +625,7 @@ Test(view_stacks, python_and_native_calls_are_on_one_stack)
 		strstr(out.s,
 		       "2 threads of python3[7]: main thread, tid 8 (Thread-1); 8 holds the GIL\n"),
 		"%s", out.s);
-	render(&view_stacks, m, &all_80, &all);
+	page_render(&view_stacks, m, &all_80, &all);
 	cr_expect_not_null(strstr(all.s, "    os_read  python3\n"), "%s", all.s);
 	cr_expect_not_null(strstr(all.s, "    serve (app.py:1)\n"), "%s", all.s);
 }
