@@ -4,49 +4,14 @@
  */
 #include "runtimes/runtime.h"
 
+#include "lib/unit_mirror.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { PAGE = 4096 };
-
-struct mirror {
-	struct snapshot *snap;
-	struct model *model;
-	struct maps *maps;
-	struct runtimes *all;
-	struct snap_process process;
-	struct runtime_site site;
-};
-
-static void mirror_open(struct mirror *x)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-
-	*x = (struct mirror){ .snap = snapshot_new(), .model = model_new() };
-	x->all = runtimes_new();
-	cr_assert_eq(maps_read(getpid(), false, &x->maps, &err), 0, "%s", err.text);
-	x->process.tgid = getpid();
-	x->site = (struct runtime_site){ .all = x->all,
-					 .snap = x->snap,
-					 .model = x->model,
-					 .process = &x->process,
-					 .maps = x->maps };
-}
-
-static void mirror_close(struct mirror *x)
-{
-	runtimes_free(x->all);
-	maps_free(x->maps);
-	model_free(x->model);
-	snapshot_free(x->snap);
-}
-
-static uint64_t here(const void *p)
-{
-	return (uint64_t)(uintptr_t)p;
-}
 
 Test(runtimes, memory_is_kept_until_it_is_forgotten)
 {
@@ -56,14 +21,14 @@ Test(runtimes, memory_is_kept_until_it_is_forgotten)
 
 	memset(data, 'a', sizeof(data));
 	mirror_open(&x);
-	cr_assert_eq(runtime_read(&x.site, here(data) + 100, got, sizeof(got)), 0);
+	cr_assert_eq(runtime_read(&x.site, mirror_at(data) + 100, got, sizeof(got)), 0);
 	cr_expect_eq(got[0], 'a');
 	cr_expect_eq(got[sizeof(got) - 1], 'a');
 	data[100] = 'b';
-	cr_assert_eq(runtime_read(&x.site, here(data) + 100, got, 1), 0);
+	cr_assert_eq(runtime_read(&x.site, mirror_at(data) + 100, got, 1), 0);
 	cr_expect_eq(got[0], 'a', "a page is read once");
 	runtime_forget(&x.site);
-	cr_assert_eq(runtime_read(&x.site, here(data) + 100, got, 1), 0);
+	cr_assert_eq(runtime_read(&x.site, mirror_at(data) + 100, got, 1), 0);
 	cr_expect_eq(got[0], 'b');
 	mirror_close(&x);
 }
@@ -77,7 +42,7 @@ Test(runtimes, wild_addresses_are_no_memory)
 	cr_assert_neq(none, MAP_FAILED);
 	mirror_open(&x);
 	cr_expect_eq(runtime_read(&x.site, 0, got, 1), -EFAULT);
-	cr_expect_eq(runtime_read(&x.site, here(none), got, 1), -EFAULT);
+	cr_expect_eq(runtime_read(&x.site, mirror_at(none), got, 1), -EFAULT);
 	cr_expect_eq(runtime_read(&x.site, UINT64_MAX - 8, got, sizeof(got)), -EFAULT);
 	cr_expect_eq(runtime_read(&x.site, 1ull << 60, got, 1), -EFAULT);
 	mirror_close(&x);
@@ -97,13 +62,14 @@ Test(runtimes, texts_end_with_their_zero_or_are_cut)
 	memset(two, 'x', 128);
 	cr_assert_eq(mprotect(two + PAGE, PAGE, PROT_NONE), 0);
 	mirror_open(&x);
-	cr_assert_eq(runtime_read_text(&x.site, here(two) + PAGE - 6, got, sizeof(got)), 0);
+	cr_assert_eq(runtime_read_text(&x.site, mirror_at(two) + PAGE - 6, got, sizeof(got)), 0);
 	cr_expect_str_eq(got, "short");
-	cr_assert_eq(runtime_read_text(&x.site, here(two), got, 8), 0);
+	cr_assert_eq(runtime_read_text(&x.site, mirror_at(two), got, 8), 0);
 	cr_expect_str_eq(got, "xxxxxxx");
 	two[PAGE - 1] = 'y';
 	runtime_forget(&x.site);
-	cr_expect_eq(runtime_read_text(&x.site, here(two) + PAGE - 1, got, sizeof(got)), -EFAULT);
+	cr_expect_eq(runtime_read_text(&x.site, mirror_at(two) + PAGE - 1, got, sizeof(got)),
+		     -EFAULT);
 	mirror_close(&x);
 	munmap(two, 2 * PAGE);
 }
@@ -115,7 +81,7 @@ Test(runtimes, a_mapped_file_is_opened_once)
 	struct mirror x;
 
 	mirror_open(&x);
-	code = maps_find(x.maps, here((const void *)(uintptr_t)mirror_open));
+	code = maps_find(x.maps, mirror_at((const void *)(uintptr_t)mirror_open));
 	cr_assert_not_null(code);
 	f = runtime_file(&x.site, code);
 	cr_assert_not_null(f->elf, "%s", f->missing);
