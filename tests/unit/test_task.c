@@ -155,6 +155,13 @@ Test(task, a_descriptor_in_no_epoll_set_is_told)
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
+static void give_verdict(struct scene *x)
+{
+	waits_decode_tasks(x->ctx);
+	model_index(x->model);
+	verdict_give(x->model);
+}
+
 Test(task, a_server_whose_tasks_were_not_asked_is_at_rest)
 {
 	struct scene *x = scene_new();
@@ -163,9 +170,7 @@ Test(task, a_server_whose_tasks_were_not_asked_is_at_rest)
 	make_loop(x, &main_task);
 	model_task(x->model, main_task)->requested = TOLD_NO;
 	await(x, await_of(main_task, AWAIT_EVENT));
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
+	give_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_IDLE);
 	scene_free(x);
 }
@@ -187,9 +192,7 @@ Test(task, who_was_asked_to_end_and_is_shielded_is_to_blame)
 	a.nursery = nursery;
 	await(x, a);
 	await(x, await_of(child, AWAIT_EVENT));
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
+	give_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	cr_expect_eq(x->model->verdict.confidence, CONFIDENCE_PROBABLE);
 	cr_expect_eq(x->model->verdict.culprit.task, child);
@@ -208,16 +211,16 @@ Test(task, hints_blame_nobody)
 	model_task(x->model, main_task)->requested = TOLD_YES;
 	model_task(x->model, main_task)->hint = true;
 	await(x, await_of(main_task, AWAIT_EVENT));
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
+	give_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_IDLE);
 	scene_free(x);
 }
 
-Test(task, locks_in_a_circle_are_a_deadlock_beside_a_listener)
+/*
+ * The main task and another one each wait for a lock of the other, the latter for so long; -1 ever.
+ */
+static uint32_t make_circle(struct scene *x, int64_t deadline_ms)
 {
-	struct scene *x = scene_new();
 	uint32_t main_task, other;
 	struct await a, b;
 
@@ -227,11 +230,18 @@ Test(task, locks_in_a_circle_are_a_deadlock_beside_a_listener)
 	b = await_of(other, AWAIT_LOCK);
 	a.owner = other;
 	b.owner = main_task;
+	b.deadline_ms = deadline_ms;
 	await(x, a);
 	await(x, b);
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
+	return main_task;
+}
+
+Test(task, locks_in_a_circle_are_a_deadlock_beside_a_listener)
+{
+	struct scene *x = scene_new();
+	uint32_t main_task = make_circle(x, -1);
+
+	give_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	cr_expect_eq(x->model->verdict.culprit.task, main_task);
 	cr_expect_str_eq(scene_str(x, x->model->verdict.culprit.reason), "lock-order");
@@ -242,21 +252,9 @@ Test(task, locks_in_a_circle_are_a_deadlock_beside_a_listener)
 Test(task, a_deadline_breaks_the_circle)
 {
 	struct scene *x = scene_new();
-	uint32_t main_task, other;
-	struct await a, b;
 
-	make_loop(x, &main_task);
-	other = add_task(x, main_task, "other");
-	a = await_of(main_task, AWAIT_LOCK);
-	b = await_of(other, AWAIT_LOCK);
-	a.owner = other;
-	b.owner = main_task;
-	b.deadline_ms = 1000;
-	await(x, a);
-	await(x, b);
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
+	make_circle(x, 1000);
+	give_verdict(x);
 	cr_expect_neq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	scene_free(x);
 }
