@@ -3,46 +3,15 @@
  * Hangs inside a run of trio: nurseries, shields, locks in a circle. trio's loop looks up once a
  * day though no task has a deadline, which must not be taken for one.
  */
-#include "lib/scenario.h"
+#include "tasks_run.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-
-/* It rests in its loop; `python3` may be a script that starts it. */
-static bool is_in_loop(void *arg)
-{
-	const pid_t *pid = arg;
-	FILE *file = fopen(text("/proc/%d/syscall", *pid), "re");
-	int nr = -1;
-
-	if (file && fscanf(file, "%d", &nr) != 1)
-		nr = -1;
-	if (file)
-		fclose(file);
-	return nr == SYS_epoll_wait;
-}
 
 static pid_t run_trio(const char *program)
 {
-	char *argv[] = { "python3", "-c", (char *)program, NULL };
-	pid_t python;
-
 	if (system("python3 -c 'import trio' 2>/dev/null") != 0)
 		scenario_skip("trio", "python3 has no trio");
-	python = spawn_program(argv);
-	wait_until(is_in_loop, &python, "the loop rests");
-	truth_root(python);
-	truth_verdict("deadlock", NULL);
-	truth_blocked(python, python);
-	return python;
-}
-
-static void wait_for(pid_t python)
-{
-	truth_ready();
-	waitpid(python, NULL, 0);
+	return tasks_run(program);
 }
 
 SCENARIO(event_under_shield, .needs = "python",
@@ -65,7 +34,7 @@ SCENARIO(event_under_shield, .needs = "python",
 	truth_finding("task-shielded", python);
 	truth_says("task \"cleanup\"");
 	truth_says("cleanup (<string>:4)");
-	wait_for(python);
+	tasks_wait(python);
 }
 
 SCENARIO(locks_in_a_circle, .needs = "python", .what = "two tasks take two locks in opposite order")
@@ -86,5 +55,5 @@ SCENARIO(locks_in_a_circle, .needs = "python", .what = "two tasks take two locks
 	truth_culprit(python, "lock-order");
 	truth_says("task \"one\"");
 	truth_says("task \"two\"");
-	wait_for(python);
+	tasks_wait(python);
 }
