@@ -248,8 +248,7 @@ void answer_signature(const json_t *answer, struct strbuf *signature)
 
 /* ---- the single checks: each appends its differences and says whether there was none ---- */
 
-__attribute__((format(printf, 2, 3))) static bool differ(struct strbuf *why, const char *format,
-							 ...)
+bool truth_differs(struct strbuf *why, const char *format, ...)
 {
 	char line[1024];
 	va_list args;
@@ -293,8 +292,8 @@ static bool verdict_check(const struct truth *t, const json_t *answer, enum read
 		const struct truth_verdict *v = &t->verdicts[i];
 
 		if (v->wrong && strcmp(v->kind, kind) == 0)
-			return differ(why, "verdict: %s is wrong: \"%s\"", kind,
-				      string_of(verdict, "summary"));
+			return truth_differs(why, "verdict: %s is wrong: \"%s\"", kind,
+					     string_of(verdict, "summary"));
 		if (v->wrong || (v->procfs_only && reader != READER_PROCFS))
 			continue;
 		rights++;
@@ -303,12 +302,14 @@ static bool verdict_check(const struct truth *t, const json_t *answer, enum read
 	}
 	if (fits || rights == 0)
 		return true;
-	differ(why, "verdict: got %s, %s: \"%s\"", kind, confidence, string_of(verdict, "summary"));
+	truth_differs(why, "verdict: got %s, %s: \"%s\"", kind, confidence,
+		      string_of(verdict, "summary"));
 	for (size_t i = 0; i < truth_count(&t->n_verdicts); i++)
 		if (!t->verdicts[i].wrong)
-			differ(why, "         truth %s%s%s%s", t->verdicts[i].kind,
-			       t->verdicts[i].confidence[0] ? ", " : "", t->verdicts[i].confidence,
-			       t->verdicts[i].procfs_only ? " (procfs only)" : "");
+			truth_differs(why, "         truth %s%s%s%s", t->verdicts[i].kind,
+				      t->verdicts[i].confidence[0] ? ", " : "",
+				      t->verdicts[i].confidence,
+				      t->verdicts[i].procfs_only ? " (procfs only)" : "");
 	return false;
 }
 
@@ -321,7 +322,7 @@ static bool waits_check(const struct truth *t, const json_t *answer, struct strb
 
 		want_print(&t->hops[i], &line);
 		if (!t->hops[i].in_chain && !wait_exists(answer, &t->hops[i]))
-			ok = differ(why, "wait: nowhere %s", strbuf_str(&line));
+			ok = truth_differs(why, "wait: nowhere %s", strbuf_str(&line));
 	}
 	return ok;
 }
@@ -340,7 +341,8 @@ static bool chain_check(const struct truth *t, const json_t *answer, struct strb
 			continue;
 		want_print(want, &line);
 		if (at >= n || !hop_matches(answer, waits[at], want, 0))
-			ok = differ(why, "chain: hop %zu is not %s", at + 1, strbuf_str(&line));
+			ok = truth_differs(why, "chain: hop %zu is not %s", at + 1,
+					   strbuf_str(&line));
 		at++;
 	}
 	return ok;
@@ -363,10 +365,10 @@ static bool culprit_check(const struct truth *t, const json_t *answer, struct st
 			return true;
 	}
 	for (size_t i = 0; i < n; i++)
-		differ(why, "culprit: truth %d %s %s", t->culprits[i].pid, t->culprits[i].words,
-		       t->culprits[i].key);
-	return n == 0 || differ(why, "culprit: got %d %s %s: \"%s\"", pid, reason, key,
-				string_of(culprit, "text"));
+		truth_differs(why, "culprit: truth %d %s %s", t->culprits[i].pid,
+			      t->culprits[i].words, t->culprits[i].key);
+	return n == 0 || truth_differs(why, "culprit: got %d %s %s: \"%s\"", pid, reason, key,
+				       string_of(culprit, "text"));
 }
 
 static bool finding_there(const json_t *answer, const struct truth_about *want)
@@ -390,8 +392,9 @@ static bool findings_check(const struct truth *t, const json_t *answer, struct s
 		const struct truth_about *want = &t->findings[i];
 
 		if (finding_there(answer, want) == want->absent)
-			ok = differ(why, "finding: %s %s of %d", want->absent ? "unwanted" : "no",
-				    want->words, want->pid);
+			ok = truth_differs(why, "finding: %s %s of %d",
+					   want->absent ? "unwanted" : "no", want->words,
+					   want->pid);
 	}
 	return ok;
 }
@@ -413,15 +416,15 @@ static bool actor_check(const struct truth_about *want, const json_t *answer, st
 	pid_t parent = actor_pid(answer, string_of(actor, "parent"));
 
 	if (want->absent)
-		return !actor || differ(why, "actor: %d is not of the tree", want->pid);
+		return !actor || truth_differs(why, "actor: %d is not of the tree", want->pid);
 	if (!actor)
-		return differ(why, "actor: %d is missing", want->pid);
+		return truth_differs(why, "actor: %d is missing", want->pid);
 	if (want->ppid && parent != want->ppid)
-		return differ(why, "actor: parent of %d is %d, truth %d", want->pid, parent,
-			      want->ppid);
+		return truth_differs(why, "actor: parent of %d is %d, truth %d", want->pid, parent,
+				     want->ppid);
 	if (want->words[0] && !words_have(want->words, method))
-		return differ(why, "actor: %d came by %s, truth %s", want->pid, method,
-			      want->words);
+		return truth_differs(why, "actor: %d came by %s, truth %s", want->pid, method,
+				     want->words);
 	return true;
 }
 

@@ -122,6 +122,10 @@ bool schema_check(const json_t *schema, const json_t *value, struct strbuf *why)
 
 /* ---- scenario_compare.c: one answer against the truth ---- */
 
+/* Append a line that says what is wrong, cut at 1023 bytes. False, as the check's result is. */
+bool truth_differs(struct strbuf *why, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Compare; a line for each difference is appended to `why`. True when there is none. */
 bool truth_compare(const struct truth *t, const json_t *answer, enum reader reader,
 		   struct strbuf *why);

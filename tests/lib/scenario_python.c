@@ -5,6 +5,7 @@
 #include "lib/scenario_python.h"
 
 #include "base/strbuf.h"
+#include "lib/common_python.h"
 #include "scenario_harness.h"
 
 #include <fcntl.h>
@@ -15,55 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATHS = 32, PATH_BYTES = 512, LINE_BYTES = 4096 };
-
-static unsigned minor_of(const char *path)
-{
-	char command[PATH_BYTES + 64];
-	unsigned minor = 0;
-	FILE *f;
-
-	if (access(path, X_OK) < 0)
-		return 0;
-	snprintf(command, sizeof(command), "%s -c 'import sys; print(sys.version_info[1])'", path);
-	f = popen(command, "r");
-	if (!f || fscanf(f, "%u", &minor) != 1)
-		minor = 0;
-	if (f)
-		pclose(f);
-	return minor;
-}
-
-static void keep_path(char paths[PATHS][PATH_BYTES], unsigned *count, const char *path, size_t len)
-{
-	snprintf(paths[*count], PATH_BYTES, "%.*s", (int)len, path);
-	if (*count + 1 < PATHS && minor_of(paths[*count]) >= 9)
-		(*count)++;
-}
+enum { PATH_BYTES = 512, LINE_BYTES = 4096 };
 
 const char *python_path(unsigned i)
 {
-	static char paths[PATHS][PATH_BYTES];
-	static unsigned count;
-	const char *home = getenv("HOME"), *more = getenv("SNAG_PYTHONS");
-	char pattern[PATH_BYTES];
-	glob_t g = { .gl_pathc = 0 };
+	uint32_t minor;
 
-	if (count)
-		return i < count ? paths[i] : NULL;
-	keep_path(paths, &count, "/usr/bin/python3", PATH_BYTES);
-	snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.*/bin/python3", home ? home : "");
-	if (glob(pattern, 0, NULL, &g) == 0)
-		for (size_t k = 0; k < g.gl_pathc; k++)
-			keep_path(paths, &count, g.gl_pathv[k], PATH_BYTES);
-	globfree(&g);
-	while (more && *more) {
-		size_t len = strcspn(more, ":");
-
-		keep_path(paths, &count, more, len);
-		more += len + (more[len] == ':');
-	}
-	return i < count ? paths[i] : NULL;
+	return interpreter_find(i, &minor);
 }
 
 /* ---- what patients say ----------------------------------------------------------------------- */
@@ -139,19 +98,6 @@ struct python_truth {
 	bool ok;
 };
 
-__attribute__((format(printf, 2, 3))) static void differ(struct python_truth *t, const char *format,
-							 ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	strbuf_addf(t->why, "  python %s: %s\n", t->reader, line);
-	t->ok = false;
-}
-
 static json_t *find_thread(json_t *answer, pid_t tid)
 {
 	size_t i, k;
@@ -185,8 +131,9 @@ static void check_loops(struct python_truth *t, json_t *thread)
 	json_array_foreach(json_object_get(thread, "python"), i, frame)
 		entries += json_is_true(json_object_get(frame, "entry"));
 	if (loops != entries)
-		differ(t, "pid %d: %u evaluation loops, %u calls by native code", t->pid, loops,
-		       entries);
+		t->ok = truth_differs(
+			t->why, "python %s: pid %d: %u evaluation loops, %u calls by native code",
+			t->reader, t->pid, loops, entries);
 }
 
 /* The frames up to the line "end". */
@@ -204,11 +151,14 @@ static void check_frames(struct python_truth *t, FILE *f, json_t *thread)
 			 json_integer_value(json_object_get(frame, "line")),
 			 string_in(frame, "function"));
 		if (strcmp(line, mine) != 0)
-			differ(t, "pid %d, frame %zu: %.*s, not %.*s", t->pid, n,
-			       (int)strcspn(mine, "\n"), mine, (int)strcspn(line, "\n"), line);
+			t->ok = truth_differs(t->why,
+					      "python %s: pid %d, frame %zu: %.*s, not %.*s",
+					      t->reader, t->pid, n, (int)strcspn(mine, "\n"), mine,
+					      (int)strcspn(line, "\n"), line);
 	}
 	if (n != json_array_size(frames))
-		differ(t, "pid %d: %zu frames, not %zu", t->pid, json_array_size(frames), n);
+		t->ok = truth_differs(t->why, "python %s: pid %d: %zu frames, not %zu", t->reader,
+				      t->pid, json_array_size(frames), n);
 	t->frames += (unsigned)n;
 	t->threads++;
 }
@@ -227,11 +177,14 @@ static void check_process(struct python_truth *t)
 			continue;
 		thread = find_thread(t->answer, tid);
 		if (!thread)
-			differ(t, "pid %d: no thread %d", t->pid, tid);
+			t->ok = truth_differs(t->why, "python %s: pid %d: no thread %d", t->reader,
+					      t->pid, tid);
 		check_frames(t, f, thread);
 		check_loops(t, thread);
 		if (strcmp(name, string_in(json_object_get(thread, "interpreter"), "name")) != 0)
-			differ(t, "pid %d: thread %d is not called %s", t->pid, tid, name);
+			t->ok = truth_differs(t->why,
+					      "python %s: pid %d: thread %d is not called %s",
+					      t->reader, t->pid, tid, name);
 	}
 	if (f)
 		fclose(f);
@@ -256,6 +209,6 @@ bool python_compare(json_t *const *answers, const char *dir, struct strbuf *why)
 		}
 	globfree(&g);
 	if (!t.threads)
-		differ(&t, "nothing was compared");
+		t.ok = truth_differs(why, "python %s: nothing was compared", t.reader);
 	return t.ok;
 }

@@ -99,19 +99,6 @@ void truth_stack_says(pid_t pid, pid_t tid, const char *words)
 	fprintf(f, "words %d %d %s\n", pid, tid ? tid : pid, words);
 }
 
-__attribute__((format(printf, 2, 3))) static void differ(struct comparison *c, const char *format,
-							 ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	strbuf_addf(c->why, "  stacks: %s\n", line);
-	c->ok = false;
-}
-
 /* The addresses of one thread, in hex with blanks between. */
 static void take_pcs(struct comparison *c, struct known_stack k, const char *text)
 {
@@ -147,7 +134,7 @@ static void take_said(struct comparison *c, const char *line)
 		return;
 	}
 	if (c->said_count == SAID_MAX || sscanf(line, "gdb %d %n", &s->pid, &at) != 1) {
-		differ(c, "too much is said: %s", line);
+		c->ok = truth_differs(c->why, "stacks: too much is said: %s", line);
 		return;
 	}
 	snprintf(s->but, sizeof(s->but), "%.*s", (int)strcspn(line + at, "\n"), line + at);
@@ -173,7 +160,7 @@ static void take_line(struct comparison *c, const char *line)
 	int at = 0;
 
 	if (strncmp(line, "error ", 6) == 0)
-		differ(c, "gdb: %s", line);
+		c->ok = truth_differs(c->why, "stacks: gdb: %s", line);
 	if (sscanf(line, "thread %d %d %15s%n", &k.pid, &k.tid, end, &at) != 3)
 		return;
 	k.outermost = strcmp(end, "outermost") == 0;
@@ -201,8 +188,8 @@ static void ask_gdb(struct comparison *c, size_t from, size_t count)
 	     line = strtok_r(NULL, "\n", &save))
 		take_line(c, line);
 	if (c->known.count == before)
-		differ(c, "gdb says nothing, exit status %d: %s", command.status,
-		       strbuf_str(&command.err));
+		c->ok = truth_differs(c->why, "stacks: gdb says nothing, exit status %d: %s",
+				      command.status, strbuf_str(&command.err));
 }
 
 /* ---- one thread ------------------------------------------------------------------------------ */
@@ -239,12 +226,12 @@ static void judge(struct comparison *c, const struct thread_stack *t, const stru
 		       k->count, guessed ? t->hows[k->own + same] : t->end, t->but);
 		return;
 	}
-	differ(c,
-	       "%d/%d %s: %u frames are the same, then %#" PRIx64 " (%s), truth %#" PRIx64
-	       "; %u frames, truth %u%s",
-	       t->pid, t->tid, t->name, same, same < own ? t->pcs[k->own + same] : 0,
-	       same < own ? t->hows[k->own + same] : t->end, want, own, k->count,
-	       k->outermost ? "" : " or more");
+	c->ok = truth_differs(c->why,
+			      "stacks: %d/%d %s: %u frames are the same, then %#" PRIx64
+			      " (%s), truth %#" PRIx64 "; %u frames, truth %u%s",
+			      t->pid, t->tid, t->name, same, same < own ? t->pcs[k->own + same] : 0,
+			      same < own ? t->hows[k->own + same] : t->end, want, own, k->count,
+			      k->outermost ? "" : " or more");
 }
 
 /* Whatever must be said of the thread. */
@@ -258,8 +245,10 @@ static void compare_words(struct comparison *c, const struct thread_stack *t)
 		w->seen = true;
 		if (!strstr(t->status, w->text) && !strstr(t->end, w->text) &&
 		    !strstr(t->reason, w->text))
-			differ(c, "%d/%d %s: \"%s\" is not said: %s; %s; %s", t->pid, t->tid,
-			       t->name, w->text, t->status, t->reason, t->end);
+			c->ok = truth_differs(c->why,
+					      "stacks: %d/%d %s: \"%s\" is not said: %s; %s; %s",
+					      t->pid, t->tid, t->name, w->text, t->status,
+					      t->reason, t->end);
 	}
 }
 
@@ -270,16 +259,18 @@ static void compare_thread(struct comparison *c, const struct thread_stack *t)
 
 	if (strcmp(t->status, "stable") != 0) {
 		if (!c->moving)
-			differ(c, "%d/%d %s: its stack is %s", t->pid, t->tid, t->name, t->status);
+			c->ok = truth_differs(c->why, "stacks: %d/%d %s: its stack is %s", t->pid,
+					      t->tid, t->name, t->status);
 		return;
 	}
 	if (!k) {
-		differ(c, "%d/%d %s: gdb does not have it", t->pid, t->tid, t->name);
+		c->ok = truth_differs(c->why, "stacks: %d/%d %s: gdb does not have it", t->pid,
+				      t->tid, t->name);
 		return;
 	}
 	if (t->count < k->own) {
-		differ(c, "%d/%d %s: only %u frames: %s", t->pid, t->tid, t->name, t->count,
-		       t->end);
+		c->ok = truth_differs(c->why, "stacks: %d/%d %s: only %u frames: %s", t->pid,
+				      t->tid, t->name, t->count, t->end);
 		return;
 	}
 	while (same < k->count && k->own + same < t->count &&
@@ -361,7 +352,8 @@ static void words_unseen(struct comparison *c)
 		struct words *w = &c->words.at[i];
 
 		if (!w->seen)
-			differ(c, "%d/%d is not in the answer", w->pid, w->tid);
+			c->ok = truth_differs(c->why, "stacks: %d/%d is not in the answer", w->pid,
+					      w->tid);
 		w->seen = false;
 	}
 }
@@ -376,7 +368,8 @@ static void compare_reader(struct comparison *c, const json_t *answer, const cha
 	printf("  %s: %u of %u frames of %u threads; %u go on where gdb ends, %u missed\n", reader,
 	       c->same, c->frames, c->threads, c->beyond, c->missed);
 	if (!c->threads)
-		differ(c, "no thread of what was said is in the answer");
+		c->ok = truth_differs(c->why,
+				      "stacks: no thread of what was said is in the answer");
 }
 
 bool stacks_compare(json_t *const *answers, const char *dir, bool moving, struct strbuf *why)

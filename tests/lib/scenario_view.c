@@ -16,19 +16,6 @@
 
 enum { CALLS_MAX = 512, STATED_MAX = 512, FOLDED_MAX = 1024 };
 
-__attribute__((format(printf, 2, 3))) static bool differ(struct strbuf *why, const char *format,
-							 ...)
-{
-	char line[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	strbuf_addf(why, "  snag stacks: %s\n", line);
-	return false;
-}
-
 /* ---- what patients say ----------------------------------------------------------------------- */
 
 static FILE *stated_open(const char *dir, const char *mode)
@@ -79,8 +66,9 @@ static bool run(const struct view_ask *ask, const char *word, struct command *co
 	}
 	argv[n++] = (char *)word;
 	command_run(command, argv);
-	return command->status == 0 || differ(why, "%s %s: exit status %d: %s", ask->target, word,
-					      command->status, strbuf_str(&command->err));
+	return command->status == 0 ||
+	       truth_differs(why, "snag stacks: %s %s: exit status %d: %s", ask->target, word,
+			     command->status, strbuf_str(&command->err));
 }
 
 static json_t *thread_of(const json_t *answer, pid_t pid, pid_t tid)
@@ -138,13 +126,13 @@ static bool check_calls(const json_t *answer, const char *line, struct strbuf *w
 	int pid, tid, at = 0;
 
 	if (sscanf(line, "%d %d %n", &pid, &tid, &at) != 2)
-		return differ(why, "stated in no form: %s", line);
+		return truth_differs(why, "snag stacks: stated in no form: %s", line);
 	const json_t *thread = thread_of(answer, pid, tid);
 	size_t count = functions_of(thread, names);
 	if (in_order(line + at, names, count))
 		return true;
-	differ(why, "thread %d of %d is not in %s, but %s", tid, pid, line + at,
-	       thread ? "in" : "not there");
+	truth_differs(why, "snag stacks: thread %d of %d is not in %s, but %s", tid, pid, line + at,
+		      thread ? "in" : "not there");
 	for (size_t i = 0; i < count; i++)
 		strbuf_addf(why, "%s%s", i ? " > " : "    ", names[i]);
 	strbuf_addc(why, '\n');
@@ -192,11 +180,13 @@ static bool check_folded(char *lines, unsigned long members, struct strbuf *why)
 		const char *blank = strrchr(l, ' '), *first = strchr(l, ';');
 
 		if (!blank || !first || first == l || first > blank || !isdigit(blank[1]))
-			return differ(why, "--folded: no such line: %.*s", FOLDED_MAX, l);
+			return truth_differs(why, "snag stacks: --folded: no such line: %.*s",
+					     FOLDED_MAX, l);
 		sum += strtoul(blank + 1, NULL, 10);
 	}
 	return sum == members ||
-	       differ(why, "--folded has %lu threads and tasks, --json %lu", sum, members);
+	       truth_differs(why, "snag stacks: --folded has %lu threads and tasks, --json %lu",
+			     sum, members);
 }
 
 /* The next words of the page, which `*page` moves behind. */
@@ -205,8 +195,9 @@ static bool check_prints(const char **page, const char *words, struct strbuf *wh
 	const char *found = strstr(*page, words);
 
 	if (!found)
-		return differ(why, "does not print (there, or at all) \"%s\", but\n%s", words,
-			      *page);
+		return truth_differs(
+			why, "snag stacks: does not print (there, or at all) \"%s\", but\n%s",
+			words, *page);
 	*page = found + strlen(words);
 	return true;
 }
@@ -226,9 +217,11 @@ static bool ask_all(const struct view_ask *ask, struct answers *a, struct strbuf
 		return false;
 	a->json = json_loads(strbuf_str(&json.out), 0, &error);
 	if (!a->json)
-		return differ(why, "--json: line %d: %s", error.line, error.text);
+		return truth_differs(why, "snag stacks: --json: line %d: %s", error.line,
+				     error.text);
 	if (ask->schema && !schema_check(ask->schema, a->json, why))
-		return differ(why, "--json is not valid against snag --json-schema");
+		return truth_differs(why,
+				     "snag stacks: --json is not valid against snag --json-schema");
 	return run(ask, "--folded", &a->folded, why);
 }
 
@@ -240,7 +233,7 @@ static bool check_stated(const struct view_ask *ask, const struct answers *a, FI
 	bool ok = true;
 
 	if (strchr(page, '\033'))
-		ok = differ(why, "colour in a pipe");
+		ok = truth_differs(why, "snag stacks: colour in a pipe");
 	while (fgets(line, sizeof(line), stated)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, "calls ", 6) == 0)
@@ -248,14 +241,14 @@ static bool check_stated(const struct view_ask *ask, const struct answers *a, FI
 		else if (strncmp(line, "prints ", 7) == 0)
 			ok &= check_prints(&page, line + 7, why);
 		else
-			ok = differ(why, "stated in no form: %s", line);
+			ok = truth_differs(why, "snag stacks: stated in no form: %s", line);
 	}
 	if (a->folded.out.s)
 		ok &= check_folded(a->folded.out.s, members_of(a->json), why);
 	else
-		ok = differ(why, "--folded is empty");
-	return ok || differ(why, "of %s, reader %s", ask->target,
-			    ask->reader ? ask->reader : "of the capture");
+		ok = truth_differs(why, "snag stacks: --folded is empty");
+	return ok || truth_differs(why, "snag stacks: of %s, reader %s", ask->target,
+				   ask->reader ? ask->reader : "of the capture");
 }
 
 bool views_check(const struct view_ask *ask, struct strbuf *why)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/unit_python.h"
 
+#include "lib/common_python.h"
 #include "lib/unit_child.h"
 
 #include <criterion/criterion.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { PATHS = 32, PATH_BYTES = 512, LINE_BYTES = 8192 };
+enum { LINE_BYTES = 8192 };
 
 struct python_pipes {
 	FILE *out;
@@ -21,67 +21,11 @@ struct python_pipes {
 	char line[LINE_BYTES];
 };
 
-/* Where interpreters are looked for. */
-static uint32_t find_paths(char paths[PATHS][PATH_BYTES])
-{
-	const char *home = getenv("HOME"), *more = getenv("SNAG_PYTHONS");
-	char pattern[PATH_BYTES];
-	uint32_t count = 0;
-	glob_t g = { .gl_pathc = 0 };
-
-	snprintf(paths[count++], PATH_BYTES, "/usr/bin/python3");
-	snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.*/bin/python3", home ? home : "");
-	if (glob(pattern, 0, NULL, &g) == 0)
-		for (size_t i = 0; i < g.gl_pathc && count < PATHS; i++)
-			snprintf(paths[count++], PATH_BYTES, "%s", g.gl_pathv[i]);
-	globfree(&g);
-	while (more && *more && count < PATHS) {
-		size_t len = strcspn(more, ":");
-
-		snprintf(paths[count++], PATH_BYTES, "%.*s", (int)len, more);
-		more += len + (more[len] == ':');
-	}
-	return count;
-}
-
-static uint32_t minor_of(const char *path)
-{
-	char command[PATH_BYTES + 64];
-	unsigned int minor = 0;
-	FILE *f;
-
-	if (access(path, X_OK) < 0)
-		return 0;
-	snprintf(command, sizeof(command), "%s -c 'import sys; print(sys.version_info[1])'", path);
-	f = popen(command, "r");
-	if (!f || fscanf(f, "%u", &minor) != 1)
-		minor = 0;
-	if (f)
-		pclose(f);
-	return minor;
-}
-
 bool python_at(uint32_t i, struct python *py)
 {
-	static char paths[PATHS][PATH_BYTES];
-	static uint32_t minors[PATHS], count;
-
-	for (; !count || i >= count;) {
-		static uint32_t found, next;
-
-		if (!found)
-			found = find_paths(paths);
-		if (next >= found)
-			return false;
-		minors[count] = minor_of(paths[next]);
-		if (minors[count] >= 9) {
-			memmove(paths[count], paths[next], PATH_BYTES);
-			count++;
-		}
-		next++;
-	}
-	*py = (struct python){ .path = paths[i], .minor = minors[i] };
-	return true;
+	*py = (struct python){ .tgid = 0 };
+	py->path = interpreter_find(i, &py->minor);
+	return py->path;
 }
 
 void python_start(struct python *py, const char *script)
