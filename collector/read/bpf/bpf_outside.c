@@ -227,14 +227,9 @@ static uint8_t link_mode(int dir_fd, const char *name)
 
 static void add_hidden_files(struct bpf_pass *x, int32_t tgid)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int fd = procfs_open_dir(tgid, "fd");
+	_cleanup_closedir_ DIR *dir = procfs_opendir(tgid, "fd");
 
-	if (fd >= 0)
-		dir = fdopendir(fd);
 	if (!dir) {
-		if (fd >= 0)
-			close(fd);
 		x->s->all_holders = false;
 		snapshot_missing(x->s, "process %d is hidden from BPF and its files from us", tgid);
 		return;
@@ -242,13 +237,14 @@ static void add_hidden_files(struct bpf_pass *x, int32_t tgid)
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		struct snap_file f = { .tgid = tgid, .fd = procfs_number(e->d_name), .mnt_id = -1 };
 		char link[PATH_MAX];
-		ssize_t n = f.fd < 0 ? -1 : readlinkat(fd, e->d_name, link, sizeof(link) - 1);
+		ssize_t n = f.fd < 0 ? -1 :
+				       readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
 
 		if (n <= 0)
 			continue;
 		link[n] = '\0';
 		fdinfo_classify(x->s, &f, link, 0, 0);
-		f.mode = link_mode(fd, e->d_name);
+		f.mode = link_mode(dirfd(dir), e->d_name);
 		f.pipe_readers = f.pipe_writers = f.pipe_used = f.pipe_slots = UINT32_MAX;
 		if (has_inode(f.kind) && is_wanted(x, BY_INODE, f.kind, f.ino))
 			*vec_push(&x->s->files) = f;

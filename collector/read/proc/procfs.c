@@ -77,14 +77,30 @@ int procfs_open_dir(int32_t tgid, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A descriptor that it could not make a stream of is closed. */
+static DIR *stream_of(int fd)
+{
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int why = errno;
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	errno = why;
+	return dir;
+}
+
+DIR *procfs_opendir(int32_t tgid, const char *name)
+{
+	int fd = procfs_open_dir(tgid, name);
+
+	if (fd < 0)
+		errno = -fd;
+	return stream_of(fd);
+}
+
 DIR *procfs_opendir_at(int dirfd, const char *name)
 {
-	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-	if (dir)
-		fd = -1; /* the stream owns it now */
-	return dir;
+	return stream_of(openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 int32_t procfs_number(const char *name)

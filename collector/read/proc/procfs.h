@@ -33,6 +33,9 @@ int procfs_slurp(int dirfd, const char *name, char *buf, size_t size);
 SNAG_MUST_CHECK
 int procfs_open_dir(int32_t tgid, const char *name);
 
+/* As procfs_open_dir(), for readdir(3). Yours: closedir(3). NULL and errno when there is none. */
+DIR *procfs_opendir(int32_t tgid, const char *name);
+
 /* A folder below `dirfd` for readdir(3). Yours: closedir(3). NULL and errno when there is none. */
 DIR *procfs_opendir_at(int dirfd, const char *name);
 

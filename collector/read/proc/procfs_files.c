@@ -73,16 +73,16 @@ static void learn_specimens(struct specimens *sp)
 
 /* ---- one process ---------------------------------------------------------------------------- */
 
-/* The folder of descriptors of a process. A descriptor or -errno. */
-static int open_fd_dir(const struct snapshot *s, int32_t tgid)
+/* The folder of descriptors of a process. NULL and errno when it may not be seen. */
+static DIR *open_fd_dir(const struct snapshot *s, int32_t tgid)
 {
 	char name[64];
 	int32_t tid = fdinfo_thread(s, tgid);
 
 	if (tid == tgid)
-		return procfs_open_dir(tgid, "fd");
+		return procfs_opendir(tgid, "fd");
 	snprintf(name, sizeof(name), "task/%d/fd", tid);
-	return procfs_open_dir(tgid, name);
+	return procfs_opendir(tgid, name);
 }
 
 /*
@@ -226,16 +226,10 @@ static void stat_files(struct pass *pass, struct snap_file *files, uint32_t coun
 
 static int list_files(struct pass *pass, struct snap_process *p)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int fd = open_fd_dir(pass->s, p->tgid);
+	_cleanup_closedir_ DIR *dir = open_fd_dir(pass->s, p->tgid);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
+	if (!dir)
 		return -errno;
-	}
 	p->fd_total = 0;
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		struct snap_file f;
@@ -438,16 +432,10 @@ static bool is_candidate(const struct pass *pass, const struct snap_file *f)
  */
 static int list_candidates(struct pass *pass, struct snap_process *p)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int fd = open_fd_dir(pass->s, p->tgid);
+	_cleanup_closedir_ DIR *dir = open_fd_dir(pass->s, p->tgid);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
+	if (!dir)
 		return -errno;
-	}
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		struct snap_file f;
 		char link[LINK_SIZE];
