@@ -205,3 +205,25 @@ int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len)
 {
 	return read_pages(m, addr, buf, len, false);
 }
+
+int mem_read_text(mem_read_fn *read, void *from, uint64_t addr, char *buf, size_t size)
+{
+	size_t done = 0;
+
+	while (done + 1 < size) {
+		size_t part = PAGE_SIZE - (addr + done) % PAGE_SIZE;
+		int rc;
+
+		if (part > size - 1 - done)
+			part = size - 1 - done;
+		rc = read(from, addr + done, buf + done, part);
+		if (rc < 0)
+			return rc;
+		if (memchr(buf + done, '\0', part))
+			return 0;
+		done += part;
+	}
+	if (size)
+		buf[size - 1] = '\0';
+	return 0;
+}

@@ -42,3 +42,13 @@ int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len);
  */
 SNAG_MUST_CHECK
 int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len);
+
+/* Who reads: as mem_read(), from whatever it takes for memory. */
+typedef int mem_read_fn(void *from, uint64_t addr, void *buf, size_t len);
+
+/*
+ * A text that ends with 0, at most `size` - 1 bytes of it, terminated. No page behind its end is
+ * read: it may be the last thing that is mapped. 0 or what `read` gives.
+ */
+SNAG_MUST_CHECK
+int mem_read_text(mem_read_fn *read, void *from, uint64_t addr, char *buf, size_t size);

@@ -119,27 +119,14 @@ int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len
 	return 0;
 }
 
+static int read_for_text(void *from, uint64_t addr, void *buf, size_t len)
+{
+	return runtime_read(from, addr, buf, len);
+}
+
 int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_t size)
 {
-	size_t done = 0;
-
-	while (done + 1 < size) {
-		size_t part = PAGE_BYTES - (addr + done) % PAGE_BYTES;
-		int rc;
-
-		/* up to the end of the page: the text may be the last thing that is mapped */
-		if (part > size - 1 - done)
-			part = size - 1 - done;
-		rc = runtime_read(site, addr + done, buf + done, part);
-		if (rc < 0)
-			return rc;
-		if (memchr(buf + done, '\0', part))
-			return 0;
-		done += part;
-	}
-	if (size)
-		buf[size - 1] = '\0';
-	return 0;
+	return mem_read_text(read_for_text, site, addr, buf, size);
 }
 
 struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area)

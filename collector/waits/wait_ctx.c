@@ -9,8 +9,6 @@
 
 #include <errno.h>
 
-enum { PAGE_BYTES = 4096 };
-
 /* ---- life ----------------------------------------------------------------------------------- */
 
 struct wait_ctx *wait_ctx_new(struct snapshot *snap, struct model *model)
@@ -57,7 +55,7 @@ struct model *wait_model(struct wait_ctx *c)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-int wait_mem(struct wait_ctx *c, int32_t tgid, uint64_t addr, void *buf, size_t len)
+static struct mem *mem_of(struct wait_ctx *c, int32_t tgid)
 {
 	uint32_t at = map_get(&c->mem_ids, (uint32_t)tgid, 0);
 
@@ -66,29 +64,22 @@ int wait_mem(struct wait_ctx *c, int32_t tgid, uint64_t addr, void *buf, size_t 
 		at = c->mems.count;
 		map_put(&c->mem_ids, (uint32_t)tgid, at);
 	}
-	return mem_read(c->mems.at[at - 1], addr, buf, len);
+	return c->mems.at[at - 1];
+}
+
+int wait_mem(struct wait_ctx *c, int32_t tgid, uint64_t addr, void *buf, size_t len)
+{
+	return mem_read(mem_of(c, tgid), addr, buf, len);
+}
+
+static int read_for_text(void *from, uint64_t addr, void *buf, size_t len)
+{
+	return mem_read(from, addr, buf, len);
 }
 
 int wait_mem_str(struct wait_ctx *c, int32_t tgid, uint64_t addr, char *buf, size_t size)
 {
-	size_t done = 0;
-
-	while (done + 1 < size) {
-		/* Up to the end of the page: the string may be the last thing that is mapped. */
-		size_t part = PAGE_BYTES - (addr + done) % PAGE_BYTES;
-		int rc;
-
-		if (part > size - 1 - done)
-			part = size - 1 - done;
-		rc = wait_mem(c, tgid, addr + done, buf + done, part);
-		if (rc < 0)
-			return rc;
-		if (memchr(buf + done, '\0', part))
-			return 0;
-		done += part;
-	}
-	buf[size ? size - 1 : 0] = '\0';
-	return 0;
+	return mem_read_text(read_for_text, mem_of(c, tgid), addr, buf, size);
 }
 
 const struct maps *wait_maps(struct wait_ctx *c, int32_t tgid)
