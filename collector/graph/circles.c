@@ -43,6 +43,22 @@ static bool is_at_rest(const struct judge *j, uint32_t node)
 	return rests;
 }
 
+bool is_anybodys(const struct model *m, const struct wait *w)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < w->term_count; i++) {
+		const struct term *t = &m->terms.at[w->first_term + i];
+
+		if (!term_names(t->kind))
+			continue;
+		if (t->as != AS_SETTER)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 /* A poll set with an item that somebody could answer who can never go on. */
 static bool has_dead_item(const struct judge *j, uint32_t node)
 {
@@ -83,7 +99,7 @@ struct circles circles_find(const struct judge *j)
 			c.exits |= has_child_in(j, i, j->comp);
 		} else if (w->kind == WAIT_THREAD_JOIN) {
 			c.exits |= has_child_in(j, i, comp);
-		} else if (has_child_in(j, i, comp)) {
+		} else if (!is_anybodys(j->m, w) && has_child_in(j, i, comp)) {
 			c.target = c.strong ? c.target : j->comp[i];
 			c.strong = true;
 			c.at[i] = j->comp[i] == c.target;

@@ -46,6 +46,10 @@ static int blame(const struct model *m, const struct hop *hop, const struct hop 
 	*reason = "not-exiting";
 	if (!w || !other)
 		return -1;
+	if (hop->task && next->task) {
+		*reason = "task-circle";
+		return is_anybodys(m, w) ? 1 : 2;
+	}
 	if (is_full(w)) {
 		*reason = "not-reading";
 		return holds_up(other) ? 5 : 3;
@@ -54,6 +58,10 @@ static int blame(const struct model *m, const struct hop *hop, const struct hop 
 		*reason = "not-writing";
 		return holds_up(other) ? 4 : 1;
 	}
+	if (is_anybodys(m, w)) {
+		*reason = "not-setting";
+		return 1;
+	}
 	if (w->completion && !holds_up(w)) {
 		*reason = "lock-order";
 		return 2;
@@ -61,11 +69,20 @@ static int blame(const struct model *m, const struct hop *hop, const struct hop 
 	return 0;
 }
 
+static void say_who(struct strbuf *b, const struct model *m, const struct hop *hop)
+{
+	if (hop->task)
+		say_task(b, m, hop->task);
+	else
+		say_thread(b, m, hop->thread);
+}
+
 static void set(struct judge *j, const struct hop *hop, uint32_t object, const char *reason)
 {
 	struct culprit *c = &j->m->verdict.culprit;
 
 	c->actor = hop->actor;
+	c->task = hop->task;
 	c->tid = hop->thread ? model_thread(j->m, hop->thread)->tid :
 			       model_actor(j->m, hop->actor)->pid;
 	c->object = object;
@@ -88,7 +105,7 @@ static void tell_blame(struct judge *j, const struct hop *hop, const struct hop 
 	uint32_t object = object_of(m, hop);
 	const char *key = object ? model_str(m, model_object(m, object)->key) : "it";
 
-	say_thread(&b, m, culprit->thread);
+	say_who(&b, m, culprit);
 	if (hop == culprit) {
 		strbuf_addf(&b, " itself is the only one who could end that (%s)", key);
 		j->m->verdict.culprit.text = strtab_add(m->strings, strbuf_str(&b));
@@ -100,6 +117,10 @@ static void tell_blame(struct judge *j, const struct hop *hop, const struct hop 
 		strbuf_addf(&b, " can write to %s but does not", key);
 	else if (!strcmp(reason, "lock-order"))
 		strbuf_addf(&b, " holds %s", key);
+	else if (!strcmp(reason, "task-circle"))
+		strbuf_adds(&b, " could end that");
+	else if (!strcmp(reason, "not-setting"))
+		strbuf_addf(&b, " could end the wait for %s but does not", key);
 	else
 		strbuf_adds(&b, " does not exit");
 	strbuf_addf(&b, " while it is %s", hop_text(m, culprit));
@@ -155,9 +176,11 @@ static void blame_never(struct judge *j, const struct hop *last)
 	set(j, last, object_of(j->m, last), "nobody-can");
 	if (!w || !last->thread)
 		return;
+	if (last->task)
+		c->reason = strtab_add(j->m->strings, "broken-promise");
 	if (w->kind == WAIT_MUTEX || w->kind == WAIT_RWLOCK || w->kind == WAIT_SEMAPHORE)
 		c->reason = strtab_add(j->m->strings, "never-released");
-	say_thread(&b, j->m, last->thread);
+	say_who(&b, j->m, last);
 	strbuf_addf(&b, " is %s", hop_text(j->m, last));
 	if (never_text(j->m, w))
 		strbuf_addf(&b, ": %s", model_str(j->m, never_text(j->m, w)));
@@ -231,9 +254,11 @@ static void tell_close(struct judge *j, uint32_t index, uint32_t object)
 	strbuf_addf(&b, " and the reader of %s goes on",
 		    model_str(m, model_object(m, object)->key));
 	c->text = strtab_add(m->strings, strbuf_str(&b));
-	if (h->inherited && m->verdict.kind != VERDICT_DEADLOCK) {
+	if (h->inherited && (m->verdict.kind != VERDICT_DEADLOCK ||
+			     m->verdict.confidence == CONFIDENCE_CONDITIONAL)) {
 		c->actor = h->actor;
 		c->tid = model_actor(m, h->actor)->pid;
+		c->task = 0;
 		c->object = object;
 		c->reason = strtab_add(m->strings, "fd-inherited");
 	}
@@ -254,7 +279,7 @@ static void try_closes(struct judge *j, const struct hops *h)
 		uint32_t count, object = h->at.at[i].object;
 		const uint32_t *holders;
 
-		if (!w || !object || w->kind != WAIT_PIPE_READ)
+		if (!w || !object || !(w->kind == WAIT_PIPE_READ || h->at.at[i].task))
 			continue;
 		holders = model_holders(j->m, object, &count);
 		for (uint32_t k = 0; k < count && tried < most; k++) {

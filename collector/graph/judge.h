@@ -114,3 +114,9 @@ struct circles circles_find(const struct judge *j);
 
 /* Is this wait one of those that end when another process exits? */
 bool is_exit_wait(const struct wait *w);
+
+/*
+ * Is what it waits for anybody's to give: a lock that does not say who has it, room in a queue? It
+ * is owed then, but in no circle that can be shown: threads of a server take turns so to accept.
+ */
+bool is_anybodys(const struct model *m, const struct wait *w);

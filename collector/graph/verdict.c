@@ -163,6 +163,8 @@ static void check_node(struct judge *j, const struct graph_node *n, bool *proven
 		caveat(j, proven,
 		       "a thread that can go on shares a member's socket or epoll set: it may "
 		       "shut that down or add to it");
+	if (n->type == NODE_WAIT && model_wait(j->m, n->id)->doubt)
+		caveat(j, proven, model_str(j->m, model_wait(j->m, n->id)->doubt));
 	if (n->type == NODE_OBJECT && model_object(j->m, n->id)->holders_seen != HOLDERS_COMPLETE)
 		caveat(j, proven, "there may be holders that cannot be seen from here");
 	if (n->type != NODE_THREAD)

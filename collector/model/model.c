@@ -99,6 +99,8 @@ void model_free(struct model *m)
 	vec_release(&m->awaits);
 	vec_release(&m->await_tasks);
 	vec_release(&m->task_stacks);
+	vec_release(&m->parks);
+	vec_release(&m->park_threads);
 	vec_release(&m->idle_loops);
 	vec_release(&m->missing);
 	vec_release(&m->verdict.chain);

@@ -83,6 +83,15 @@ const struct task_frame *model_task_frames(const struct model *m, uint32_t task,
 	return t->frame_count ? m->task_frames.at + t->first_frame : NULL;
 }
 
+void model_add_park(struct model *m, struct park park, const uint32_t *others, uint32_t count)
+{
+	park.first_other = m->park_threads.count;
+	park.other_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		*vec_push(&m->park_threads) = others[i];
+	*vec_push(&m->parks) = park;
+}
+
 struct await await_of(uint32_t task, enum await_kind kind)
 {
 	return (struct await){

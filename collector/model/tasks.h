@@ -51,6 +51,9 @@ void model_add_await(struct model *m, struct await await, const uint32_t *others
 /* An await in which nothing is set. */
 struct await await_of(uint32_t task, enum await_kind kind);
 
+/* What a thread waits for in words of its program; one for each at most. `others`: its threads. */
+void model_add_park(struct model *m, struct park park, const uint32_t *others, uint32_t count);
+
 /*
  * Findings that tasks show by themselves, docs/man/snag-why.1 lists them. Call after the second
  * stamps are applied: nothing is said of a loop that ran meanwhile.

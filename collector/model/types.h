@@ -176,8 +176,8 @@ struct wait {
 	uint64_t since_ms;  /* UINT64_MAX unknown */
 	uint32_t text;	    /* string for people: "reading pipe:[123] (fd 0)" */
 	uint32_t external;  /* string: what outside it waits on, or 0 */
-	/* waits for something that is owed (exit, lock, room in a full pipe, join) */
-	bool completion;
+	uint32_t doubt;	    /* string: how it could end though no term holds, so unproven; or 0 */
+	bool completion; /* waits for what is owed: an exit, a lock, room in a full pipe, a join */
 	/* waits for new input on an established channel (read, recv, poll for input) */
 	bool input;
 	uint8_t level; /* set by graph_solve(): 0-4, or LEVEL_NONE */

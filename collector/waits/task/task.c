@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "model/tasks.h"
 #include "waits/find.h"
+#include "waits/task/park.h"
 #include "waits/wait_ctx.h"
 
 #include <inttypes.h>
@@ -486,6 +487,7 @@ static void drop_timeout(struct model *m, uint32_t thread)
 
 void waits_decode_tasks(struct wait_ctx *c)
 {
+	waits_decode_parks(c);
 	for (uint32_t i = 0; i < c->model->awaits.count; i++) {
 		/* a copy: nothing is added to them, but who knows */
 		const struct await a = c->model->awaits.at[i];

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kinds.h - what threads of Python wait for, one line each. X(name) is `const struct py_lock_kind
+ * py_lock_name` in a file of its own. In each frame the first one that does not decline has it.
+ */
+#pragma once
+
+/* clang-format off */
+#define PY_LOCKS(X) \
+	X(lock) /* threading.Lock, RLock */
+/* clang-format on */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "runtimes/python/locks/locks.h"
+
+#include "runtimes/python/locks/kinds.h"
+#include "runtimes/python/locks/parked.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Build code: the table of kinds. */
+#define DECLARE(name) extern const struct py_lock_kind py_lock_##name;
+PY_LOCKS(DECLARE)
+#define ADDRESS(name) &py_lock_##name,
+static const struct py_lock_kind *const kinds[] = { PY_LOCKS(ADDRESS) };
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+enum {
+	KEY_BEFORE = 8, /* struct wait_entry: park_arg, addr, sema; Python/parking_lot.c */
+};
+
+/*
+ * Handlers that do not count: a fault is no visitor, what comes of a child's exit and of alarms is
+ * known to the graph, every Python has one for SIGINT, and libc two or three from 32 on.
+ */
+#define BIT(signal) (1ull << ((signal)-1))
+static const uint64_t ignored = BIT(SIGINT) | BIT(SIGCHLD) | BIT(SIGALRM) | BIT(SIGSEGV) |
+				BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGABRT) | BIT(32) |
+				BIT(33) | BIT(34);
+
+static void parked_free(struct py_parked *x)
+{
+	vec_release(&x->others);
+	strbuf_release(&x->facts);
+	free(x);
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), k = strlen(end);
+
+	return n >= k && !strcmp(path + n - k, end);
+}
+
+/* Does some kind know this function, and its objects? */
+static bool find_place(struct py_parked *x, const struct py_frame *f)
+{
+	const char *name = strtab_get(py_strings(x->py->objs), f->name);
+	const char *path = strtab_get(py_strings(x->py->objs), f->file);
+
+	if (!name || !path)
+		return false;
+	for (uint32_t i = 0; i < KINDS; i++) {
+		const struct py_place *place = kinds[i]->places;
+
+		for (; place && place->file; place++)
+			if (!strcmp(name, place->function) && ends_with(path, place->file) &&
+			    place->find(x, f))
+				return true;
+	}
+	return false;
+}
+
+static void find_bare(struct py_parked *x)
+{
+	for (uint32_t i = 0; i < KINDS; i++)
+		if (kinds[i]->bare && kinds[i]->bare(x))
+			return;
+}
+
+/* The wait is known: into the model. */
+static void give(struct py_parked *x)
+{
+	const struct snap_process *p = x->site->process;
+
+	if (p->has_signals && !(p->sig_caught & ~p->sig_ignored & ~ignored))
+		x->park.signals = false;
+	if (x->facts.len) {
+		_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+
+		strbuf_addf(&all, "{%s}", strbuf_str(&x->facts));
+		x->park.detail = strtab_add(x->m->strings, strbuf_str(&all));
+	}
+	model_add_park(x->m, x->park, x->others.at, x->others.count);
+}
+
+/* The futex of its system call; one that goes on after a stop has the registers of the first. */
+static void find_futex(struct py_parked *x)
+{
+	const struct snap_task *t = x->task;
+
+	x->futex = x->key = 0;
+	if (!t->has_syscall || t->in_fault || (t->nr != SYS_futex && t->nr != SYS_restart_syscall))
+		return;
+	x->futex = t->args[0];
+	if (x->futex > KEY_BEFORE)
+		x->key = py_mem_u64(x->py->mem, x->futex - KEY_BEFORE);
+}
+
+static void look_at(struct py_parked *x)
+{
+	const char *cut;
+
+	x->what = NULL;
+	x->park = (struct park){ .thread = 0 };
+	find_futex(x);
+	x->frame_count = py_frames(x->py, x->state->frame, x->frames, PY_PARKED_FRAMES, &cut);
+	if (!x->frame_count)
+		return;
+	x->depth = 0;
+	find_bare(x);
+	while (x->depth < x->frame_count && find_place(x, &x->frames[x->depth]))
+		x->depth++;
+	if (x->what)
+		give(x);
+}
+
+/* Is that thread blocked, in a call that is not for the interpreter itself? */
+static bool is_blocked(const struct py_parked *x)
+{
+	const struct thread *t = model_thread(x->m, x->thread);
+
+	return t->wait && model_wait(x->m, t->wait)->kind != WAIT_GIL;
+}
+
+static void index_threads(struct runtime_site *site, struct map *tids)
+{
+	for (uint32_t i = 0; i < site->process->task_count; i++) {
+		const struct snap_task *t = &site->snap->tasks.at[site->process->first_task + i];
+		uint32_t id = model_find_tid(site->model, t->tid);
+
+		if (id)
+			map_put(tids, (uint32_t)(t->ns_tid ? t->ns_tid : t->tid), id);
+	}
+}
+
+void py_locks_read(struct runtime_site *site, struct py *py)
+{
+	struct py_parked *x = xcalloc(1, sizeof(*x));
+	_cleanup_map_ struct map tids = MAP_INIT, done = MAP_INIT;
+
+	index_threads(site, &tids);
+	x->site = site;
+	x->py = py;
+	x->m = site->model;
+	x->tids = &tids;
+	/* of a thread in several interpreters, the one that it has entered last */
+	for (uint32_t i = py->thread_count; i-- > 0;) {
+		const struct py_thread *t = &py->threads[i];
+
+		x->thread = t->ns_tid && t->frame ? map_get(&tids, (uint32_t)t->ns_tid, 0) : 0;
+		if (!x->thread || map_find(&done, x->thread, NULL))
+			continue;
+		map_put(&done, x->thread, 1);
+		x->state = t;
+		x->task = snapshot_task(site->snap, model_thread(x->m, x->thread)->tid);
+		x->wait = model_thread(x->m, x->thread)->wait;
+		if (x->task && is_blocked(x))
+			look_at(x);
+	}
+	parked_free(x);
+}
