@@ -583,6 +583,19 @@ static int actor_task(void *arg, struct grove_error *err)
 	return rc;
 }
 
+/*
+ * Not on the stack of the caller: in the child of a fork glibc hands the stacks of threads that are
+ * not there to new ones (reclaim_stacks() in sysdeps/nptl/fork.h), and what the parent's actor owns
+ * would have no owner left.
+ */
+static struct grove_actor *actor_new(const struct grove_program *program)
+{
+	struct grove_actor *actor = grove_alloc(1, sizeof(*actor));
+
+	actor->program = program;
+	return actor;
+}
+
 static int run(struct grove_actor *actor, enum grove_sigint sigint, struct grove_error *err)
 {
 	struct grove_run_opts opts = { .name = actor->uid.name, .sigint = sigint };
@@ -606,27 +619,30 @@ int grove_actor_root(const struct grove_program *program, const struct grove_roo
 		     grove_task_fn *fn, void *arg, struct grove_error *err)
 {
 	const struct grove_root_opts none = { .name = NULL };
-	struct grove_actor actor = { .program = program, .root = opts ? opts : &none };
-	const char *name = actor.root->name ? actor.root->name : program->name;
-	int rc = grove_uid_new(&actor.uid, name, err);
+	_grove_free_ struct grove_actor *actor = actor_new(program);
+	int rc;
 
-	actor.main = fn;
-	actor.main_arg = arg;
+	actor->root = opts ? opts : &none;
+	rc = grove_uid_new(&actor->uid, actor->root->name ? actor->root->name : program->name, err);
+	actor->main = fn;
+	actor->main_arg = arg;
 	if (rc < 0)
 		return rc;
-	return run(&actor, actor.root->leave_signals ? GROVE_SIGINT_LEAVE : GROVE_SIGINT_HOOK, err);
+	return run(actor, actor->root->leave_signals ? GROVE_SIGINT_LEAVE : GROVE_SIGINT_HOOK, err);
 }
 
 int grove_actor_main(const struct grove_program *program, const struct grove_boot *boot,
 		     const struct grove_host *host)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
-	struct grove_actor actor = { .program = program, .boot = boot, .host = host };
+	_grove_free_ struct grove_actor *actor = actor_new(program);
 	bool hosted = host && host->hosted;
 	int rc;
 
-	actor.uid = boot->uid;
-	rc = run(&actor, hosted ? GROVE_SIGINT_LEAVE : GROVE_SIGINT_HOOK, &err);
+	actor->boot = boot;
+	actor->host = host;
+	actor->uid = boot->uid;
+	rc = run(actor, hosted ? GROVE_SIGINT_LEAVE : GROVE_SIGINT_HOOK, &err);
 	if (rc < 0)
 		fprintf(stderr, "%s: actor %s: %s\n", program->name, boot->uid.name, err.text);
 	return rc < 0 ? 1 : 0;

@@ -168,5 +168,17 @@ static inline void grove_list_del(struct grove_list *node)
 	grove_list_init(node);
 }
 
+/* Put all nodes of `from`, which is empty then, at the end of `to`. */
+static inline void grove_list_move(struct grove_list *to, struct grove_list *from)
+{
+	if (grove_list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	grove_list_init(from);
+}
+
 /* The structure that `ptr` is the `member` of. */
 #define grove_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

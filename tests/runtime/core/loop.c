@@ -220,13 +220,8 @@ static void run_batch(struct grove_loop *loop)
 	struct grove_list batch;
 
 	grove_list_init(&batch);
-	if (grove_list_empty(&loop->runnable))
-		return;
-	/* The batch takes over all nodes; who becomes runnable now is for the next turn. */
-	batch = loop->runnable;
-	batch.next->prev = &batch;
-	batch.prev->next = &batch;
-	grove_list_init(&loop->runnable);
+	/* Who becomes runnable now is for the next turn. */
+	grove_list_move(&batch, &loop->runnable);
 	while (!grove_list_empty(&batch))
 		grove_task_run(take(loop, &batch));
 }

@@ -19,10 +19,11 @@ enum {
 	LIMIT = 40, /* as trio's */
 };
 
-/* What a worker leaves behind when it ends: somebody else has to join it. */
-struct dead {
-	struct dead *next;
+/* In one of the two lists of the pool; when it has ended, somebody else has to join it. */
+struct worker {
+	struct grove_list link;
 	pthread_t thread;
+	struct grove_job *job; /* abandoned, it has no other owner */
 };
 
 static struct pool {
@@ -36,12 +37,15 @@ static struct pool {
 	size_t running;
 	size_t finishing; /* done with the job, not done with giving it back */
 	size_t draining;
-	struct dead *dead;
+	struct grove_list workers;
+	struct grove_list dead;
 } pool = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
 	.ended = PTHREAD_COND_INITIALIZER,
 	.jobs = { &pool.jobs, &pool.jobs },
+	.workers = { &pool.workers, &pool.workers },
+	.dead = { &pool.dead, &pool.dead },
 };
 static atomic_size_t abandoned_count;
 
@@ -108,27 +112,26 @@ static struct grove_job *next_job(void)
 	return job;
 }
 
-static void *worker(void *arg)
+static void *worker_main(void *arg)
 {
-	struct dead *self = arg;
+	struct worker *self = arg;
 
 	pthread_mutex_lock(&pool.lock);
-	self->thread = pthread_self();
 	pool.starting--;
-	for (struct grove_job *job = next_job(); job; job = next_job()) {
+	for (self->job = next_job(); self->job; self->job = next_job()) {
 		pool.running++;
 		pthread_mutex_unlock(&pool.lock);
-		job_run(job);
+		job_run(self->job);
 		pthread_mutex_lock(&pool.lock);
 		pool.running--;
 		pool.finishing++;
 		pthread_mutex_unlock(&pool.lock);
-		job_give_back(job);
+		job_give_back(self->job);
 		pthread_mutex_lock(&pool.lock);
 		pool.finishing--;
 	}
-	self->next = pool.dead;
-	pool.dead = self;
+	grove_list_del(&self->link);
+	grove_list_add(&pool.dead, &self->link);
 	pthread_cond_broadcast(&pool.ended);
 	pthread_mutex_unlock(&pool.lock);
 	return NULL;
@@ -137,44 +140,60 @@ static void *worker(void *arg)
 /* ---- the pool ----------------------------------------------------------------------------------
  */
 
-static void join_dead(struct dead *dead)
+/* With the lock held, take those that have ended; without it, join them. */
+static void take_dead(struct grove_list *dead)
 {
-	while (dead) {
-		struct dead *next = dead->next;
+	grove_list_init(dead);
+	grove_list_move(dead, &pool.dead);
+}
 
-		pthread_join(dead->thread, NULL);
-		free(dead);
-		dead = next;
+static void join_dead(struct grove_list *dead)
+{
+	while (!grove_list_empty(dead)) {
+		struct worker *worker = grove_of(dead->next, struct worker, link);
+
+		pthread_join(worker->thread, NULL);
+		grove_list_del(&worker->link);
+		free(worker);
 	}
+}
+
+/* With the lock held. 0, or an errno. */
+static int add_worker(void)
+{
+	struct worker *worker = grove_alloc(1, sizeof(*worker));
+	int code = pthread_create(&worker->thread, NULL, worker_main, worker);
+
+	if (code != 0) {
+		free(worker);
+		return code;
+	}
+	grove_list_add(&pool.workers, &worker->link);
+	pool.starting++;
+	return 0;
 }
 
 static int submit(struct grove_job *job, struct grove_error *err)
 {
-	struct dead *self = grove_alloc(1, sizeof(*self));
-	pthread_t thread;
+	struct grove_list dead;
 	int code = 0;
 
 	pthread_mutex_lock(&pool.lock);
-	struct dead *dead = grove_steal(pool.dead);
-
-	if (pool.idle > pool.promised && pool.draining == 0) {
+	take_dead(&dead);
+	if (pool.idle > pool.promised && pool.draining == 0)
 		pthread_cond_signal(&pool.work);
-		free(self);
-		self = NULL;
-	} else {
-		code = pthread_create(&thread, NULL, worker, self);
-		pool.starting += code == 0;
-	}
+	else
+		code = add_worker();
 	if (code == 0) {
 		pool.promised++;
 		grove_list_add(&pool.jobs, &job->link);
 	}
 	pthread_mutex_unlock(&pool.lock);
-	join_dead(dead);
+	join_dead(&dead);
 	if (code == 0)
 		return 0;
-	free(self);
-	return grove_error_set(err, -code, "no thread for '%s': %m", job->name);
+	return grove_error_set(err, -code, "no thread for '%s': %s", job->name,
+			       strerror(code));
 }
 
 size_t grove_threads_drain(void)
@@ -186,11 +205,12 @@ size_t grove_threads_drain(void)
 	while (pool.starting > 0 || pool.idle > 0 || pool.finishing > 0)
 		pthread_cond_wait(&pool.ended, &pool.lock);
 	pool.draining--;
-	struct dead *dead = grove_steal(pool.dead);
+	struct grove_list dead;
 	size_t running = pool.running;
 
+	take_dead(&dead);
 	pthread_mutex_unlock(&pool.lock);
-	join_dead(dead);
+	join_dead(&dead);
 	return running;
 }
 
@@ -316,9 +336,14 @@ void grove_threads_unlock(void)
 	pthread_mutex_unlock(&pool.lock);
 }
 
-/* The jobs of the parent are done there. Their memory here is let go with the process. */
+/*
+ * The jobs of the parent are done there, and what they work on is not ours to free: their workers
+ * keep it. One of these may be the calling thread itself, in its job.
+ */
 void grove_threads_forget(void)
 {
+	static struct grove_list kept = { &kept, &kept };
+
 	pthread_mutex_init(&pool.lock, NULL);
 	pthread_cond_init(&pool.work, NULL);
 	pthread_cond_init(&pool.ended, NULL);
@@ -329,6 +354,12 @@ void grove_threads_forget(void)
 	pool.running = 0;
 	pool.finishing = 0;
 	pool.draining = 0;
-	pool.dead = NULL;
+	grove_list_move(&kept, &pool.workers);
+	while (!grove_list_empty(&pool.dead)) {
+		struct worker *worker = grove_of(pool.dead.next, struct worker, link);
+
+		grove_list_del(&worker->link);
+		free(worker);
+	}
 	atomic_store(&abandoned_count, 0);
 }
