@@ -1,15 +1,17 @@
 #!/bin/sh
 # What `snag why --json` costs on idle trees, beside the tools people use today, in one run.
 #
-#   tests/bench/run.sh [quick|stacks]      BUILD=build
+#   tests/bench/run.sh [quick|stacks|python]      BUILD=build
 #
 # Ratios are against the first row of each table, round by round: a noisy machine is noisy for all.
 set -eu
 
 BUILD=${BUILD:-build}
-snag=$BUILD/snag
-runs=${RUNS:-7}
 mode=${1:-full}
+bench=$(dirname "$0")
+[ "$mode" != python ] || exec "$bench/python.sh"
+# shellcheck source=tests/bench/common.sh
+. "$bench/common.sh"
 work=$(mktemp -d)
 tree_pid=
 
@@ -35,8 +37,6 @@ start_tree() {
 	done
 }
 
-have() { command -v "$1" >/dev/null 2>&1; }
-
 descendants() {
 	# every process of the tree, for tools that take a list of pids
 	ps -e -o pid=,ppid= | awk -v root="$1" '
@@ -47,14 +47,6 @@ descendants() {
 				if (q == root) print p
 			}
 		}'
-}
-
-header() {
-	printf '\n### %s\n\n' "$1"
-	format='| %-28s | %9s | %9s | %9s | %7s | %7s |\n'
-	# shellcheck disable=SC2059 # a table has one format
-	printf "$format" command 'wall ms' 'least ms' 'cpu ms' 'peak MB' ratio
-	echo '| --- | --- | --- | --- | --- | --- |'
 }
 
 # measure TITLE PROCESSES THREADS FDS

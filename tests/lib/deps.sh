@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh [demo]: install the Debian packages that building, testing and linting need, or for a demo
-# only those that it needs; docs/DEPENDENCIES.md says why. Quick and silent when nothing is missing,
+# deps.sh [demo|bench]: install the Debian packages that building, testing and linting need, for a
+# demo only those that it needs, and also those that `make bench ARGS=python` looks beside; docs/DEPENDENCIES.md says why. Quick and silent when nothing is missing,
 # one clear line when it cannot help. Fails only when snag or its unit tests could not
 # be built.
 set -eu
@@ -13,9 +13,11 @@ tests="libclang-rt-14-dev python3 musl-tools g++
 	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev
 	util-linux mount e2fsprogs findutils procps iproute2 lsof elfutils gdb valgrind"
 lint="clang-format clang-tidy cppcheck universal-ctags"
+bench="austin python3-dbg python3-trio"
 
 all="$build $tests $lint"
 [ "${1:-}" != demo ] || all="$build python3"
+[ "${1:-}" != bench ] || all="$all $bench"
 
 # missing PACKAGE..: those that are not installed
 missing() {
