@@ -59,15 +59,15 @@ static uint64_t now_ns(void)
 __attribute__((format(printf, 2, 0))) static int log_libbpf(enum libbpf_print_level level,
 							    const char *fmt, va_list ap)
 {
-	char line[1024];
-	int n;
+	_cleanup_free_ char *text = NULL;
+	char *rest = NULL;
 
-	if (level == LIBBPF_DEBUG)
+	if (level == LIBBPF_DEBUG || log_level() < 2 || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("%s", line);
-	return n;
+	/* what the verifier says comes as one text of many lines */
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		log_debug("%s", line);
+	return 0;
 }
 
 /*

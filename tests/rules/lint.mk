@@ -12,8 +12,8 @@ CLANG_TIDY ?= clang-tidy
 CPPCHECK ?= cppcheck
 
 lint:
-	+@$(SUB) -k lint-format layers lint-style lint-headers lint-abi lint-cppcheck lint-tidy \
-		lint-analyzer
+	+@$(SUB) -k lint-format layers lint-style lint-jumps lint-headers lint-abi lint-cppcheck \
+		lint-tidy lint-analyzer
 	@echo "lint: clean"
 
 lint-format: $(BUILD)/flags
@@ -28,6 +28,11 @@ layers:
 lint-style:
 	$(call say,STYLE,tests/rules/style.py)
 	$(Q)python3 tests/rules/style.py
+
+# Kernels of Debian 12 take a loop only when it jumps back.
+lint-jumps: $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/*.bpf.c))
+	$(call say,JUMPS,"$(words $^) programs")
+	$(Q)python3 tests/rules/jumps.py $^
 
 # Each header compiles alone: as the first include of an empty file, in the language of its side.
 ALONE := -fsyntax-only -x c -
@@ -85,5 +90,5 @@ $(LINT_C:%=$(LINT)/%.analyzed): $(LINT)/%.c.analyzed: $(BUILD)/obj/%.o
 	$(Q)gcc $(call lint-flags,$*) -std=gnu11 -O1 -Werror $(ANALYZER) -c -o $@.o $*.c
 	@rm -f $@.o; touch $@
 
-.PHONY: lint layers lint-format lint-style lint-headers lint-abi lint-cppcheck lint-tidy \
-	lint-analyzer
+.PHONY: lint layers lint-format lint-style lint-jumps lint-headers lint-abi lint-cppcheck \
+	lint-tidy lint-analyzer
