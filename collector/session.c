@@ -51,6 +51,8 @@ int session_open(const struct session_opts *opts, struct session **ret, struct s
 	s = xcalloc(1, sizeof(*s));
 	s->reader = reader;
 	s->runtimes = runtimes_new();
+	if (opts->locals)
+		runtimes_want_locals(s->runtimes);
 	s->samples = opts->samples ? opts->samples : SAMPLES;
 	if (s->samples > SAMPLES_MAX)
 		s->samples = SAMPLES_MAX;

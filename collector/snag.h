@@ -38,6 +38,7 @@ struct session_opts {
 	uint32_t samples;   /* how often to look to tell busy from progressing; 0: the default, 3 */
 	int32_t focus_tid;  /* the thread that the question is about; 0: the root's main thread */
 	struct stack_opts stacks;
+	bool locals; /* variables of the calls that an interpreter runs */
 };
 
 struct session;

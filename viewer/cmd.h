@@ -60,6 +60,7 @@ struct target_opts {
 	bool redact;
 	bool stacks, no_stacks, kernel_stacks, lines, no_lines;
 	const char *unwinder;
+	bool locals;
 };
 
 /* Bits of options that exclude others. */

@@ -40,7 +40,7 @@ static bool is_live_only(const struct target_opts *opts)
 {
 	return opts->match || opts->cgroup || opts->reader || opts->also.list.count ||
 	       opts->stacks || opts->no_stacks || opts->kernel_stacks || opts->lines ||
-	       opts->no_lines || opts->unwinder;
+	       opts->no_lines || opts->unwinder || opts->locals;
 }
 
 const struct opt stack_rows[] = {
@@ -62,6 +62,8 @@ const struct opt frame_rows[] = {
 	  .excludes = BIT_LINES, .help = "only functions, which is faster" },
 	{ 0, "unwinder", OPT_CHOICE, offsetof(struct target_opts, unwinder), "own|libunwind",
 	  .help = "what walks the stacks" },
+	{ 0, "locals", OPT_FLAG, offsetof(struct target_opts, locals),
+	  .help = "the variables of Python calls too, each value in a few words" },
 	{ 0 },
 };
 
@@ -124,6 +126,7 @@ static enum status from_live(const char *command, const struct target *target, i
 	const struct session_opts session = {
 		.reader = opts->reader ? opts->reader : "auto",
 		.focus_tid = opts->thread,
+		.locals = opts->locals,
 		.stacks = {
 			.which = opts->stacks	 ? STACKS_ALL :
 				 opts->no_stacks ? STACKS_NONE :

@@ -283,6 +283,49 @@ static int link_task_frames(struct capture_rows *rows, struct snag_error *err)
 	return 0;
 }
 
+/* The values of the call that a row of `locals` belongs to. */
+static struct script_values *values_of(struct model *m, const struct local_row *row)
+{
+	return row->script_frame ? &m->script_frames.at[row->script_frame - 1].locals :
+				   &m->task_frames.at[row->task_frame - 1].locals;
+}
+
+/* What frames, threads and tasks have stands side by side; see link_codes(). */
+static int link_values(struct capture_rows *rows, struct snag_error *err)
+{
+	struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < rows->locals.count; i++) {
+		const struct local_row *row = &rows->locals.at[i];
+		struct script_values *values;
+
+		if (!row->script_frame == !row->task_frame)
+			return error_set(err, -EBADMSG, "locals %u: not of one call", i + 1);
+		values = values_of(m, row);
+		if (values->count && values->first + values->count != i)
+			return error_set(err, -EBADMSG, "locals %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_local(m, values, row->local))
+			return error_set(err, -EBADMSG, "locals: too many");
+	}
+	for (uint32_t i = 0; i < rows->exceptions.count; i++) {
+		const struct exception_row *row = &rows->exceptions.at[i];
+		const struct script_exception *first;
+		uint32_t count;
+
+		if (!row->thread == !row->task)
+			return error_set(err, -EBADMSG, "exceptions %u: not of one thread or task",
+					 i + 1);
+		first = model_exceptions(m, row->thread, row->task, &count);
+		if (first && first + count != m->exceptions.at + i)
+			return error_set(err, -EBADMSG, "exceptions %u: apart from its siblings",
+					 i + 1);
+		if (!model_add_exception(m, row->thread, row->task, row->exception))
+			return error_set(err, -EBADMSG, "exceptions: too many");
+	}
+	return 0;
+}
+
 int capture_check(struct capture_rows *rows, struct snag_error *err)
 {
 	int rc = 0;
@@ -309,6 +352,8 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 		rc = link_task_frames(rows, err);
 	if (rc == 0)
 		rc = link_script_frames(rows, err);
+	if (rc == 0)
+		rc = link_values(rows, err);
 	if (rc == 0)
 		rc = check_objects(rows->m, err);
 	if (rc == 0)

@@ -31,6 +31,10 @@ static const char *const task_words[] = {
 	"unknown", "new", "runnable", "running", "waiting", "done"
 };
 
+static const char *const script_words[] = { "function", "generator", "coroutine",
+					    "async-generator" };
+static const char *const gil_words[] = { "", "held", "wanted" };
+
 #define LIST(list)                                                                                 \
 	{                                                                                          \
 		.words = list, .count = sizeof(list) / sizeof(*list)                               \
@@ -42,7 +46,8 @@ const struct word_list capture_words[WORDS_COUNT] = {
 	[WORDS_TERM] = LIST(term_words),       [WORDS_ROLE] = LIST(role_words),
 	[WORDS_VERDICT] = LIST(verdict_words), [WORDS_CONFIDENCE] = LIST(confidence_words),
 	[WORDS_STACK] = LIST(stack_words),     [WORDS_HOW] = LIST(how_words),
-	[WORDS_TASK] = LIST(task_words),
+	[WORDS_TASK] = LIST(task_words),       [WORDS_SCRIPT] = LIST(script_words),
+	[WORDS_GIL] = LIST(gil_words),
 };
 
 /* The words lie in the order of the numbers that they stand for. */
@@ -52,6 +57,8 @@ _Static_assert(sizeof(level_words) / sizeof(*level_words) == LEVEL_NONE + 1, "a 
 _Static_assert(sizeof(seen_words) / sizeof(*seen_words) == HOLDERS_HIDDEN + 1, "and holders_seen");
 _Static_assert(sizeof(stack_words) / sizeof(*stack_words) == STACK_STATUS_COUNT, "and a stack");
 _Static_assert(sizeof(task_words) / sizeof(*task_words) == TASK_STATE_COUNT, "and a task");
+_Static_assert(sizeof(script_words) / sizeof(*script_words) == SCRIPT_KINDS, "and a call");
+_Static_assert(sizeof(gil_words) / sizeof(*gil_words) == GIL_STATES, "and a lock");
 _Static_assert(sizeof(how_words) / sizeof(*how_words) == FRAME_HOW_COUNT, "and how");
 
 /* ---- columns --------------------------------------------------------------------------------- */
@@ -101,7 +108,7 @@ static const struct column actor_columns[] = {
 	PLAIN(TEXT, spawn_backend), PLAIN(TEXT, spawn_evidence), PLAIN(INT, spawn_by_pid),
 	PLAIN(INT, spawn_by_tid), REF(spawn_requested_by, ACTORS), PLAIN(TEXT, runtime),
 	PLAIN(UINT, sig_pending_blocked), PLAIN(BOOL, catches_sigchld),
-	REF(host_thread, THREADS),
+	REF(host_thread, THREADS), PLAIN(BOOL, collecting),
 };
 #undef ELEMENT
 
@@ -114,6 +121,7 @@ static const struct column thread_columns[] = {
 	PLAIN(TEXT, stack_end), NAMED("script_title", TEXT, script.title, 0),
 	NAMED("script_runtime", TEXT, script.runtime, 0), NAMED("script_why", TEXT, script.why, 0),
 	NAMED("script_note", TEXT, script.note, 0),
+	NAMED("script_gil", WORD, script.gil, WORDS_GIL),
 };
 #undef ELEMENT
 
@@ -230,6 +238,9 @@ static const struct column task_frame_columns[] = {
 	NEEDED(task, TASKS), NAMED("function", TEXT, frame.function, 0),
 	NAMED("file", TEXT, frame.file, 0), NAMED("line", UINT, frame.line, 0),
 	NAMED("code", REF, frame.code, TABLE_CODES), NAMED("pc", UINT, frame.pc, 0),
+	NAMED("kind", WORD, frame.kind, WORDS_SCRIPT),
+	NAMED("source", TEXT, frame.source.text, 0),
+	NAMED("source_why", TEXT, frame.source.why, 0),
 };
 #undef ELEMENT
 
@@ -238,6 +249,24 @@ static const struct column script_frame_columns[] = {
 	NEEDED(thread, THREADS), NAMED("function", TEXT, frame.function, 0),
 	NAMED("qualified", TEXT, frame.qualified, 0), NAMED("file", TEXT, frame.file, 0),
 	NAMED("line", UINT, frame.line, 0), NAMED("entry", BOOL, frame.entry, 0),
+	NAMED("kind", WORD, frame.kind, WORDS_SCRIPT),
+	NAMED("source", TEXT, frame.source.text, 0),
+	NAMED("source_why", TEXT, frame.source.why, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT local_row
+static const struct column local_columns[] = {
+	REF(script_frame, SCRIPT_FRAMES), REF(task_frame, TASK_FRAMES),
+	NAMED("name", TEXT, local.name, 0), NAMED("type", TEXT, local.type, 0),
+	NAMED("value", TEXT, local.value, 0),
+};
+#undef ELEMENT
+
+#define ELEMENT exception_row
+static const struct column exception_columns[] = {
+	REF(thread, THREADS), REF(task, TASKS), NAMED("type", TEXT, exception.type, 0),
+	NAMED("text", TEXT, exception.text, 0), NAMED("raised", BOOL, exception.raised, 0),
 };
 #undef ELEMENT
 
@@ -294,6 +323,8 @@ const struct table capture_tables[TABLE_COUNT] = {
 	[TABLE_SCOPES] = TABLE("scopes", scope_columns, scopes, MANY),
 	[TABLE_TASK_FRAMES] = OUTSIDE("task_frames", task_frame_columns, task_frames, MANY),
 	[TABLE_SCRIPT_FRAMES] = OUTSIDE("script_frames", script_frame_columns, script_frames, MANY),
+	[TABLE_LOCALS] = OUTSIDE("locals", local_columns, locals, MANY),
+	[TABLE_EXCEPTIONS] = OUTSIDE("exceptions", exception_columns, exceptions, MANY),
 };
 /* clang-format on */
 
@@ -335,4 +366,6 @@ void capture_rows_release(struct capture_rows *rows)
 	vec_release(&rows->kernel_frames);
 	vec_release(&rows->task_frames);
 	vec_release(&rows->script_frames);
+	vec_release(&rows->locals);
+	vec_release(&rows->exceptions);
 }

@@ -41,6 +41,8 @@ enum column_words {
 	WORDS_STACK,
 	WORDS_HOW,
 	WORDS_TASK,
+	WORDS_SCRIPT,
+	WORDS_GIL,
 	WORDS_COUNT,
 };
 
@@ -70,6 +72,8 @@ enum table_id {
 	TABLE_SCOPES,
 	TABLE_TASK_FRAMES,
 	TABLE_SCRIPT_FRAMES,
+	TABLE_LOCALS,
+	TABLE_EXCEPTIONS,
 	TABLE_COUNT,
 };
 
@@ -127,6 +131,18 @@ struct script_row {
 	struct script_frame frame;
 };
 
+/* A row of `locals`: one of the two frames is set. */
+struct local_row {
+	uint32_t script_frame, task_frame;
+	struct script_local local;
+};
+
+/* A row of `exceptions`: one of the two is set. */
+struct exception_row {
+	uint32_t thread, task;
+	struct script_exception exception;
+};
+
 /* The rows of a capture: the model's own elements, and those that it keeps in another form. */
 struct capture_rows {
 	struct model *m;
@@ -137,6 +153,8 @@ struct capture_rows {
 	VEC(struct kernel_row) kernel_frames;
 	VEC(struct task_frame_row) task_frames;
 	VEC(struct script_row) script_frames;
+	VEC(struct local_row) locals;
+	VEC(struct exception_row) exceptions;
 };
 
 /* Any vector of vec.h, which all have this layout. */

@@ -17,6 +17,9 @@ static const char schema_3[] =
 static const char schema_4[] =
 #include "schema_4.sql.h"
 	;
+static const char schema_5[] =
+#include "schema_5.sql.h"
+	;
 
 /*
  * A new schema is a file schema_N.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
@@ -28,6 +31,7 @@ const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
 	{ .version = 2, .sql = schema_2 },
 	{ .version = 3, .sql = schema_3 },
 	{ .version = 4, .sql = schema_4 },
+	{ .version = 5, .sql = schema_5 },
 };
 
 static const char all_tables[] =

@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "capture/columns.h"
 #include "capture/schema.h"
+#include "model/frames.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +17,13 @@ static void collect_terms(struct capture_rows *rows)
 {
 	const struct model *m = rows->m;
 
-	for (uint32_t i = 0; i < m->terms.count; i++)
-		vec_push(&rows->terms)->term = m->terms.at[i];
+	/* those that a wait had before its program was asked are nobody's any more */
 	for (uint32_t i = 0; i < m->waits.count; i++)
 		for (uint32_t k = 0; k < m->waits.at[i].term_count; k++)
-			rows->terms.at[m->waits.at[i].first_term + k].wait = i + 1;
+			*vec_push(&rows->terms) = (struct term_row){
+				.wait = i + 1,
+				.term = m->terms.at[m->waits.at[i].first_term + k],
+			};
 }
 
 static void collect_side_members(struct capture_rows *rows)
@@ -35,6 +38,57 @@ static void collect_side_members(struct capture_rows *rows)
 			};
 }
 
+/* The variables of the call whose row was collected last. */
+static void collect_locals(struct capture_rows *rows, const struct script_values *values, bool task)
+{
+	for (uint32_t i = 0; i < values->count; i++)
+		*vec_push(&rows->locals) = (struct local_row){
+			.script_frame = task ? 0 : rows->script_frames.count,
+			.task_frame = task ? rows->task_frames.count : 0,
+			.local = rows->m->locals.at[values->first + i],
+		};
+}
+
+/* See collect_frames(). */
+static void collect_scripts(struct capture_rows *rows)
+{
+	const struct model *m = rows->m;
+
+	for (uint32_t i = 0; i < m->tasks.count; i++)
+		for (uint32_t k = 0; k < m->tasks.at[i].frame_count; k++) {
+			const struct task_frame *f =
+				&m->task_frames.at[m->tasks.at[i].first_frame + k];
+
+			*vec_push(&rows->task_frames) = (struct task_frame_row){ i + 1, *f };
+			collect_locals(rows, &f->locals, true);
+		}
+	for (uint32_t i = 0; i < m->threads.count; i++) {
+		const struct thread_script *s = &m->threads.at[i].script;
+
+		for (uint32_t k = 0; k < s->frame_count; k++) {
+			const struct script_frame *f = &m->script_frames.at[s->first_frame + k];
+
+			*vec_push(&rows->script_frames) = (struct script_row){ i + 1, *f };
+			collect_locals(rows, &f->locals, false);
+		}
+	}
+}
+
+static void collect_exceptions(struct capture_rows *rows)
+{
+	const struct model *m = rows->m;
+	uint32_t count;
+
+	for (uint32_t i = 1; i <= m->threads.count + m->tasks.count; i++) {
+		uint32_t thread = i <= m->threads.count ? i : 0;
+		uint32_t task = thread ? 0 : i - m->threads.count;
+		const struct script_exception *e = model_exceptions(m, thread, task, &count);
+
+		for (uint32_t k = 0; k < count; k++)
+			*vec_push(&rows->exceptions) = (struct exception_row){ thread, task, e[k] };
+	}
+}
+
 /* Whose each frame is: the model keeps that at the thread, and what is inlined at the code. */
 static void collect_frames(struct capture_rows *rows)
 {
@@ -45,12 +99,6 @@ static void collect_frames(struct capture_rows *rows)
 			*vec_push(&rows->inlined) = (struct inlined_row){
 				.code = i + 1,
 				.inlined = m->inlined.at[m->codes.at[i].first_inlined + k],
-			};
-	for (uint32_t i = 0; i < m->tasks.count; i++)
-		for (uint32_t k = 0; k < m->tasks.at[i].frame_count; k++)
-			*vec_push(&rows->task_frames) = (struct task_frame_row){
-				.task = i + 1,
-				.frame = m->task_frames.at[m->tasks.at[i].first_frame + k],
 			};
 	for (uint32_t i = 0; i < m->threads.count; i++) {
 		const struct thread *t = &m->threads.at[i];
@@ -64,11 +112,6 @@ static void collect_frames(struct capture_rows *rows)
 			*vec_push(&rows->kernel_frames) = (struct kernel_row){
 				.thread = i + 1,
 				.text = m->kernel_frames.at[t->first_kernel + k],
-			};
-		for (uint32_t k = 0; k < t->script.frame_count; k++)
-			*vec_push(&rows->script_frames) = (struct script_row){
-				.thread = i + 1,
-				.frame = m->script_frames.at[t->script.first_frame + k],
 			};
 	}
 }
@@ -165,6 +208,8 @@ static int fill(sqlite3 *db, const struct model *m, struct snag_error *err)
 	collect_terms(&rows);
 	collect_side_members(&rows);
 	collect_frames(&rows);
+	collect_scripts(&rows);
+	collect_exceptions(&rows);
 	rc = schema_apply(db, schema_steps, 0, CAPTURE_SCHEMA, err);
 	if (rc < 0)
 		return rc;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/frames.h"
 
+#include "model/tasks.h"
+
 #include <assert.h>
 
 struct code *model_code(const struct model *m, uint32_t id)
@@ -89,4 +91,59 @@ const struct script_frame *model_script_frames(const struct model *m, uint32_t t
 
 	*count = t->script.frame_count;
 	return *count ? m->script_frames.at + t->script.first_frame : NULL;
+}
+
+bool model_add_local(struct model *m, struct script_values *values, struct script_local local)
+{
+	if (m->locals.count >= LOCALS_MAX)
+		return false;
+	if (!values->count)
+		values->first = m->locals.count;
+	assert(values->first + values->count == m->locals.count);
+	values->count++;
+	*vec_push(&m->locals) = local;
+	return true;
+}
+
+bool model_add_exception(struct model *m, uint32_t thread, uint32_t task,
+			 struct script_exception exception)
+{
+	uint32_t *first, *count;
+
+	if (m->exceptions.count >= EXCEPTIONS_MAX)
+		return false;
+	first = task ? &model_task(m, task)->first_exception :
+		       &model_thread(m, thread)->script.first_exception;
+	count = task ? &model_task(m, task)->exception_count :
+		       &model_thread(m, thread)->script.exception_count;
+	if (!*count)
+		*first = m->exceptions.count;
+	assert(*first + *count == m->exceptions.count);
+	++*count;
+	*vec_push(&m->exceptions) = exception;
+	return true;
+}
+
+const struct script_exception *model_exceptions(const struct model *m, uint32_t thread,
+						uint32_t task, uint32_t *count)
+{
+	uint32_t first = task ? model_task(m, task)->first_exception :
+				model_thread(m, thread)->script.first_exception;
+
+	*count = task ? model_task(m, task)->exception_count :
+			model_thread(m, thread)->script.exception_count;
+	return *count ? m->exceptions.at + first : NULL;
+}
+
+const char *script_kind_name(uint8_t kind)
+{
+	static const char *const names[] = { "function", "generator", "coroutine",
+					     "async-generator" };
+
+	return kind < SCRIPT_KINDS ? names[kind] : "function";
+}
+
+const char *script_gil_name(uint8_t gil)
+{
+	return gil == GIL_HELD ? "held" : gil == GIL_WANTED ? "wanted" : NULL;
 }

@@ -11,6 +11,8 @@
 
 enum {
 	FRAMES_MAX = 1 << 21, /* of all threads together */
+	LOCALS_MAX = 1 << 20, /* of all calls together */
+	EXCEPTIONS_MAX = 1 << 20,
 };
 
 /* The place in the code of an id, which must not be 0. Borrowed until the next addition. */
@@ -46,3 +48,25 @@ bool model_add_script_frame(struct model *m, uint32_t thread, struct script_fram
 /* The frames of the interpreter on a thread, *count of them. Borrowed until the next addition. */
 const struct script_frame *model_script_frames(const struct model *m, uint32_t thread,
 					       uint32_t *count);
+
+/*
+ * One more variable of a call whose `values` these are; those of a call are contiguous: finish
+ * them, then add the call. False: there is no room.
+ */
+bool model_add_local(struct model *m, struct script_values *values, struct script_local local);
+
+/*
+ * One more exception of a thread or a task, the other one 0, contiguous likewise. False: there is
+ * no room.
+ */
+bool model_add_exception(struct model *m, uint32_t thread, uint32_t task,
+			 struct script_exception exception);
+
+/* Those of a thread or a task, *count of them. Borrowed until the next addition. */
+const struct script_exception *model_exceptions(const struct model *m, uint32_t thread,
+						uint32_t task, uint32_t *count);
+
+/* "coroutine": the words of captures and JSON. Never NULL. */
+const char *script_kind_name(uint8_t kind);
+/* "held", "wanted" or, when nothing is told, NULL. */
+const char *script_gil_name(uint8_t gil);

@@ -92,6 +92,8 @@ void model_free(struct model *m)
 	vec_release(&m->inlined);
 	vec_release(&m->kernel_frames);
 	vec_release(&m->script_frames);
+	vec_release(&m->locals);
+	vec_release(&m->exceptions);
 	vec_release(&m->tasks);
 	vec_release(&m->nurseries);
 	vec_release(&m->scopes);

@@ -63,9 +63,11 @@ struct model {
 	VEC(struct frame) frames; /* those of a thread side by side (frames.h) */
 	VEC(struct code) codes;
 	VEC(struct inlined) inlined;
-	VEC(uint32_t) kernel_frames;		/* strings: "futex_wait_queue+0x60" */
-	VEC(struct script_frame) script_frames; /* those of a thread side by side */
-	VEC(struct task) tasks;			/* those of an actor side by side (tasks.h) */
+	VEC(uint32_t) kernel_frames;		 /* strings: "futex_wait_queue+0x60" */
+	VEC(struct script_frame) script_frames;	 /* those of a thread side by side */
+	VEC(struct script_local) locals;	 /* those of a call side by side */
+	VEC(struct script_exception) exceptions; /* those of a thread or task side by side */
+	VEC(struct task) tasks;			 /* those of an actor side by side (tasks.h) */
 	VEC(struct nursery) nurseries;
 	VEC(struct scope) scopes;
 	VEC(struct task_frame) task_frames; /* those of a task side by side */

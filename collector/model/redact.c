@@ -279,6 +279,29 @@ static void treat_actors(struct redactor *r)
 	}
 }
 
+/* A line of a program may hold what a path or an argument does. */
+static void treat_source(struct redactor *r, struct script_source *source)
+{
+	treat(r, &source->text, WHOLE);
+	treat(r, &source->why, TEXT);
+}
+
+/* What a program works on is its own, of any length: of values the types are left. */
+static void treat_values(struct redactor *r)
+{
+	struct model *m = r->m;
+
+	for (uint32_t i = 0; i < m->locals.count; i++) {
+		treat(r, &m->locals.at[i].name, KEPT);
+		treat(r, &m->locals.at[i].type, KEPT);
+		treat(r, &m->locals.at[i].value, WHOLE);
+	}
+	for (uint32_t i = 0; i < m->exceptions.count; i++) {
+		treat(r, &m->exceptions.at[i].type, KEPT);
+		treat(r, &m->exceptions.at[i].text, WHOLE);
+	}
+}
+
 /* Names of tasks and nurseries may have addresses and paths in them. */
 static void treat_tasks(struct redactor *r)
 {
@@ -301,6 +324,7 @@ static void treat_tasks(struct redactor *r)
 	for (uint32_t i = 0; i < m->task_frames.count; i++) {
 		treat(r, &m->task_frames.at[i].function, KEPT);
 		treat(r, &m->task_frames.at[i].file, WHOLE);
+		treat_source(r, &m->task_frames.at[i].source);
 	}
 }
 
@@ -323,7 +347,9 @@ static void treat_scripts(struct redactor *r)
 		treat(r, &f->function, KEPT);
 		treat(r, &f->qualified, KEPT);
 		treat(r, &f->file, model_str(m, f->file)[0] == '<' ? KEPT : WHOLE);
+		treat_source(r, &f->source);
 	}
+	treat_values(r);
 }
 
 /* Names of functions stay: they are what a stack is for. So does "[vdso]". */

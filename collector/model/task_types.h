@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "model/script_types.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +43,7 @@ struct task {
 	uint32_t wait;			   /* wait id, 0: none, or it could not be read */
 	uint32_t stack_why;		   /* string: why there are no frames, or where they end */
 	uint32_t first_frame, frame_count; /* into model.task_frames, innermost first */
+	uint32_t first_exception, exception_count; /* into model.exceptions, innermost first */
 };
 
 /* A call on the stack of a task. */
@@ -48,6 +51,9 @@ struct task_frame {
 	uint32_t function, file, line; /* strings; 0 unknown */
 	uint32_t code;		       /* code id of a native frame, 0: of an interpreter */
 	uint64_t pc;		       /* of a native frame */
+	uint8_t kind;		       /* enum script_kind */
+	struct script_source source;
+	struct script_values locals;
 };
 
 /* What waits for its children before it is left. */

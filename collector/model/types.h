@@ -45,8 +45,8 @@ struct actor {
 	uint32_t first_thread, thread_count; /* thread ids first_thread .. */
 	uint32_t first_task, task_count;     /* task ids first_task .. */
 	uint64_t sig_pending_blocked; /* pending signals that all its threads block, by bit */
-	/* a handler is a hidden wake-up: a child's exit ends interruptible waits */
-	bool catches_sigchld;
+	bool catches_sigchld; /* a hidden wake-up: a child's exit ends interruptible waits */
+	bool collecting;      /* its interpreter collects garbage */
 };
 
 struct thread {

@@ -28,6 +28,7 @@ struct runtime_site {
 	const struct snap_process *process;
 	uint32_t actor;
 	const struct maps *maps; /* its address space */
+	bool locals;		 /* variables of calls are asked for */
 };
 
 struct runtime {
@@ -43,6 +44,9 @@ struct runtimes *runtimes_new(void);
 void runtimes_free(struct runtimes *all);
 DEFINE_GUARD(runtimes)
 #define _cleanup_runtimes_ _cleanup_(runtimes_free_guard)
+
+/* Also the variables of calls, from now on. */
+void runtimes_want_locals(struct runtimes *all);
 
 /*
  * Ask all runtimes about all processes of the tree. `m` was filled from `s` and has its waits.

@@ -17,6 +17,7 @@ struct page {
 
 struct runtimes {
 	struct files *files;
+	bool locals;
 	struct map without; /* the code of processes of this look that have no runtime */
 	/* of the process that is looked at */
 	struct mem *mem;
@@ -169,12 +170,19 @@ static bool look_at(struct runtime_site *site)
 	return found;
 }
 
+void runtimes_want_locals(struct runtimes *all)
+{
+	all->locals = true;
+}
+
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 {
 	files_refresh(all->files);
 	for (uint32_t id = 1; id <= m->actors.count; id++) {
 		const struct snap_process *p = snapshot_process(s, model_actor(m, id)->pid);
-		struct runtime_site site = { .all = all, .snap = s, .model = m, .actor = id };
+		struct runtime_site site = {
+			.all = all, .snap = s, .model = m, .actor = id, .locals = all->locals
+		};
 
 		/* an interpreter inside of a process was found there */
 		if (model_actor(m, id)->kind != ACTOR_PROCESS)

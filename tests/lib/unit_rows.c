@@ -69,7 +69,10 @@ static void link_frames(struct capture_rows *rows)
 		*vec_push(&m->inlined) = rows->inlined.at[i].inlined;
 		model_add_frame(m, i + 1, rows->frames.at[i].frame);
 		model_add_kernel_frame(m, i + 1, model_str(m, rows->kernel_frames.at[i].text));
+		model_add_local(m, &rows->script_frames.at[i].frame.locals,
+				rows->locals.at[i].local);
 		model_add_script_frame(m, i + 1, rows->script_frames.at[i].frame);
+		model_add_exception(m, i + 1, 0, rows->exceptions.at[i].exception);
 	}
 }
 
@@ -83,7 +86,10 @@ static void link_tasks(struct capture_rows *rows)
 		m->actors.at[i].first_task = i + 1;
 		m->actors.at[i].task_count = 1;
 		m->waits.at[i].task = i + 1;
+		model_add_local(m, &rows->task_frames.at[i].frame.locals, rows->locals.at[i].local);
 		model_add_task_frame(m, i + 1, rows->task_frames.at[i].frame);
+		model_add_exception(m, 0, i + 1, rows->exceptions.at[i].exception);
+		model_add_exception(m, 0, i + 1, rows->exceptions.at[0].exception);
 	}
 }
 
@@ -225,6 +231,45 @@ static void expect_frames(const struct model *a, const struct model *b)
 	}
 }
 
+/* What calls have besides their place. */
+static void expect_call(const struct model *a, const struct model *b, const struct script_frame *x,
+			const struct script_frame *y)
+{
+	cr_assert_eq(x->kind, y->kind);
+	cr_assert_str_eq(model_str(a, x->source.text), model_str(b, y->source.text));
+	cr_assert_str_eq(model_str(a, x->source.why), model_str(b, y->source.why));
+	cr_assert_eq(x->locals.count, y->locals.count);
+	for (uint32_t i = 0; i < x->locals.count; i++) {
+		const struct script_local *p = &a->locals.at[x->locals.first + i];
+		const struct script_local *q = &b->locals.at[y->locals.first + i];
+
+		cr_assert_str_eq(model_str(a, p->name), model_str(b, q->name));
+		cr_assert_str_eq(model_str(a, p->type), model_str(b, q->type));
+		cr_assert_str_eq(model_str(a, p->value), model_str(b, q->value));
+	}
+}
+
+static struct script_frame as_script(const struct task_frame *f)
+{
+	return (struct script_frame){ .kind = f->kind, .source = f->source, .locals = f->locals };
+}
+
+/* Of a thread or a task. */
+static void expect_exceptions(const struct model *a, const struct model *b, uint32_t thread,
+			      uint32_t task)
+{
+	uint32_t n, k;
+	const struct script_exception *x = model_exceptions(a, thread, task, &n);
+	const struct script_exception *y = model_exceptions(b, thread, task, &k);
+
+	cr_assert_eq(n, k);
+	for (k = 0; k < n; k++) {
+		cr_assert_eq(x[k].raised, y[k].raised);
+		cr_assert_str_eq(model_str(a, x[k].type), model_str(b, y[k].type));
+		cr_assert_str_eq(model_str(a, x[k].text), model_str(b, y[k].text));
+	}
+}
+
 static void expect_task_frames(const struct model *a, const struct model *b)
 {
 	for (uint32_t i = 1; i <= a->tasks.count; i++) {
@@ -238,7 +283,11 @@ static void expect_task_frames(const struct model *a, const struct model *b)
 				  x[k].pc == y[k].pc);
 			cr_assert_str_eq(model_str(a, x[k].function), model_str(b, y[k].function));
 			cr_assert_str_eq(model_str(a, x[k].file), model_str(b, y[k].file));
+			const struct script_frame p = as_script(&x[k]), q = as_script(&y[k]);
+
+			expect_call(a, b, &p, &q);
 		}
+		expect_exceptions(a, b, 0, i);
 	}
 }
 
@@ -256,7 +305,9 @@ static void expect_script_frames(const struct model *a, const struct model *b)
 			cr_assert_str_eq(model_str(a, x[k].qualified),
 					 model_str(b, y[k].qualified));
 			cr_assert_str_eq(model_str(a, x[k].file), model_str(b, y[k].file));
+			expect_call(a, b, &x[k], &y[k]);
 		}
+		expect_exceptions(a, b, i, 0);
 	}
 }
 

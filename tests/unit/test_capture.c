@@ -178,7 +178,8 @@ Test(capture, every_member_has_a_column)
 		       x.first_task = x.task_count = 0);
 	EXPECT_COVERED(thread, TABLE_THREADS, x.first_frame = x.frame_count = 0,
 		       x.first_kernel = x.kernel_count = 0,
-		       x.script.first_frame = x.script.frame_count = 0);
+		       x.script.first_frame = x.script.frame_count = 0,
+		       x.script.first_exception = x.script.exception_count = 0);
 	EXPECT_COVERED(object, TABLE_OBJECTS);
 	EXPECT_COVERED(holder, TABLE_HOLDERS);
 	EXPECT_COVERED(wait, TABLE_WAITS, x.first_term = x.term_count = 0);
@@ -190,11 +191,16 @@ Test(capture, every_member_has_a_column)
 	EXPECT_COVERED(inlined_row, TABLE_INLINED);
 	EXPECT_COVERED(frame_row, TABLE_FRAMES);
 	EXPECT_COVERED(kernel_row, TABLE_KERNEL_FRAMES);
-	EXPECT_COVERED(task, TABLE_TASKS, x.first_frame = x.frame_count = 0);
+	EXPECT_COVERED(task, TABLE_TASKS, x.first_frame = x.frame_count = 0,
+		       x.first_exception = x.exception_count = 0);
 	EXPECT_COVERED(nursery, TABLE_NURSERIES);
 	EXPECT_COVERED(scope, TABLE_SCOPES);
-	EXPECT_COVERED(task_frame_row, TABLE_TASK_FRAMES);
-	EXPECT_COVERED(script_row, TABLE_SCRIPT_FRAMES);
+	EXPECT_COVERED(task_frame_row, TABLE_TASK_FRAMES,
+		       x.frame.locals.first = x.frame.locals.count = 0);
+	EXPECT_COVERED(script_row, TABLE_SCRIPT_FRAMES,
+		       x.frame.locals.first = x.frame.locals.count = 0);
+	EXPECT_COVERED(local_row, TABLE_LOCALS);
+	EXPECT_COVERED(exception_row, TABLE_EXCEPTIONS);
 }
 #endif
 
@@ -482,6 +488,15 @@ static const struct {
 	{ "UPDATE script_frames SET thread = 1 WHERE id = 3", "script_frames" },
 	{ "UPDATE script_frames SET thread = 99", "thread" },
 	{ "UPDATE script_frames SET entry = 2", "entry" },
+	{ "UPDATE script_frames SET kind = 'macro'", "kind" },
+	{ "UPDATE threads SET script_gil = 'stolen'", "script_gil" },
+	{ "UPDATE locals SET script_frame = 99 WHERE task_frame IS NULL", "script_frame" },
+	{ "UPDATE locals SET script_frame = 1, task_frame = 1", "not of one call" },
+	{ "UPDATE locals SET script_frame = NULL, task_frame = NULL", "not of one call" },
+	{ "UPDATE locals SET task_frame = 1 WHERE id = 3", "locals" },
+	{ "UPDATE exceptions SET task = 1 WHERE thread = 1", "not of one thread" },
+	{ "UPDATE exceptions SET thread = 1 WHERE thread = 3", "exceptions" },
+	{ "UPDATE exceptions SET raised = 2", "raised" },
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },

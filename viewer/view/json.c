@@ -3,15 +3,11 @@
  * The JSON document, schema 1: docs/man/snag-why.1 names its fields, schema.c types them. One
  * element of each list stands on a line of its own.
  */
-#include "view.h"
+#include "json_parts.h"
 
-#include "base/jsonw.h"
-#include "model/frames.h"
 #include "model/tasks.h"
 #include "read/snapshot_files.h"
-#include "read/stack.h"
 #include "snag.h"
-#include "unwind/frame.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,21 +16,6 @@
 /* A wait on an object that everybody holds names so many of them; objects[].holders has them all.
  */
 enum { ON_LIMIT = 32 };
-
-struct document {
-	struct jsonw w;
-	const struct model *m;
-	bool *shown;	    /* by object id */
-	uint32_t *on_stamp; /* by actor id: the last wait that named it, so that it is named once */
-	uint32_t on_count;
-	uint32_t nursery, scope; /* how many were written: they are in the order of actors */
-};
-
-/* Foreign text by its string id; 0 gives null. */
-static void put_string(struct document *d, const char *key, uint32_t id)
-{
-	jsonw_string(&d->w, key, id ? model_str(d->m, id) : NULL);
-}
 
 static void put_since(struct document *d, uint64_t since_ms)
 {
@@ -57,14 +38,6 @@ static void put_positive(struct document *d, const char *key, int64_t value)
 		jsonw_int(&d->w, key, value);
 	else
 		jsonw_null(&d->w, key);
-}
-
-static void put_strings(struct document *d, const char *key, const uint32_t *ids, uint32_t count)
-{
-	jsonw_open(&d->w, key, '[');
-	for (uint32_t i = 0; i < count; i++)
-		jsonw_string(&d->w, NULL, model_str(d->m, ids[i]));
-	jsonw_close(&d->w, ']');
 }
 
 static void put_ids(struct document *d, const char *key, char letter, const uint32_t *ids,
@@ -107,8 +80,8 @@ static void put_culprit(struct document *d, const struct culprit *c)
 	put_positive(d, "tid", c->tid);
 	jsonw_id(&d->w, "task", 't', c->task);
 	jsonw_id(&d->w, "object", 'o', c->object);
-	put_string(d, "reason", c->reason);
-	put_string(d, "text", c->text);
+	json_put_string(d, "reason", c->reason);
+	json_put_string(d, "text", c->text);
 	jsonw_close(&d->w, '}');
 }
 
@@ -124,8 +97,8 @@ static void put_verdict(struct document *d)
 	put_focus(d, v->focus_thread);
 	put_ids(d, "chain", 'w', v->chain.at, v->chain.count);
 	put_ids(d, "members", 'a', v->members.at, v->members.count);
-	put_strings(d, "missing", v->missing.at, v->missing.count);
-	put_strings(d, "caveats", v->caveats.at, v->caveats.count);
+	json_put_strings(d, "missing", v->missing.at, v->missing.count);
+	json_put_strings(d, "caveats", v->caveats.at, v->caveats.count);
 	put_culprit(d, &v->culprit);
 	jsonw_close(&d->w, '}');
 }
@@ -141,7 +114,7 @@ static void put_sides(struct document *d)
 		jsonw_string(&d->w, "kind", verdict_kind_name(s->kind));
 		jsonw_string(&d->w, "confidence", confidence_name(s->confidence));
 		put_focus(d, s->thread);
-		put_string(d, "condition", s->condition);
+		json_put_string(d, "condition", s->condition);
 		jsonw_string(&d->w, "summary", model_str(d->m, s->summary));
 		put_ids(d, "members", 'a', s->members.at, s->members.count);
 		jsonw_close(&d->w, '}');
@@ -168,91 +141,11 @@ static void put_spawn(struct document *d, const struct actor *a)
 {
 	jsonw_open(&d->w, "spawn", '{');
 	jsonw_string(&d->w, "method", spawn_method_name((enum spawn_method)a->spawn_method));
-	put_string(d, "backend", a->spawn_backend);
+	json_put_string(d, "backend", a->spawn_backend);
 	put_positive(d, "by_pid", a->spawn_by_pid);
 	put_positive(d, "by_tid", a->spawn_by_tid);
 	jsonw_id(&d->w, "requested_by", 'a', a->spawn_requested_by);
-	put_string(d, "evidence", a->spawn_evidence);
-	jsonw_close(&d->w, '}');
-}
-
-/* What is inlined at a place in the code comes as frames of its own, innermost first. */
-static void put_frame(struct document *d, const struct frame *f, const struct inlined *inlined)
-{
-	const struct code *c = model_code(d->m, f->code);
-	char pc[24];
-
-	snprintf(pc, sizeof(pc), "0x%llx", (unsigned long long)f->pc);
-	jsonw_open(&d->w, NULL, '{');
-	jsonw_string(&d->w, "pc", pc);
-	put_string(d, "symbol", inlined ? inlined->symbol : c->symbol);
-	jsonw_uint(&d->w, "offset", c->offset);
-	put_string(d, "module", c->module);
-	put_string(d, "file", inlined ? inlined->file : c->file);
-	jsonw_uint(&d->w, "line", inlined ? inlined->line : c->line);
-	jsonw_bool(&d->w, "inlined", inlined != NULL);
-	jsonw_bool(&d->w, "signal", f->signal);
-	jsonw_string(&d->w, "how", frame_how_name(f->how));
-	jsonw_uint(&d->w, "address", c->address);
-	if (!inlined && code_start(c))
-		jsonw_uint(&d->w, "function_start", code_start(c));
-	else
-		jsonw_null(&d->w, "function_start");
-	put_string(d, "missing", c->symbol ? 0 : c->missing);
-	jsonw_close(&d->w, '}');
-}
-
-/* What an interpreter runs there. */
-static void put_script(struct document *d, uint32_t thread)
-{
-	const struct thread_script *s = &model_thread(d->m, thread)->script;
-	uint32_t count;
-	const struct script_frame *frames = model_script_frames(d->m, thread, &count);
-
-	jsonw_open(&d->w, "python", '[');
-	for (uint32_t i = 0; i < count; i++) {
-		const char *function = model_str(d->m, frames[i].function);
-
-		jsonw_open(&d->w, NULL, '{');
-		jsonw_string(&d->w, "function", *function ? function : "?");
-		put_string(d, "file", frames[i].file);
-		jsonw_uint(&d->w, "line", frames[i].line);
-		put_string(d, "qualified", frames[i].qualified);
-		jsonw_bool(&d->w, "entry", frames[i].entry);
-		jsonw_close(&d->w, '}');
-	}
-	jsonw_close(&d->w, ']');
-	jsonw_open(&d->w, "interpreter", '{');
-	put_string(d, "runtime", s->runtime);
-	put_string(d, "name", s->title);
-	put_string(d, "note", s->note);
-	put_string(d, "why", s->why);
-	jsonw_close(&d->w, '}');
-}
-
-static void put_stack(struct document *d, uint32_t thread)
-{
-	const struct thread *t = model_thread(d->m, thread);
-	uint32_t count;
-	const struct frame *frames = model_frames(d->m, thread, &count);
-
-	jsonw_open(&d->w, "native", '[');
-	for (uint32_t i = 0; i < count; i++) {
-		const struct code *c = model_code(d->m, frames[i].code);
-
-		for (uint32_t k = 0; k < c->inlined_count; k++)
-			put_frame(d, &frames[i], &d->m->inlined.at[c->first_inlined + k]);
-		put_frame(d, &frames[i], NULL);
-	}
-	jsonw_close(&d->w, ']');
-	put_script(d, thread);
-	put_strings(d, "kernel", t->kernel_count ? &d->m->kernel_frames.at[t->first_kernel] : NULL,
-		    t->kernel_count);
-	jsonw_open(&d->w, "stack", '{');
-	jsonw_string(&d->w, "status", stack_status_name(t->stack));
-	jsonw_bool(&d->w, "current", t->stack_current);
-	put_string(d, "end", t->stack_end);
-	put_string(d, "why", t->stack_why);
+	json_put_string(d, "evidence", a->spawn_evidence);
 	jsonw_close(&d->w, '}');
 }
 
@@ -264,15 +157,15 @@ static void put_thread(struct document *d, uint32_t id)
 	jsonw_int(&d->w, "tid", t->tid);
 	jsonw_string(&d->w, "name", model_str(d->m, t->name));
 	put_state(d, t->state);
-	put_string(d, "syscall", t->syscall);
+	json_put_string(d, "syscall", t->syscall);
 	jsonw_bool(&d->w, "moved", t->moved);
 	jsonw_bool(&d->w, "gone", t->gone);
 	jsonw_bool(&d->w, "polls", t->polls);
 	jsonw_bool(&d->w, "busy", t->busy);
-	put_string(d, "wchan", t->wchan);
+	json_put_string(d, "wchan", t->wchan);
 	put_since(d, t->since_ms);
 	put_ids(d, "waits", 'w', &t->wait, t->wait != 0);
-	put_stack(d, id);
+	json_put_stack(d, id);
 	jsonw_close(&d->w, '}');
 }
 
@@ -285,25 +178,6 @@ static void put_told(struct document *d, const char *key, int8_t told)
 		jsonw_bool(&d->w, key, told == TOLD_YES);
 }
 
-/* The function of a native frame may have no name. */
-static void put_task_frame(struct document *d, const struct task_frame *f)
-{
-	const struct code *c = f->code ? model_code(d->m, f->code) : NULL;
-	char place[32] = "?";
-
-	if (c && !c->symbol)
-		snprintf(place, sizeof(place), "0x%llx", (unsigned long long)c->address);
-	jsonw_open(&d->w, NULL, '{');
-	jsonw_string(&d->w, "function",
-		     f->function    ? model_str(d->m, f->function) :
-		     c && c->symbol ? model_str(d->m, c->symbol) :
-				      place);
-	put_string(d, "file", c ? c->file : f->file);
-	jsonw_uint(&d->w, "line", c ? c->line : f->line);
-	put_string(d, "module", c ? c->module : 0);
-	jsonw_close(&d->w, '}');
-}
-
 static void put_cancel(struct document *d, const struct task *t)
 {
 	jsonw_open(&d->w, "cancel", '{');
@@ -311,16 +185,14 @@ static void put_cancel(struct document *d, const struct task *t)
 	put_told(d, "shielded", t->shielded);
 	put_told(d, "delivered", t->delivered);
 	jsonw_uint(&d->w, "signals", t->signals);
-	put_string(d, "by", t->cancel_by);
-	put_string(d, "reason", t->cancel_reason);
+	json_put_string(d, "by", t->cancel_by);
+	json_put_string(d, "reason", t->cancel_reason);
 	jsonw_close(&d->w, '}');
 }
 
 static void put_task(struct document *d, uint32_t id)
 {
 	const struct task *t = model_task(d->m, id);
-	uint32_t count;
-	const struct task_frame *frames = model_task_frames(d->m, id, &count);
 
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, NULL, '{');
@@ -337,11 +209,7 @@ static void put_task(struct document *d, uint32_t id)
 	jsonw_bool(&d->w, "hint", t->hint);
 	put_cancel(d, t);
 	put_ids(d, "waits", 'w', &t->wait, t->wait != 0);
-	jsonw_open(&d->w, "stack", '[');
-	for (uint32_t i = 0; i < count; i++)
-		put_task_frame(d, &frames[i]);
-	jsonw_close(&d->w, ']');
-	put_string(d, "stack_why", t->stack_why);
+	json_put_task_stack(d, id);
 	jsonw_close(&d->w, '}');
 }
 
@@ -351,7 +219,7 @@ static void put_nursery(struct document *d, uint32_t id)
 
 	jsonw_open(&d->w, NULL, '{');
 	jsonw_id(&d->w, "id", 'n', id);
-	put_string(d, "name", n->name);
+	json_put_string(d, "name", n->name);
 	jsonw_id(&d->w, "task", 't', n->task);
 	jsonw_id(&d->w, "scope", 's', n->scope);
 	if (n->children < 0)
@@ -368,7 +236,7 @@ static void put_scope(struct document *d, uint32_t id)
 
 	jsonw_open(&d->w, NULL, '{');
 	jsonw_id(&d->w, "id", 's', id);
-	put_string(d, "name", s->name);
+	json_put_string(d, "name", s->name);
 	jsonw_id(&d->w, "parent", 's', s->parent);
 	jsonw_id(&d->w, "task", 't', s->task);
 	jsonw_bool(&d->w, "shield", s->shield);
@@ -377,8 +245,8 @@ static void put_scope(struct document *d, uint32_t id)
 		jsonw_null(&d->w, "deadline_ms");
 	else
 		jsonw_int(&d->w, "deadline_ms", s->deadline_ms);
-	put_string(d, "by", s->by);
-	put_string(d, "reason", s->reason);
+	json_put_string(d, "by", s->by);
+	json_put_string(d, "reason", s->reason);
 	jsonw_close(&d->w, '}');
 }
 
@@ -419,9 +287,9 @@ static void put_home(struct document *d, const struct actor *a)
 	jsonw_uint(&d->w, "pid_ns", a->pid_ns);
 	jsonw_uint(&d->w, "net_ns", a->net_ns);
 	jsonw_uint(&d->w, "mnt_ns", a->mnt_ns);
-	put_string(d, "cgroup", a->cgroup);
+	json_put_string(d, "cgroup", a->cgroup);
 	jsonw_bool(&d->w, "in_tree", a->in_tree);
-	put_string(d, "joined", a->joined);
+	json_put_string(d, "joined", a->joined);
 	jsonw_bool(&d->w, "exited", a->exited);
 	jsonw_bool(&d->w, "denied", a->denied);
 	jsonw_bool(&d->w, "frozen", a->frozen);
@@ -440,12 +308,13 @@ static void put_actor(struct document *d, uint32_t id)
 	jsonw_uint(&d->w, "start", a->start);
 	jsonw_id(&d->w, "parent", 'a', a->parent);
 	jsonw_string(&d->w, "name", model_str(d->m, a->name));
-	put_string(d, "exe", a->exe);
+	json_put_string(d, "exe", a->exe);
 	put_argv(d, a->argv);
 	put_state(d, a->state);
 	put_home(d, a);
 	put_spawn(d, a);
-	put_string(d, "runtime", a->runtime);
+	json_put_string(d, "runtime", a->runtime);
+	jsonw_bool(&d->w, "collecting", a->collecting);
 	put_positive(d, "host_tid", a->host_thread ? model_thread(d->m, a->host_thread)->tid : 0);
 	jsonw_open(&d->w, "threads", '[');
 	for (uint32_t i = 0; i < a->thread_count; i++)
@@ -495,7 +364,7 @@ static void put_object(struct document *d, uint32_t id)
 	jsonw_id(&d->w, "id", 'o', id);
 	jsonw_string(&d->w, "kind", model_str(d->m, o->kind));
 	jsonw_string(&d->w, "key", model_str(d->m, o->key));
-	put_string(d, "label", o->label);
+	json_put_string(d, "label", o->label);
 	/* our own, or checked when the capture was loaded */
 	jsonw_raw(&d->w, "detail", o->detail ? model_str(d->m, o->detail) : "{}");
 	jsonw_string(&d->w, "holders_seen", seen[o->holders_seen & 3]);
@@ -615,7 +484,7 @@ static void put_wait(struct document *d, uint32_t id)
 		jsonw_int(&d->w, "fd", wait->fd);
 	else
 		jsonw_null(&d->w, "fd");
-	put_string(d, "text", wait->text);
+	json_put_string(d, "text", wait->text);
 	put_on(d, id, wait);
 	if (wait->level < LEVEL_NONE)
 		jsonw_uint(&d->w, "level", wait->level);
@@ -626,7 +495,7 @@ static void put_wait(struct document *d, uint32_t id)
 	else
 		jsonw_null(&d->w, "timeout_ms");
 	put_since(d, wait->since_ms);
-	put_string(d, "external", wait->external);
+	json_put_string(d, "external", wait->external);
 	jsonw_close(&d->w, '}');
 }
 
@@ -642,7 +511,7 @@ static void put_finding(struct document *d, const struct finding *f)
 	else
 		jsonw_null(&d->w, "fd");
 	put_positive(d, "signal", f->signal);
-	put_string(d, "effect", f->effect);
+	json_put_string(d, "effect", f->effect);
 	jsonw_string(&d->w, "text", model_str(d->m, f->text));
 	jsonw_close(&d->w, '}');
 }
@@ -672,13 +541,13 @@ static void put_source(struct document *d)
 	jsonw_string(&d->w, "snag",
 		     m->snag_version ? model_str(m, m->snag_version) : snag_version());
 	jsonw_string(&d->w, "host", model_str(m, m->host));
-	put_string(d, "kernel_release", m->kernel);
+	json_put_string(d, "kernel_release", m->kernel);
 	jsonw_uint(&d->w, "captured_ns", m->captured_ns);
 	jsonw_real(&d->w, "took_ms", m->took_ms);
 	jsonw_open(&d->w, "source", '{');
 	jsonw_string(&d->w, "kind", m->from_capture ? "capture" : "live");
 	jsonw_string(&d->w, "reader", model_str(m, m->reader));
-	put_strings(d, "missing", m->missing.at, m->missing.count);
+	json_put_strings(d, "missing", m->missing.at, m->missing.count);
 	jsonw_close(&d->w, '}');
 	if (m->root) {
 		jsonw_open(&d->w, "root", '{');

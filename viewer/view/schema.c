@@ -30,6 +30,8 @@ static const struct words enums[] = {
 	{ "event_kind", "spawn|exec|exit|reap|signal|deliver|cancel|wait|message|" },
 	{ "stack_status", "unknown|stable|stale|moved|denied|gone|none|unready|" },
 	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|guess|libunwind|" },
+	{ "call_kind", "function|generator|coroutine|async-generator|" },
+	{ "gil", "held|wanted|" },
 	{ "term_level", NULL },
 };
 
@@ -87,7 +89,7 @@ static const struct field fields[] = {
 	{ "actor", "exited", "boolean" }, { "actor", "denied", "boolean" },
 	{ "actor", "frozen", "boolean" }, { "actor", "fd_total", "integer" },
 	{ "actor", "spawn", "@spawn" }, { "actor", "runtime", "string?" },
-	{ "actor", "host_tid", "integer?" },
+	{ "actor", "collecting", "boolean" }, { "actor", "host_tid", "integer?" },
 	{ "actor", "threads", "[@thread]" }, { "actor", "tasks", "[@task]" },
 	{ "actor", "nurseries", "[@nursery]" }, { "actor", "scopes", "[@scope]" },
 
@@ -107,6 +109,13 @@ static const struct field fields[] = {
 
 	{ "interpreter", "runtime", "string?" }, { "interpreter", "name", "string?" },
 	{ "interpreter", "note", "string?" }, { "interpreter", "why", "string?" },
+	{ "interpreter", "gil", "@gil?" }, { "interpreter", "exceptions", "[@exception]" },
+
+	{ "exception", "type", "string" }, { "exception", "text", "string?" },
+	{ "exception", "raised", "boolean" },
+
+	{ "local", "name", "string" }, { "local", "type", "string?" },
+	{ "local", "value", "string?" },
 
 	{ "native", "pc", "string" }, { "native", "symbol", "string?" },
 	{ "native", "offset", "integer" }, { "native", "module", "string?" },
@@ -120,7 +129,9 @@ static const struct field fields[] = {
 
 	{ "frame", "function", "string" }, { "frame", "file", "string?" },
 	{ "frame", "line", "integer" }, { "frame", "qualified", "string?" },
-	{ "frame", "entry", "boolean" },
+	{ "frame", "entry", "boolean" }, { "frame", "kind", "@call_kind" },
+	{ "frame", "source", "string?" }, { "frame", "source_why", "string?" },
+	{ "frame", "locals", "[@local]" },
 
 	{ "task", "id", "string" }, { "task", "runtime", "string" }, { "task", "name", "string" },
 	{ "task", "number", "integer" }, { "task", "tid", "integer?" },
@@ -129,9 +140,12 @@ static const struct field fields[] = {
 	{ "task", "main", "boolean" }, { "task", "hint", "boolean" },
 	{ "task", "cancel", "@cancel" }, { "task", "waits", "[string]" },
 	{ "task", "stack", "[@task_frame]" }, { "task", "stack_why", "string?" },
+	{ "task", "exceptions", "[@exception]" },
 
 	{ "task_frame", "function", "string" }, { "task_frame", "file", "string?" },
 	{ "task_frame", "line", "integer" }, { "task_frame", "module", "string?" },
+	{ "task_frame", "kind", "@call_kind" }, { "task_frame", "source", "string?" },
+	{ "task_frame", "source_why", "string?" }, { "task_frame", "locals", "[@local]" },
 
 	{ "cancel", "requested", "boolean?" }, { "cancel", "shielded", "boolean?" },
 	{ "cancel", "delivered", "boolean?" }, { "cancel", "signals", "integer" },

@@ -8,6 +8,7 @@
 #include "runtimes/python/py_find.h"
 #include "runtimes/python/py_spawn.h"
 #include "runtimes/python/tasks/tasks.h"
+#include "runtimes/python/values/py_fill.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -159,13 +160,16 @@ static void add_frames(struct reading *r, uint32_t thread, const struct py_threa
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct py_frame *f = &r->frames[i];
-		const struct script_frame frame = {
+		struct script_frame frame = {
 			.function = string_of(r, f->name),
 			.qualified = string_of(r, f->qualname),
 			.file = string_of(r, f->file),
 			.line = f->line,
 			.entry = f->entry,
+			.kind = f->kind,
 		};
+
+		py_fill_locals(r->site, r->py, f, &frame.locals);
 
 		if (!model_add_script_frame(m, thread, frame)) {
 			cut = "there are more frames than are kept";
@@ -182,10 +186,16 @@ static void add_note(struct reading *r, uint32_t thread, const struct py_thread 
 	struct model *m = r->site->model;
 	const struct py_interpreter *in = &r->py->interpreters[t->interpreter];
 
+	struct thread *th = model_thread(m, thread);
+
+	if (th->wait && model_wait(m, th->wait)->kind == WAIT_GIL)
+		th->script.gil = GIL_WANTED;
 	if (!t->has_gil)
 		return;
-	model_thread(m, thread)->script.note = strtab_add(
-		m->strings, in->collecting ? "holds the GIL, collects garbage" : "holds the GIL");
+	th->script.gil = GIL_HELD;
+	th->script.note = strtab_add(m->strings,
+				     in->collecting ? "holds the GIL; garbage is being collected" :
+						      "holds the GIL");
 }
 
 /*
@@ -207,6 +217,7 @@ static void add_threads(struct reading *r)
 			if (thread_of(r, &py->threads[k]) != thread)
 				continue;
 			add_frames(r, thread, &py->threads[k]);
+			py_fill_thread_exceptions(r->site, r->py, &py->threads[k], thread);
 			add_note(r, thread, &py->threads[k]);
 		}
 	}
@@ -283,6 +294,7 @@ static void add_interpreters(struct reading *r)
 {
 	struct model *m = r->site->model;
 
+	model_actor(m, r->site->actor)->collecting = r->py->interpreters[0].collecting;
 	for (uint32_t i = 1; i < r->py->interpreter_count; i++) {
 		const struct py_interpreter *in = &r->py->interpreters[i];
 		uint32_t id = model_add_interpreter(m, r->site->actor, host_of(r, i));
@@ -292,6 +304,7 @@ static void add_interpreters(struct reading *r)
 		if (!a->host_thread)
 			note_borrowed(r, i);
 		a->runtime = model_actor(m, r->site->actor)->runtime;
+		a->collecting = in->collecting;
 		a->spawn_evidence = strtab_addf(
 			m->strings, "the list of interpreters in process %d has it%s",
 			r->site->process->tgid,

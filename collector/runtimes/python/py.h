@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "model/script_types.h"
 #include "runtimes/python/py_obj.h"
 
 enum {
@@ -55,6 +56,8 @@ struct py_frame {
 	uint32_t file, name, qualname; /* 0 unknown; qualname from 3.11 on */
 	uint32_t line;		       /* 0 unknown */
 	uint8_t owner;		       /* enum py_owner */
+	uint8_t kind;		       /* enum script_kind */
+	bool function;		       /* false: of a module, a class or exec() */
 	bool entry;		       /* whoever it calls in Python besides, C called this one */
 };
 
@@ -102,6 +105,20 @@ bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f);
  * not bound.
  */
 bool py_frame_local(struct py *py, const struct py_frame *f, const char *name, uint64_t *value);
+
+/* A variable of a frame that is bound. */
+struct py_local {
+	uint64_t name; /* a str */
+	uint64_t value;
+};
+
+/*
+ * The variables and arguments of a frame, in the order of its function, up to `max` of them: how
+ * many. Of code that is no function what its namespace has, but for names like __file__.
+ * *more: there are so many besides.
+ */
+uint32_t py_frame_locals(struct py *py, const struct py_frame *f, struct py_local *list,
+			 uint32_t max, uint32_t *more);
 
 /* What lies on top of a frame's value stack: what a suspended frame awaits. 0: nothing. */
 uint64_t py_frame_top(struct py *py, uint64_t frame);

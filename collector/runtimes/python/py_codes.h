@@ -10,9 +10,18 @@ enum { PY_LINETABLE_MAX = 1 << 20 };
 
 struct py_codes;
 
+/* Include/cpython/code.h; the same in all versions. */
+enum py_code_flag {
+	PY_CO_OPTIMIZED = 0x1, /* a function: its variables have slots */
+	PY_CO_GENERATOR = 0x20,
+	PY_CO_COROUTINE = 0x80,
+	PY_CO_ASYNC_GENERATOR = 0x200,
+};
+
 struct py_code {
 	uint32_t file, name, qualname; /* strings of py_strings(); file 0: this is no code object */
 	uint32_t first_line;
+	uint32_t flags; /* co_flags, enum py_code_flag */
 	uint64_t start; /* address of the first instruction, from 3.11 on */
 	uint8_t *table; /* line table */
 	size_t table_len;

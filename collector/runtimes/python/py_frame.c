@@ -61,6 +61,7 @@ static void read_code(struct py_objs *p, uint64_t addr, struct py_code *code)
 	if (off->co_qualname != PY_NONE)
 		code->qualname = py_str(p, py_ref(p, addr + off->co_qualname));
 	code->first_line = py_mem_u32(py_mem_in(p), addr + off->co_firstlineno);
+	code->flags = py_mem_u32(py_mem_in(p), addr + off->co_flags);
 	code->start = addr + off->co_code;
 	read_table(p, addr, code);
 	code->file = py_str(p, py_ref(p, addr + off->co_filename));
@@ -124,6 +125,15 @@ static bool is_entry(struct py *py, uint64_t frame)
 	return !previous || owner_of(py, previous) >= OWNER_C;
 }
 
+/* By what its function is declared as. */
+static uint8_t kind_of(uint32_t flags)
+{
+	return flags & PY_CO_COROUTINE	     ? SCRIPT_COROUTINE :
+	       flags & PY_CO_ASYNC_GENERATOR ? SCRIPT_ASYNC_GENERATOR :
+	       flags & PY_CO_GENERATOR	     ? SCRIPT_GENERATOR :
+					       SCRIPT_FUNCTION;
+}
+
 bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f)
 {
 	uint64_t code = py_mem_u64(py->mem, addr + py_layout(py->objs)->f_code);
@@ -143,6 +153,8 @@ bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f)
 		.line = py_line(py->minor, c->table, c->table_len, c->first_line,
 				offset_of(py, addr, c)),
 		.owner = owner_of(py, addr),
+		.kind = kind_of(c->flags),
+		.function = c->flags & PY_CO_OPTIMIZED,
 		.entry = is_entry(py, addr),
 	};
 	return true;
@@ -220,6 +232,78 @@ bool py_frame_local(struct py *py, const struct py_frame *f, const char *name, u
 	if (v)
 		*value = v;
 	return v != 0;
+}
+
+/* A list that is being filled. */
+struct locals {
+	struct py_local *at;
+	uint32_t count, max, more;
+};
+
+static void add_local(struct locals *l, uint64_t name, uint64_t value)
+{
+	if (l->count < l->max)
+		l->at[l->count++] = (struct py_local){ name, value };
+	else
+		l->more++;
+}
+
+/* The variables whose names are in a tuple and whose slots begin with number `from`. */
+static void add_slots(struct py *py, const struct py_frame *f, uint16_t names, uint32_t *from,
+		      struct locals *l)
+{
+	uint64_t tuple = py_ref(py->objs, f->code + names);
+	uint32_t n = py_len(py->objs, tuple);
+
+	for (uint32_t i = 0; i < n && i < NAMES_MAX; i++) {
+		uint64_t name = py_item(py->objs, tuple, i), value = slot(py, f, *from + i);
+
+		if (value && py_has_flag(py->objs, name, PY_IS_STR))
+			add_local(l, name, value);
+	}
+	*from += n;
+}
+
+/* What modules, classes and exec() have instead: a dict. What they define or import is left out. */
+static void add_namespace(struct py *py, const struct py_frame *f, struct locals *l)
+{
+	uint64_t dict = py_ref(py->objs, f->addr + py_layout(py->objs)->f_namespace);
+	uint32_t n = py_len(py->objs, dict);
+
+	n = n < NAMES_MAX ? n : NAMES_MAX;
+	_cleanup_free_ struct py_pair *pairs = xcalloc(n + 1u, sizeof(*pairs));
+
+	n = py_dict_pairs(py->objs, dict, pairs, n);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t value = pairs[i].value;
+
+		if (strncmp(py_text(py->objs, pairs[i].key), "__", 2) != 0 &&
+		    py_has_flag(py->objs, pairs[i].key, PY_IS_STR) &&
+		    !py_derives(py->objs, value, "module") &&
+		    !py_derives(py->objs, value, "type") && !py_is(py->objs, value, "function") &&
+		    !py_is(py->objs, value, "builtin_function_or_method"))
+			add_local(l, pairs[i].key, value);
+	}
+}
+
+uint32_t py_frame_locals(struct py *py, const struct py_frame *f, struct py_local *list,
+			 uint32_t max, uint32_t *more)
+{
+	const struct py_offsets *off = py_layout(py->objs);
+	struct locals l = { .at = list, .max = max };
+	uint32_t from = 0;
+
+	if (!f->function) {
+		add_namespace(py, f, &l);
+	} else {
+		add_slots(py, f, off->co_varnames, &from, &l);
+		if (py->minor < 11) {
+			add_slots(py, f, off->co_cellvars, &from, &l);
+			add_slots(py, f, off->co_freevars, &from, &l);
+		}
+	}
+	*more = l.more;
+	return l.count;
 }
 
 /* ---- generators ------------------------------------------------------------------------------ */

@@ -19,6 +19,8 @@ static const struct py_offsets tables[] = {
 		.co_cellvars = 88, .co_freevars = 80, .co_code = 48, .str_ascii = 48,
 		.str_compact = 72, .tuple_items = 24, .type_cached_keys = 864,
 		.values_items = 0,
+		.ts_raised = 88, .ts_exc_info = 144, .ei_value = 8, .ei_previous = 24,
+		.gen_exc = 64, .co_flags = 36, .f_namespace = 56,
 	},
 	{
 		.minor = 10,
@@ -33,6 +35,8 @@ static const struct py_offsets tables[] = {
 		.co_linetable = 120, .co_varnames = 72, .co_cellvars = 88,
 		.co_freevars = 80, .co_code = 48, .str_ascii = 48, .str_compact = 72,
 		.tuple_items = 24, .type_cached_keys = 872, .values_items = 0,
+		.ts_raised = 88, .ts_exc_info = 144, .ei_value = 8, .ei_previous = 24,
+		.gen_exc = 56, .co_flags = 36, .f_namespace = 56,
 	},
 	{
 		.minor = 11,
@@ -47,6 +51,8 @@ static const struct py_offsets tables[] = {
 		.co_varnames = 96, .co_cellvars = PY_NONE, .co_freevars = PY_NONE,
 		.co_code = 184, .str_ascii = 48, .str_compact = 72, .tuple_items = 24,
 		.type_cached_keys = 872, .values_items = 0,
+		.ts_raised = 96, .ts_exc_info = 120, .ei_value = 0, .ei_previous = 8,
+		.gen_exc = 48, .co_flags = 48, .f_namespace = 24,
 	},
 	{
 		.minor = 12,
@@ -61,6 +67,8 @@ static const struct py_offsets tables[] = {
 		.co_cellvars = PY_NONE, .co_freevars = PY_NONE, .co_code = 192,
 		.str_ascii = 40, .str_compact = 56, .tuple_items = 24,
 		.type_cached_keys = 880, .values_items = 0,
+		.ts_raised = 96, .ts_exc_info = 104, .ei_value = 0, .ei_previous = 8,
+		.gen_exc = 40, .co_flags = 48, .f_namespace = 40,
 	},
 	{
 		.minor = 13,
@@ -75,6 +83,8 @@ static const struct py_offsets tables[] = {
 		.co_linetable = 136, .co_varnames = 96, .co_cellvars = PY_NONE,
 		.co_freevars = PY_NONE, .co_code = 200, .str_ascii = 40, .str_compact = 56,
 		.tuple_items = 24, .type_cached_keys = 880, .values_items = 8,
+		.ts_raised = 112, .ts_exc_info = 120, .ei_value = 0, .ei_previous = 8,
+		.gen_exc = 40, .co_flags = 48, .f_namespace = 40,
 	},
 	{
 		.minor = 14,
@@ -89,6 +99,8 @@ static const struct py_offsets tables[] = {
 		.co_linetable = 136, .co_varnames = 96, .co_cellvars = PY_NONE,
 		.co_freevars = PY_NONE, .co_code = 208, .str_ascii = 40, .str_compact = 56,
 		.tuple_items = 32, .type_cached_keys = 880, .values_items = 8,
+		.ts_raised = 112, .ts_exc_info = 120, .ei_value = 0, .ei_previous = 8,
+		.gen_exc = 40, .co_flags = 48, .f_namespace = 40,
 	},
 	{
 		.minor = 15,
@@ -103,6 +115,8 @@ static const struct py_offsets tables[] = {
 		.co_linetable = 136, .co_varnames = 96, .co_cellvars = PY_NONE,
 		.co_freevars = PY_NONE, .co_code = 208, .str_ascii = 40, .str_compact = 56,
 		.tuple_items = 32, .type_cached_keys = 888, .values_items = 8,
+		.ts_raised = 136, .ts_exc_info = 144, .ei_value = 0, .ei_previous = 8,
+		.gen_exc = 40, .co_flags = 48, .f_namespace = 40,
 	},
 };
 
@@ -158,10 +172,10 @@ static const struct word {
 	{ 13, SKIP, 0 }, /* status */
 	{ 15, SKIP, 0 }, /* holds_gil */
 	{ 15, SKIP, 0 }, /* gil_requested */
-	{ 15, SKIP, 0 }, /* current_exception */
+	{ 15, FIELD, offsetof(struct py_offsets, ts_raised) },
 	{ 15, SKIP, 0 }, /* exc_state */
-	/* err_stackitem.exc_value */
-	{ 15, SKIP, 0 },
+	/* err_stackitem */
+	{ 15, FIELD, offsetof(struct py_offsets, ei_value) },
 	/* interpreter_frame */
 	{ 13, SIZE, 0 },
 	{ 13, FIELD, offsetof(struct py_offsets, f_previous) },

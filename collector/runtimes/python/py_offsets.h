@@ -34,18 +34,24 @@ struct py_offsets {
 	uint16_t ts_next, ts_interp, ts_ident, ts_native, ts_dict;
 	uint16_t ts_frame;	 /* the top frame; of 3.11 and 3.12: the _PyCFrame */
 	uint16_t cframe_current; /* in that */
+	uint16_t ts_raised;	 /* current_exception; before 3.12 curexc_type, curexc_value */
+	uint16_t ts_exc_info;	 /* pointer to the innermost _PyErr_StackItem */
+	uint16_t ei_value, ei_previous;
 	/* PyFrameObject, from 3.11 on _PyInterpreterFrame */
 	uint16_t f_previous, f_code, f_lasti, f_owner, f_stack, f_locals;
 	uint16_t f_valuestack; /* 3.10: what f_stack counts from */
+	uint16_t f_namespace;  /* f_locals: of code that is no function */
 	/* PyGenObject */
 	uint16_t gen_frame; /* before 3.11: pointer to it; then: the frame itself */
 	uint16_t gen_state; /* gi_frame_state; 3.10: in the frame */
 	uint16_t gen_name;
+	uint16_t gen_exc; /* its own _PyErr_StackItem */
 	/* PyCodeObject */
 	uint16_t co_filename, co_name, co_qualname, co_firstlineno, co_linetable;
 	uint16_t co_varnames;		   /* from 3.11 on co_localsplusnames */
 	uint16_t co_cellvars, co_freevars; /* before 3.11 */
-	uint16_t co_code;		   /* first instruction, from 3.11 on */
+	uint16_t co_flags;
+	uint16_t co_code; /* first instruction, from 3.11 on */
 	/* objects */
 	uint16_t str_ascii, str_compact, tuple_items, type_cached_keys, values_items;
 };

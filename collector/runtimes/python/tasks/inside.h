@@ -27,6 +27,7 @@ struct py_tasks {
 	bool cut;			     /* there are more than are read */
 	/* the chain of the task whose turn it is: outermost first */
 	struct py_frame frames[PY_CHAIN_MAX];
+	uint64_t gens[PY_CHAIN_MAX]; /* whose these are */
 	uint32_t frame_count;
 	uint64_t leaf; /* what the innermost one awaits, 0: nothing that is known */
 	uint8_t state; /* enum py_gen_state of the outermost */

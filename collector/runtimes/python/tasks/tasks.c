@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "runtimes/python/tasks/inside.h"
 
+#include "runtimes/python/values/py_fill.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -115,7 +117,7 @@ void py_chain_read(struct py_tasks *x, uint64_t coro)
 		if (!gen.frame || x->frame_count == PY_CHAIN_MAX ||
 		    !py_frame_at(py, gen.frame, &x->frames[x->frame_count]))
 			return;
-		x->frame_count++;
+		x->gens[x->frame_count++] = at;
 		/* before 3.13 a yield looks like an await */
 		if (gen.state != PY_GEN_AWAITING &&
 		    !(gen.state == PY_GEN_SUSPENDED && py->minor < 13))
@@ -128,14 +130,17 @@ void py_chain_add(struct py_tasks *x, uint32_t task)
 {
 	for (uint32_t i = x->frame_count; i-- > 0;) {
 		const struct py_frame *f = &x->frames[i];
-		const struct task_frame frame = {
+		struct task_frame frame = {
 			.function = model_string(x, f->qualname ? f->qualname : f->name),
 			.file = model_string(x, f->file),
 			.line = f->line,
+			.kind = f->kind,
 		};
 
+		py_fill_locals(x->site, x->py, f, &frame.locals);
 		if (!model_add_task_frame(x->m, task, frame))
 			return;
+		py_fill_gen_exception(x->site, x->py, x->gens[i], task);
 	}
 }
 
