@@ -9,7 +9,7 @@ build="gcc make pkg-config libc6-dev linux-libc-dev
 	libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libjansson-dev
 	libdw-dev liblzma-dev libunwind-dev libiberty-dev
 	clang-14 clang llvm-14 llvm bpftool libcriterion-dev libmsgpack-dev systemtap-sdt-dev"
-tests="libclang-rt-14-dev python3 musl-tools g++
+tests="libclang-rt-14-dev python3 python3-trio musl-tools g++
 	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev
 	util-linux mount e2fsprogs findutils procps iproute2 lsof elfutils gdb valgrind"
 lint="clang-format clang-tidy cppcheck universal-ctags"

@@ -11,6 +11,7 @@
 #include "lib/scenario_view.h"
 #include "scenario_python.h"
 #include "scenario_stacks.h"
+#include "scenario_tasks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -575,6 +576,7 @@ int case_run(const struct scenario *s, const struct runner *r)
 		ok &= ask_everything(&c);
 		ok &= check_undisturbed(&c);
 		ok = ok && python_compare(c.answer, c.truth->dir, &c.why);
+		ok = ok && tasks_compare(c.answer, c.truth->dir, &c.why);
 		ok = ok && stacks_compare(c.answer, c.truth->dir, s->moving, &c.why);
 	}
 	case_end(&c);

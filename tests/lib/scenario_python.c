@@ -53,6 +53,12 @@ pid_t python_spawn(const char *path, const char *program)
 pid_t python_spawn_telling(const char *path, const char *program)
 {
 	char *argv[] = { (char *)path, (char *)write_program(program), NULL };
+
+	return python_spawn_saying(argv);
+}
+
+pid_t python_spawn_saying(char *const argv[])
+{
 	const char *early = text("%s/said", scenario_dir());
 	int out = (int)must(open(early, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	pid_t pid = spawn_program_on(argv, -1, out, -1);

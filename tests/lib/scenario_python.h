@@ -22,6 +22,9 @@ pid_t python_spawn(const char *path, const char *program);
 /* As python_spawn() with the program's output in a file, see python_said(). */
 pid_t python_spawn_telling(const char *path, const char *program);
 
+/* As python_spawn_telling() with a command. */
+pid_t python_spawn_saying(char *const argv[]);
+
 /* Wait until such a program has printed the line "done". */
 void python_said(pid_t pid);
 

@@ -93,7 +93,7 @@ static void add_task(struct py_tasks *x, uint64_t task)
 
 	if (!is_task(x, task) || map_find(&x->tasks, task, NULL) || py_future_done(x, task))
 		return;
-	id = model_add_task(x->m, x->site->actor, task);
+	id = model_add_task(x->m, x->actor, task);
 	if (!id) {
 		x->cut = true;
 		return;
@@ -275,23 +275,38 @@ static uint8_t state_of(const struct py_tasks *x, uint64_t waiter)
 	}
 }
 
-/* A cancel that was asked for and after which it waits again has been told to it. */
-static void read_cancel(struct py_tasks *x, struct task *t, uint64_t waiter)
+/* How often it was asked to end, -1: that is not counted. */
+static int64_t cancels_of(struct py_tasks *x, uint64_t task)
 {
 	const struct layout *l = layout_of(x);
-	int64_t count = -1;
 
-	if (!is_native(x, t->address))
-		count = py_attr_int(x, t->address, "_num_cancels_requested", -1);
-	else if (l->cancels)
-		count = (int32_t)py_mem_u32(x->py->mem, t->address + l->cancels);
+	if (!is_native(x, task))
+		return py_attr_int(x, task, "_num_cancels_requested", -1);
+	return l->cancels ? (int32_t)py_mem_u32(x->py->mem, task + l->cancels) : -1;
+}
+
+/* A task that is asked to end asks first whom it awaits: has that one been asked? */
+static bool is_passed_on(struct py_tasks *x, uint64_t waiter)
+{
+	return py_attr_true(x, waiter, "_cancel_requested") ||
+	       (is_task(x, waiter) && cancels_of(x, waiter) > 0);
+}
+
+/*
+ * A cancel that was asked for and after which it waits again has been told to it, unless it is
+ * held up by whom it awaits; that cannot be told from one who awaits another that was asked to end.
+ */
+static void read_cancel(struct py_tasks *x, struct task *t, uint64_t waiter)
+{
+	int64_t count = cancels_of(x, t->address);
+
 	if (count < 0)
 		return;
 	t->requested = count ? TOLD_YES : TOLD_NO;
 	t->shielded = TOLD_NO;
 	if (!count)
 		t->delivered = TOLD_NO;
-	else if (t->state == TASK_WAITING && waiter)
+	else if (t->state == TASK_WAITING && waiter && !is_passed_on(x, waiter))
 		t->delivered = py_future_done(x, waiter) ? TOLD_NO : TOLD_YES;
 }
 

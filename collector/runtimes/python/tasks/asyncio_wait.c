@@ -12,6 +12,8 @@
 enum {
 	OTHERS_MAX = 4096,
 	SOCK_FD = 16, /* PySocketSockObject.sock_fd, Modules/socketmodule.h */
+	/* FutureObj.fut_callback0, Modules/_asynciomodule.c: the one that was added first */
+	FUTURE_CALLBACK = 24,
 };
 
 /* What is found out of one wait. */
@@ -58,6 +60,53 @@ static void unknown(struct finding_out *o, const char *what)
 
 /* ---- by its own type ------------------------------------------------------------------------- */
 
+static bool by_type(struct finding_out *o);
+
+/* What made it for somebody else's sake was the first to ask to be told of its end. */
+static uint64_t first_callback(struct py_tasks *x, uint64_t future)
+{
+	uint64_t list = py_attr_or_0(x, future, "_callbacks");
+
+	if (list)
+		return py_item(x->py->objs, py_item(x->py->objs, list, 0), 0);
+	return py_ref(x->py->objs, future + FUTURE_CALLBACK);
+}
+
+/* A call that was handed to a thread: its future is that of another, in concurrent.futures. */
+static bool by_job(struct finding_out *o, uint64_t job)
+{
+	uint32_t thread;
+
+	if (!py_derives(o->x->py->objs, job, "Future"))
+		return false;
+	thread = py_job_thread(o->x, job);
+	o->a.kind = AWAIT_THREAD;
+	o->a.object = job;
+	o->a.tid = thread ? model_thread(o->x->m, thread)->tid : 0;
+	return true;
+}
+
+/*
+ * shield() gives a future that ends when another does; run_in_executor() one that ends when that of
+ * the executor does (Lib/asyncio/tasks.py, futures.py:_chain_future).
+ */
+static bool by_callback(struct finding_out *o)
+{
+	struct py_tasks *x = o->x;
+	uint64_t callback, inner;
+
+	if (!py_is(x->py->objs, o->waiter, "Future"))
+		return false;
+	callback = first_callback(x, o->waiter);
+	if (by_job(o, py_closure_get(x, callback, "source")))
+		return true;
+	inner = py_closure_get(x, callback, "inner");
+	if (!inner || inner == o->waiter)
+		return false;
+	o->waiter = inner;
+	return by_type(o);
+}
+
 static bool by_type(struct finding_out *o)
 {
 	struct py_tasks *x = o->x;
@@ -100,7 +149,7 @@ static void by_group(struct finding_out *o, const struct py_frame *f)
 		unknown(o, "a group of tasks");
 		return;
 	}
-	id = model_add_nursery(x->m, x->site->actor, self);
+	id = model_add_nursery(x->m, x->actor, self);
 	model_nursery(x->m, id)->task = o->a.task;
 	model_nursery(x->m, id)->children = (int32_t)py_len(x->py->objs, set);
 	model_nursery(x->m, id)->waiting = true;
@@ -200,7 +249,6 @@ static const struct place places[] = {
 	{ "asyncio/base_subprocess.py", "_wait", AWAIT_PROCESS, by_process },
 	{ "asyncio/taskgroups.py", "_aexit", AWAIT_NURSERY, by_group },
 	{ "asyncio/taskgroups.py", "__aexit__", AWAIT_NURSERY, by_group },
-	{ "asyncio/threads.py", "to_thread", AWAIT_THREAD, NULL },
 	{ "asyncio/tasks.py", "_wait", AWAIT_ALL, by_wait },
 	{ "asyncio/tasks.py", "wait_for", AWAIT_TASK, by_wait_for },
 };
@@ -243,7 +291,7 @@ void py_asyncio_wait(struct py_tasks *x, uint32_t task, uint64_t waiter)
 	o->x = x;
 	o->a = await_of(task, AWAIT_FUTURE);
 	o->waiter = waiter;
-	if (!by_type(o) && !by_lock(o) && !by_place(o))
+	if (!by_type(o) && !by_callback(o) && !by_lock(o) && !by_place(o))
 		o->a.object = waiter;
 	if (!left)
 		left = map_get(&x->deadlines, model_task(x->m, task)->address, 0);

@@ -18,13 +18,16 @@ struct py_tasks {
 	struct py *py;
 	struct model *m;
 	uint32_t interpreter;		     /* index of the one whose turn it is */
+	uint32_t actor;			     /* id of that one */
 	uint32_t runtime;		     /* string: "asyncio" or "trio" */
 	struct map tids;		     /* tid in its own pid namespace -> thread id */
 	struct map strings;		     /* string of py -> string of the model */
 	struct map tasks, nurseries, scopes; /* address -> id */
 	struct map deadlines;		     /* future or task -> 1 + ms left, see asyncio.c */
-	double now_s;			     /* CLOCK_MONOTONIC */
-	bool cut;			     /* there are more than are read */
+	struct map jobs;		     /* see py_job_thread() */
+	bool jobs_read;
+	double now_s; /* CLOCK_MONOTONIC */
+	bool cut;     /* there are more than are read */
 	/* the chain of the task whose turn it is: outermost first */
 	struct py_frame frames[PY_CHAIN_MAX];
 	uint64_t gens[PY_CHAIN_MAX]; /* whose these are */
@@ -60,6 +63,10 @@ const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 /* Is the innermost frame but `depth` that one? */
 bool py_chain_at(const struct py_tasks *x, uint32_t depth, const char *file, const char *function);
 
+/* Is it that one? `file` as in py_chain_find(). */
+bool py_frame_is(const struct py_tasks *x, const struct py_frame *f, const char *file,
+		 const char *function);
+
 /* A local variable of a frame, 0 when there is none. */
 uint64_t py_chain_local(struct py_tasks *x, const struct py_frame *f, const char *name);
 
@@ -71,3 +78,12 @@ int64_t py_attr_int(struct py_tasks *x, uint64_t obj, const char *name, int64_t 
 bool py_attr_float(struct py_tasks *x, uint64_t obj, const char *name, double *value);
 /* An attribute that is true. */
 bool py_attr_true(struct py_tasks *x, uint64_t obj, const char *name);
+
+/*
+ * The thread of the model that works on a job, which a concurrent.futures.Future or trio's
+ * function for its result stands for; 0: none does yet, or unknown.
+ */
+uint32_t py_job_thread(struct py_tasks *x, uint64_t key);
+
+/* A variable that a function took from around it, 0 when there is none. */
+uint64_t py_closure_get(struct py_tasks *x, uint64_t function, const char *name);

@@ -14,6 +14,7 @@ static void tasks_free(struct py_tasks *x)
 	map_release(&x->nurseries);
 	map_release(&x->scopes);
 	map_release(&x->deadlines);
+	map_release(&x->jobs);
 	free(x);
 }
 
@@ -151,8 +152,8 @@ static bool ends_with(const char *path, const char *end)
 	return n >= k && !strcmp(path + n - k, end);
 }
 
-static bool is_at(const struct py_tasks *x, const struct py_frame *f, const char *file,
-		  const char *function)
+bool py_frame_is(const struct py_tasks *x, const struct py_frame *f, const char *file,
+		 const char *function)
 {
 	const char *name = strtab_get(py_strings(x->py->objs), f->name);
 	const char *path = strtab_get(py_strings(x->py->objs), f->file);
@@ -164,7 +165,7 @@ const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 				     const char *function)
 {
 	for (uint32_t i = x->frame_count; i-- > 0;)
-		if (is_at(x, &x->frames[i], file, function))
+		if (py_frame_is(x, &x->frames[i], file, function))
 			return &x->frames[i];
 	return NULL;
 }
@@ -172,7 +173,7 @@ const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 bool py_chain_at(const struct py_tasks *x, uint32_t depth, const char *file, const char *function)
 {
 	return depth < x->frame_count &&
-	       is_at(x, &x->frames[x->frame_count - 1 - depth], file, function);
+	       py_frame_is(x, &x->frames[x->frame_count - 1 - depth], file, function);
 }
 
 uint64_t py_chain_local(struct py_tasks *x, const struct py_frame *f, const char *name)
@@ -199,6 +200,20 @@ static void index_threads(struct py_tasks *x)
 	}
 }
 
+/* The main interpreter is the process itself, the others are actors in the same order. */
+static uint32_t actor_of(const struct py_tasks *x, uint32_t interpreter)
+{
+	const struct model *m = x->m;
+
+	for (uint32_t id = x->site->actor; interpreter && id <= m->actors.count; id++) {
+		const struct actor *a = model_actor(m, id);
+
+		if (a->kind == ACTOR_INTERPRETER && a->parent == x->site->actor && !--interpreter)
+			return id;
+	}
+	return x->site->actor;
+}
+
 void py_tasks_read(struct runtime_site *site, struct py *py)
 {
 	struct py_tasks *x = xcalloc(1, sizeof(*x));
@@ -213,6 +228,7 @@ void py_tasks_read(struct runtime_site *site, struct py *py)
 	for (x->interpreter = 0; x->interpreter < py->interpreter_count; x->interpreter++) {
 		if (py->interpreters[x->interpreter].unknown)
 			continue;
+		x->actor = actor_of(x, x->interpreter);
 		x->runtime = strtab_add(x->m->strings, "asyncio");
 		py_asyncio_read(x);
 		x->runtime = strtab_add(x->m->strings, "trio");

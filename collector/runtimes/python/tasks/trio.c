@@ -38,7 +38,7 @@ static uint32_t add_scope(struct runner *r, uint64_t status)
 {
 	struct py_tasks *x = r->x;
 	uint64_t scope = py_attr_or_0(x, status, "_scope"), reason;
-	uint32_t id = model_add_scope(x->m, x->site->actor, scope ? scope : status);
+	uint32_t id = model_add_scope(x->m, x->actor, scope ? scope : status);
 	struct scope *s = model_scope(x->m, id);
 	double deadline;
 
@@ -98,7 +98,7 @@ static uint32_t nursery_of(struct runner *r, uint64_t nursery)
 		return 0;
 	if (map_find(&x->nurseries, nursery, &id))
 		return id;
-	id = model_add_nursery(x->m, x->site->actor, nursery);
+	id = model_add_nursery(x->m, x->actor, nursery);
 	map_put(&x->nurseries, nursery, id);
 	scope = scope_of(r, py_attr_or_0(x, nursery, "_cancel_status"));
 	n = model_nursery(x->m, id);
@@ -155,7 +155,7 @@ static bool add_task(struct runner *r, uint64_t task)
 
 	if (!py_is(x->py->objs, task, "Task"))
 		return true;
-	id = model_add_task(x->m, x->site->actor, task);
+	id = model_add_task(x->m, x->actor, task);
 	if (!id)
 		return false;
 	map_put(&x->tasks, task, id);
@@ -213,6 +213,16 @@ static void add_lock(struct runner *r, struct await *a, const struct py_frame *f
 	a->owner = task_id(r, py_attr_or_0(x, a->object, "_owner"));
 }
 
+/* The worker has the function that brings the result back: it is a variable of the waiting one. */
+static void add_thread(struct runner *r, struct await *a, const struct py_frame *f)
+{
+	uint32_t thread;
+
+	a->object = py_chain_local(r->x, f, "deliver_worker_fn_result");
+	thread = py_job_thread(r->x, a->object);
+	a->tid = thread ? model_thread(r->x->m, thread)->tid : 0;
+}
+
 /* A function of trio in which tasks wait: what it says of the wait. */
 struct place {
 	const char *file, *function;
@@ -263,6 +273,8 @@ static void read_wait(struct runner *r, uint32_t task)
 		add_nursery(r, &a, f);
 	else if (p->kind == AWAIT_LOCK)
 		add_lock(r, &a, f);
+	else if (p->kind == AWAIT_THREAD)
+		add_thread(r, &a, f);
 	else
 		a.object = py_chain_local(r->x, f, "self");
 	model_add_await(r->x->m, a, NULL, 0);
@@ -316,7 +328,7 @@ static bool has_deadline(const struct runner *r)
 	const struct model *m = r->x->m;
 
 	for (uint32_t i = m->scopes.count; i-- > 0;)
-		if (m->scopes.at[i].actor == r->x->site->actor && m->scopes.at[i].deadline_ms >= 0)
+		if (m->scopes.at[i].actor == r->x->actor && m->scopes.at[i].deadline_ms >= 0)
 			return true;
 	return false;
 }
