@@ -221,7 +221,7 @@ demo:
 # ---- what has its own folder; first what others need --------------------------------------------
 
 include $(wildcard tests/runtime/runtime.mk tests/disturb/disturb.mk tests/bench/bench.mk \
-	tests/fuzz/fuzz.mk tests/rules/lint.mk)
+	tests/fuzz/fuzz.mk tests/vm/vm.mk tests/rules/lint.mk)
 
 # ---- the rest -----------------------------------------------------------------------------------
 

@@ -1,23 +1,26 @@
 #!/bin/sh
-# deps.sh [demo|bench]: install the Debian packages that building, testing and linting need, for a
-# demo only those that it needs, and also those that `make bench ARGS=python` looks beside; docs/DEPENDENCIES.md says why. Quick and silent when nothing is missing,
-# one clear line when it cannot help. Fails only when snag or its unit tests could not
-# be built.
+# deps.sh [demo|bench|vm]: install the Debian packages that building, testing and linting need; for a
+# demo only those that it needs, for a bench also what snag is measured beside, for another kernel
+# also what boots it. docs/DEPENDENCIES.md says why. Quick and silent when nothing is missing, one
+# clear line when it cannot help. Fails only when snag or its unit tests could not be built.
 set -eu
 
 build="gcc make pkg-config libc6-dev linux-libc-dev
 	libbpf-dev libelf-dev zlib1g-dev libsqlite3-dev libjansson-dev
 	libdw-dev liblzma-dev libunwind-dev libiberty-dev
 	clang-14 clang llvm-14 llvm bpftool libcriterion-dev libmsgpack-dev systemtap-sdt-dev"
-tests="libclang-rt-14-dev python3 python3-trio musl-tools g++
+tests="libclang-rt-14-dev python3 musl-tools g++
+	python3-trio python3-pytest python3-pytest-xdist
 	socat git sqlite3 nginx-light redis-server postgresql-15 fuse3 libfuse3-dev
 	util-linux mount e2fsprogs findutils procps iproute2 lsof elfutils gdb valgrind"
 lint="clang-format clang-tidy cppcheck universal-ctags"
-bench="austin python3-dbg python3-trio"
+bench="austin python3-dbg"
+vm="qemu-system-x86 busybox-static kmod cpio"
 
 all="$build $tests $lint"
 [ "${1:-}" != demo ] || all="$build python3"
 [ "${1:-}" != bench ] || all="$all $bench"
+[ "${1:-}" != vm ] || all="$all $vm"
 
 # missing PACKAGE..: those that are not installed
 missing() {
