@@ -25,7 +25,9 @@
 	X(SLEEP, "sleep") X(TASK_EVENT, "task-event") X(TASK_LOCK, "task-lock")                    \
 	X(TASK_CHANNEL, "task-channel") X(NURSERY, "nursery") X(TASK_JOIN, "task-join")            \
 	X(SECCOMP, "seccomp") X(NETLINK, "netlink") X(EXEC, "exec")                                \
-	X(PIDNS_EXIT, "pidns-exit") X(ONCE, "once")
+	X(PIDNS_EXIT, "pidns-exit") X(ONCE, "once") X(EVENT, "event")                              \
+	X(QUEUE_GET, "queue-get") X(QUEUE_PUT, "queue-put") X(QUEUE_JOIN, "queue-join")            \
+	X(FUTURE, "future") X(IMPORT_LOCK, "import-lock")
 
 #define VERDICT_KINDS(X)                                                                           \
 	X(UNDETERMINED, "undetermined") X(DEADLOCK, "deadlock")                                    \

@@ -8,6 +8,7 @@
 #include "waits/wait_ctx.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /*
  * So many other threads are named one by one. Of more it is the process that can, which then
@@ -61,7 +62,10 @@ static void add_process(struct wait_ctx *c, uint32_t wait, const struct park *p)
 		wait_never(c, wait, "its process has no other thread that could");
 }
 
-/* Terms of a wait lie side by side: those that stay are added anew behind all others. */
+/*
+ * Terms of a wait lie side by side: those that stay are added anew behind all others, and the old
+ * ones are of no wait until drop_terms().
+ */
 static void give_terms(struct wait_ctx *c, uint32_t wait, const struct park *p)
 {
 	struct model *m = c->model;
@@ -72,7 +76,6 @@ static void give_terms(struct wait_ctx *c, uint32_t wait, const struct park *p)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct term term = m->terms.at[first + i];
 
-		m->terms.at[first + i] = (struct term){ .kind = TERM_NEVER };
 		if (p->by == PARK_AS_SEEN || term.kind == TERM_TIME)
 			model_add_term(m, wait, term);
 	}
@@ -115,12 +118,35 @@ static void make(struct wait_ctx *c, const struct park *p)
 	give_finding(c, p, model_wait(c->model, id));
 }
 
+/* Only those of waits, each wait's side by side as before. */
+static void drop_terms(struct model *m)
+{
+	uint32_t all = m->terms.count;
+	_cleanup_free_ struct term *old = xcalloc(all + 1, sizeof(*old));
+
+	memcpy(old, m->terms.at, all * sizeof(*old));
+	m->terms.count = 0;
+	for (uint32_t i = 0; i < m->waits.count; i++) {
+		struct wait *w = &m->waits.at[i];
+		uint32_t first = w->first_term;
+
+		w->first_term = m->terms.count;
+		for (uint32_t k = 0; k < w->term_count; k++)
+			*vec_push(&m->terms) = old[first + k];
+	}
+}
+
 void waits_decode_parks(struct wait_ctx *c)
 {
-	for (uint32_t i = 0; i < c->model->parks.count; i++) {
-		const struct park p = c->model->parks.at[i];
+	struct model *m = c->model;
+
+	if (!m->parks.count)
+		return;
+	for (uint32_t i = 0; i < m->parks.count; i++) {
+		const struct park p = m->parks.at[i];
 
 		make(c, &p);
 	}
-	c->model->parks.count = c->model->park_threads.count = 0;
+	drop_terms(m);
+	m->parks.count = m->park_threads.count = 0;
 }

@@ -7,5 +7,11 @@
 
 /* clang-format off */
 #define PY_LOCKS(X) \
-	X(lock) /* threading.Lock, RLock */
+	X(lock) /* threading.Lock, RLock */ \
+	X(condition) /* Condition, Event, Semaphore, Barrier */ \
+	X(join) /* Thread.join() and the end of the program */ \
+	X(queue) \
+	X(import) /* of a module by another thread */ \
+	X(logging) /* the locks of its handlers */ \
+	X(future) /* concurrent.futures */
 /* clang-format on */

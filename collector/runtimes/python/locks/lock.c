@@ -25,31 +25,22 @@ static bool is_rlock(struct py_parked *x, uint64_t obj)
 	return py_derives(x->py->objs, obj, "RLock") && py_parked_at(x, obj);
 }
 
-/* "" when the lock is in the first level of its owner. */
-static void say_owner(struct py_parked *x, const char *owner, uint64_t count)
-{
-	if (count > 1)
-		py_parked_says(x, "waiting for threading.RLock held %" PRIu64 " times by %s", count,
-			       owner);
-	else
-		py_parked_says(x, "waiting for threading.RLock held by %s", owner);
-}
-
 static void make_rlock(struct py_parked *x, uint64_t rlock)
 {
-	uint64_t owner = py_mem_u64(x->py->mem, rlock + OWNER);
 	uint64_t count = py_mem_u64(x->py->mem, rlock + COUNT) + (x->py->minor >= 14);
-	struct py_thread_name name;
+	struct py_thread_name owner;
 
 	py_parked_make(x, WAIT_MUTEX, "threading.RLock", rlock);
-	/* it was let go, and the waiter is about to wake */
-	py_parked_says(x, "waiting for threading.RLock");
-	if (!owner)
-		return;
-	jsonw_uint(&x->detail, "count", count);
-	name = py_parked_owner(x, owner);
-	if (*name.text)
-		say_owner(x, name.text, count);
+	owner = py_parked_owner_at(x, rlock + OWNER);
+	/* none: it was let go, and the waiter is about to wake */
+	if (!*owner.text)
+		py_parked_says(x, "waiting for threading.RLock");
+	else if (count > 1)
+		py_parked_says(x, "waiting for threading.RLock held %" PRIu64 " times by %s", count,
+			       owner.text);
+	else
+		py_parked_says(x, "waiting for threading.RLock held by %s", owner.text);
+	jsonw_uint(&x->detail, "count", *owner.text ? count : 0);
 }
 
 static void make_lock(struct py_parked *x, uint64_t lock)

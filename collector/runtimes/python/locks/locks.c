@@ -31,31 +31,19 @@ static const uint64_t ignored = BIT(SIGINT) | BIT(SIGCHLD) | BIT(SIGALRM) | BIT(
 static void parked_free(struct py_parked *x)
 {
 	vec_release(&x->others);
+	vec_release(&x->workers);
 	strbuf_release(&x->facts);
 	free(x);
-}
-
-static bool ends_with(const char *path, const char *end)
-{
-	size_t n = strlen(path), k = strlen(end);
-
-	return n >= k && !strcmp(path + n - k, end);
 }
 
 /* Does some kind know this function, and its objects? */
 static bool find_place(struct py_parked *x, const struct py_frame *f)
 {
-	const char *name = strtab_get(py_strings(x->py->objs), f->name);
-	const char *path = strtab_get(py_strings(x->py->objs), f->file);
-
-	if (!name || !path)
-		return false;
 	for (uint32_t i = 0; i < KINDS; i++) {
 		const struct py_place *place = kinds[i]->places;
 
 		for (; place && place->file; place++)
-			if (!strcmp(name, place->function) && ends_with(path, place->file) &&
-			    place->find(x, f))
+			if (py_parked_is(x, f, place->file, place->function) && place->find(x, f))
 				return true;
 	}
 	return false;
@@ -63,7 +51,8 @@ static bool find_place(struct py_parked *x, const struct py_frame *f)
 
 static void find_bare(struct py_parked *x)
 {
-	for (uint32_t i = 0; i < KINDS; i++)
+	/* no lock of C is waited for without one */
+	for (uint32_t i = 0; x->futex && i < KINDS; i++)
 		if (kinds[i]->bare && kinds[i]->bare(x))
 			return;
 }

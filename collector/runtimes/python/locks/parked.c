@@ -8,7 +8,7 @@ enum {
 	LOCK_WORD = 16, /* behind PyObject_HEAD */
 	/* m_self of PyCFunctionObject, im_self of PyMethodObject */
 	BOUND_SELF = 24,
-	SLOTS_MAX = 96, /* of one frame, locals and stack */
+	SLOTS_MAX = 192, /* of one frame, locals and stack */
 };
 
 /* ---- what it is ------------------------------------------------------------------------------ */
@@ -44,57 +44,6 @@ void py_parked_says(struct py_parked *x, const char *fmt, ...)
 	va_end(args);
 }
 
-uint32_t py_parked_thread(const struct py_parked *x, uint64_t ident)
-{
-	for (uint32_t i = 0; ident && i < x->py->thread_count; i++) {
-		const struct py_thread *t = &x->py->threads[i];
-
-		if (t->ident == ident && t->ns_tid)
-			return map_get(x->tids, (uint32_t)t->ns_tid, 0);
-	}
-	return 0;
-}
-
-struct py_thread_name py_thread_name(const struct model *m, uint32_t thread)
-{
-	const struct thread *t = model_thread(m, thread);
-	const char *title = model_str(m, t->script.title);
-	struct py_thread_name name;
-
-	if (*title)
-		snprintf(name.text, sizeof(name.text), "thread '%.48s' (tid %d)", title, t->tid);
-	else
-		snprintf(name.text, sizeof(name.text), "thread %d", t->tid);
-	return name;
-}
-
-void py_parked_add(struct py_parked *x, uint32_t thread)
-{
-	x->park.by = PARK_THREADS;
-	for (uint32_t i = 0; i < x->others.count; i++)
-		if (x->others.at[i] == thread)
-			return;
-	if (x->others.count < PY_PARKED_OTHERS)
-		*vec_push(&x->others) = thread;
-}
-
-struct py_thread_name py_parked_owner(struct py_parked *x, uint64_t ident)
-{
-	uint32_t thread = py_parked_thread(x, ident);
-	struct py_thread_name name = { .text = "" };
-
-	if (!thread)
-		return name;
-	x->others.count = 0;
-	py_parked_add(x, thread);
-	x->park.as = AS_OWNER;
-	x->park.completion = true;
-	x->park.signals = false;
-	name = py_thread_name(x->m, thread);
-	jsonw_int(&x->detail, "owner_tid", model_thread(x->m, thread)->tid);
-	return name;
-}
-
 /* ---- evidence -------------------------------------------------------------------------------- */
 
 bool py_parked_at(const struct py_parked *x, uint64_t object)
@@ -115,7 +64,8 @@ static uint64_t accepted(struct py_parked *x, uint64_t obj,
 		return 0;
 	if (is(x, obj))
 		return obj;
-	if (!py_is(p, obj, "builtin_function_or_method") && !py_is(p, obj, "method"))
+	if (!py_is(p, obj, "builtin_function_or_method") && !py_is(p, obj, "builtin_method") &&
+	    !py_is(p, obj, "method"))
 		return 0;
 	obj = py_ref(p, obj + BOUND_SELF);
 	return obj && is(x, obj) ? obj : 0;
@@ -137,6 +87,22 @@ uint64_t py_parked_find(struct py_parked *x, bool (*is)(struct py_parked *x, uin
 			return found;
 	}
 	return 0;
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), k = strlen(end);
+
+	return n >= k && !strcmp(path + n - k, end);
+}
+
+bool py_parked_is(const struct py_parked *x, const struct py_frame *f, const char *file,
+		  const char *function)
+{
+	const char *name = strtab_get(py_strings(x->py->objs), f->name);
+	const char *path = strtab_get(py_strings(x->py->objs), f->file);
+
+	return name && path && !strcmp(name, function) && ends_with(path, file);
 }
 
 uint64_t py_parked_local(struct py_parked *x, const struct py_frame *f, const char *name)

@@ -35,6 +35,13 @@ enum {
 	PY_PARKED_OTHERS = 4096,
 };
 
+/* A thread of a ThreadPoolExecutor. */
+struct py_worker {
+	uint32_t thread;	/* id */
+	uint64_t queue, future; /* what it takes work from; what it works on, 0 nothing */
+	uint64_t executor;	/* 0: it is gone */
+};
+
 /* One thread that is looked at. */
 struct py_parked {
 	struct runtime_site *site;
@@ -57,6 +64,9 @@ struct py_parked {
 	VEC(uint32_t) others;
 	struct strbuf facts; /* members of the object's detail */
 	struct jsonw detail;
+	/* of all threads of the process, once somebody asked */
+	VEC(struct py_worker) workers;
+	bool workers_read;
 };
 
 /* A function of the standard library in which threads wait. */
@@ -89,25 +99,33 @@ bool py_parked_in(const struct py_parked *x, const char *what, uint64_t object);
 __attribute__((format(printf, 2, 3))) void py_parked_says(struct py_parked *x, const char *fmt,
 							  ...);
 
-/*
- * Only the thread of that ident (threading.get_ident()) can end it, by what it does or, for a join,
- * by its end: its name as text, "thread 'worker-1' (tid 812)". "" when no such thread exists in
- * this process: then nothing is changed.
- */
-struct py_thread_name {
-	char text[96];
-};
-/* See struct py_thread_name. */
-struct py_thread_name py_parked_owner(struct py_parked *x, uint64_t ident);
+/* ---- who can end it (owner.c) ---------------------------------------------------------------- */
 
-/* One more thread that can end it, besides those that were given so. */
-void py_parked_add(struct py_parked *x, uint32_t thread);
+/* "thread 'worker-1' (tid 812)" for texts; the buffer is yours. */
+struct py_thread_name {
+	char text[160];
+};
 
 /* The name of a thread as people know it, from its id in the model. */
 struct py_thread_name py_thread_name(const struct model *m, uint32_t thread);
 
-/* The thread of the model with that ident, 0 none. */
+/* The thread of the model with that ident (threading.get_ident()), 0 none. */
 uint32_t py_parked_thread(const struct py_parked *x, uint64_t ident);
+
+/*
+ * Only the thread of that ident can end it, by what it does or, for a join, by its end. Its name;
+ * "" when no such thread is known in this process: then nothing is changed.
+ */
+struct py_thread_name py_parked_owner(struct py_parked *x, uint64_t ident);
+
+/*
+ * As py_parked_owner(), when the owner's ident is the word at `word`. Where that thread is no more
+ * nobody can end it: it has exited, or was left behind by a fork. The text says so.
+ */
+struct py_thread_name py_parked_owner_at(struct py_parked *x, uint64_t word);
+
+/* One more thread that can end it, besides those that were given so. */
+void py_parked_add(struct py_parked *x, uint32_t thread);
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
@@ -123,6 +141,10 @@ bool py_parked_at(const struct py_parked *x, uint64_t object);
  * top of its stack may be old, so is() must hold it against the kernel's wait. 0: there is none.
  */
 uint64_t py_parked_find(struct py_parked *x, bool (*is)(struct py_parked *x, uint64_t obj));
+
+/* Is it that function in a file whose path ends so? */
+bool py_parked_is(const struct py_parked *x, const struct py_frame *f, const char *file,
+		  const char *function);
 
 /* A local variable of a frame; 0: there is none, or it is None. */
 uint64_t py_parked_local(struct py_parked *x, const struct py_frame *f, const char *name);
