@@ -4,6 +4,8 @@
  */
 #include "graph/judge.h"
 
+#include "model/tasks.h"
+
 #include <string.h>
 
 /*
@@ -83,8 +85,9 @@ static void set(struct judge *j, const struct hop *hop, uint32_t object, const c
 
 	c->actor = hop->actor;
 	c->task = hop->task;
-	c->tid = hop->thread ? model_thread(j->m, hop->thread)->tid :
-			       model_actor(j->m, hop->actor)->pid;
+	c->tid = hop->task && !model_task(j->m, hop->task)->thread ? 0 : /* its thread is gone */
+			 hop->thread ? model_thread(j->m, hop->thread)->tid :
+				       model_actor(j->m, hop->actor)->pid;
 	c->object = object;
 	c->reason = strtab_add(j->m->strings, reason);
 }

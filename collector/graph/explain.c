@@ -179,7 +179,7 @@ bool explain_circle(struct judge *j, struct hops *h)
 {
 	_cleanup_(explaining_release_guard) struct explaining x = { .j = NULL };
 	uint32_t thread = graph_node(j->g, j->focus)->id, from = 0;
-	uint32_t task = main_task_of(j->m, thread);
+	uint32_t task = main_task_of(j->m, thread), culprit;
 	bool locks = true;
 
 	if (!task || !model_thread(j->m, thread)->wait)
@@ -192,10 +192,15 @@ bool explain_circle(struct judge *j, struct hops *h)
 					  .actor = model_thread(j->m, thread)->actor,
 					  .wait = model_thread(j->m, thread)->wait };
 	add_hops(&x, h);
-	for (uint32_t i = from; i < x.count; i++)
+	culprit = x.way[from];
+	for (uint32_t i = x.count; i-- > from;) {
 		locks &= inner_wait(x.m, x.way[i])->kind == WAIT_TASK_LOCK;
+		/* who waits for a word of the one that waits for its end */
+		if (is_anybodys(x.m, inner_wait(x.m, x.way[i])))
+			culprit = x.way[i];
+	}
 	h->cycle = from + 1;
-	blame(&x, x.way[from], locks ? "lock-order" : "task-circle");
+	blame(&x, culprit, locks ? "lock-order" : "task-circle");
 	return true;
 }
 

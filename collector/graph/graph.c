@@ -96,7 +96,7 @@ static bool left_out(const struct graph *g, uint32_t index)
 	const struct holder *h = &g->m->holders.at[index];
 
 	return g->opts.closed_holder == index + 1 ||
-	       (g->opts.no_inherited && h->inherited && h->used != 1);
+	       ((g->opts.no_inherited || g->opts.idle_inherited) && h->inherited && h->used != 1);
 }
 
 /* Asked without some holder: does the last one's close wake whoever waits at the other end? */
@@ -207,7 +207,7 @@ static void add_wait(struct graph *g, uint32_t id)
 	const struct wait *w = model_wait(g->m, id);
 	uint32_t node = graph_find(g, NODE_WAIT, id);
 
-	g->nodes.at[node].need = w->need ? w->need : 1;
+	g->nodes.at[node].need = w->need && !(g->opts.any_child && w->task) ? w->need : 1;
 	for (uint32_t i = 0; i < w->term_count; i++)
 		add_term(g, node, w, &g->m->terms.at[w->first_term + i]);
 	if (!w->term_count)

@@ -20,8 +20,10 @@ struct graph;
 
 /* What to leave out of the formulas, for questions of the form "and if not ...?". */
 struct graph_opts {
-	bool no_inherited;	/* holders that have the descriptor only by inheritance */
-	bool no_pollers;	/* own time-outs: is it a deadlock behind pollers? */
+	bool no_inherited;   /* holders that have the descriptor only by inheritance */
+	bool no_pollers;     /* own time-outs: is it a deadlock behind pollers? */
+	bool idle_inherited; /* the same holders, which keep it open all the same */
+	bool any_child; /* of several tasks that are waited for together one will do: at rest */
 	uint32_t closed_holder; /* 1 + holder index: as if it had closed its descriptor; 0 none */
 };
 

@@ -4,6 +4,7 @@
  */
 #include "graph/judge.h"
 
+#include "model/frames.h"
 #include "model/tasks.h"
 
 #include <string.h>
@@ -43,12 +44,29 @@ void say_task(struct strbuf *b, const struct model *m, uint32_t task)
 	strbuf_addc(b, '"');
 }
 
+/* "running", or "running search (find.py:7)" where an interpreter says what. */
+static const char *running_text(const struct model *m, uint32_t thread)
+{
+	uint32_t count = 0, text;
+	const struct script_frame *f = thread ? model_script_frames(m, thread, &count) : NULL;
+	const char *file, *slash;
+
+	if (!count)
+		return "running";
+	file = model_str(m, f->file);
+	slash = strrchr(file, '/');
+	text = strtab_addf(m->strings, "running %s (%s:%u)",
+			   model_str(m, f->qualified ? f->qualified : f->function),
+			   slash ? slash + 1 : file, f->line);
+	return model_str(m, text);
+}
+
 const char *hop_text(const struct model *m, const struct hop *hop)
 {
 	const struct wait *w;
 
 	if (!hop->wait)
-		return "running";
+		return running_text(m, hop->thread);
 	w = model_wait(m, hop->item ? hop->item : hop->wait);
 	return model_str(m, w->text ? w->text : w->op);
 }
@@ -63,6 +81,20 @@ static struct hop *hop_of(struct hops *h, uint32_t actor)
 	hop = vec_push(&h->at);
 	hop->actor = actor;
 	return hop;
+}
+
+static void add_task_node(const struct judge *j, uint32_t id, struct hops *h)
+{
+	const struct task *t = model_task(j->m, id);
+	struct hop *hop;
+
+	if (!t->wait)
+		return;
+	hop = vec_push(&h->at);
+	hop->task = id;
+	hop->actor = t->actor;
+	hop->wait = t->wait;
+	hop->thread = model_wait(j->m, t->wait)->thread;
 }
 
 static void add_wait_node(const struct judge *j, uint32_t id, struct hops *h)
@@ -83,6 +115,9 @@ static void add_node(const struct judge *j, const struct graph_node *n, struct h
 		hop->thread = n->id;
 		hop->actor = model_thread(j->m, n->id)->actor;
 		hop->wait = model_thread(j->m, n->id)->wait;
+		return;
+	case NODE_TASK:
+		add_task_node(j, n->id, h);
 		return;
 	case NODE_WAIT:
 		add_wait_node(j, n->id, h);
@@ -111,7 +146,8 @@ static bool ends_in_actor(const struct judge *j, const struct path *p, uint32_t 
 	if (n->type != NODE_ACTOR && n->type != NODE_EXIT)
 		return false;
 	for (uint32_t k = i + 1; k < p->nodes.count; k++)
-		if (graph_node(j->g, p->nodes.at[k])->type <= NODE_EXIT)
+		if (graph_node(j->g, p->nodes.at[k])->type <= NODE_EXIT ||
+		    graph_node(j->g, p->nodes.at[k])->type == NODE_TASK)
 			return false;
 	return p->cycle == p->nodes.count;
 }
@@ -131,7 +167,8 @@ void hops_from_path(const struct judge *j, const struct path *p, struct hops *h)
 		/*
 		 * the first thread at or after the start of the cycle is the hop it leads back to
 		 */
-		if (i >= p->cycle && cycle == UINT32_MAX && n->type == NODE_THREAD)
+		if (i >= p->cycle && cycle == UINT32_MAX &&
+		    (n->type == NODE_THREAD || n->type == NODE_TASK))
 			cycle = h->at.count - 1;
 	}
 	h->cycle = cycle == UINT32_MAX ? h->at.count : cycle;

@@ -32,6 +32,7 @@ struct judge {
 	bool *owed;
 	/* new input could wake the focus; one that it waits for as well is dead */
 	bool beside_dead;
+	bool owed_task;	  /* and what its main task is owed can never come */
 	struct path path; /* from the focus to the seed or around the root set */
 };
 
@@ -95,6 +96,23 @@ void sentence_give(struct judge *j, const struct hops *h);
 
 /* Who is to blame, into m->verdict.culprit; with a counterfactual where one descriptor decides. */
 void culprit_give(struct judge *j, const struct hops *h);
+
+/*
+ * Where new input alone could wake the loop of the focus: is its main task owed something that can
+ * never come? Then the hops to whoever owes it are in `h` and the culprit is set.
+ */
+bool owed_give(struct judge *j, struct hops *h);
+
+/*
+ * The focus can never go on: the root set that it leads to, the confidence with its caveats, and
+ * the path there.
+ */
+void judge_dead(struct judge *j);
+
+/* Free what a judge has made; not its model. */
+void judge_release(struct judge *j);
+DEFINE_PLACE_GUARD(judge)
+#define _cleanup_judge_ _cleanup_(judge_release_guard)
 
 /* Deadlocks besides that of the focus and verdicts under a condition, into m->sides. */
 void sides_give(struct judge *j);

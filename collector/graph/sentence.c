@@ -55,6 +55,8 @@ static void say_deadlock(struct strbuf *b, const struct judge *j, const struct h
 	say_hops(b, m, h);
 	if (!strcmp(reason, "lock-order") || !strcmp(reason, "task-circle"))
 		strbuf_adds(b, "; the last ones wait for each other");
+	else if (j->owed_task)
+		strbuf_adds(b, "; nobody can end that, whatever else may wake its loop");
 	else if (m->verdict.culprit.task && j->pass == PASS_NONE)
 		strbuf_adds(b, "; nothing can wake that loop any more");
 	else if (m->verdict.culprit.task && j->pass == PASS_NEW)

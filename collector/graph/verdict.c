@@ -159,7 +159,7 @@ static void check_node(struct judge *j, const struct graph_node *n, bool *proven
 {
 	const struct actor *a;
 
-	if (n->type == NODE_WAIT && has_lively_sharer(j, n->id))
+	if (n->type == NODE_WAIT && !model_wait(j->m, n->id)->task && has_lively_sharer(j, n->id))
 		caveat(j, proven,
 		       "a thread that can go on shares a member's socket or epoll set: it may "
 		       "shut that down or add to it");
@@ -180,11 +180,34 @@ static void check_node(struct judge *j, const struct graph_node *n, bool *proven
 		caveat(j, proven, "a member could not be looked into");
 }
 
-static void judge_dead(struct judge *j)
+/* The way to the root set and around it; else to the seed that would wake the focus. */
+static void find_path(struct judge *j)
+{
+	if (j->target)
+		path_to_component(j->g, j->focus,
+				  &(struct region){ .from = j->residue,
+						    .comp = j->comp,
+						    .target = j->target,
+						    .goals = j->owed },
+				  &j->path);
+	else
+		path_to_seed(j->g, j->focus, &j->path);
+}
+
+static void find_residue(struct judge *j)
+{
+	j->residue = j->pass;
+	find_roots(j);
+	j->reach = xcalloc(graph_count(j->g), sizeof(*j->reach));
+	path_reach(j->g, j->focus, j->residue, j->reach);
+}
+
+void judge_dead(struct judge *j)
 {
 	struct verdict *v = &j->m->verdict;
 	bool proven = true;
 
+	find_residue(j);
 	v->kind = VERDICT_DEADLOCK;
 	j->target = nearest_root(j);
 	for (uint32_t i = 0; i < graph_count(j->g); i++)
@@ -193,6 +216,7 @@ static void judge_dead(struct judge *j)
 	if (j->m->unstable)
 		caveat(j, &proven, "descriptors changed hands while they were read");
 	v->confidence = proven ? CONFIDENCE_PROVEN : CONFIDENCE_PROBABLE;
+	find_path(j);
 }
 
 static void judge_focus(struct judge *j)
@@ -204,16 +228,14 @@ static void judge_focus(struct judge *j)
 	};
 	struct verdict *v = &j->m->verdict;
 
-	if (j->pass >= PASS_NEW) {
-		j->residue = j->pass;
-		find_roots(j);
-		j->reach = xcalloc(graph_count(j->g), sizeof(*j->reach));
-		path_reach(j->g, j->focus, j->residue, j->reach);
-	}
-	v->confidence = CONFIDENCE_PROVEN;
-	if (j->pass == PASS_NONE)
+	if (j->pass == PASS_NONE) {
 		judge_dead(j);
-	else if (j->pass == PASS_NEW)
+		return;
+	}
+	if (j->pass >= PASS_NEW)
+		find_residue(j);
+	v->confidence = CONFIDENCE_PROVEN;
+	if (j->pass == PASS_NEW)
 		judge_new(j);
 	else if (j->pass == PASS_UNKNOWN)
 		judge_unknown(j);
@@ -221,6 +243,7 @@ static void judge_focus(struct judge *j)
 		v->kind = kinds[j->pass];
 	if (v->kind == VERDICT_UNDETERMINED || v->kind == VERDICT_IDLE || v->kind == VERDICT_BUSY)
 		v->confidence = CONFIDENCE_PROBABLE;
+	find_path(j);
 }
 
 static void add_chain_wait(struct verdict *v, uint32_t wait)
@@ -315,7 +338,7 @@ static void say_without_focus(struct model *m)
 		*vec_push(&v->missing) = v->summary;
 }
 
-static void judge_release(struct judge *j)
+void judge_release(struct judge *j)
 {
 	graph_free(j->g);
 	free(j->comp);
@@ -337,10 +360,12 @@ static bool judge_tasks(struct judge *j, struct hops *h)
 
 	if (j->pass < PASS_NEW || j->pass > PASS_UNKNOWN || v->kind == VERDICT_DEADLOCK)
 		return false;
-	if (!explain_circle(j, &asked) && (j->pass != PASS_NEW || !asked_give(j, &asked)))
+	if (!explain_circle(j, &asked) &&
+	    (j->pass != PASS_NEW || (!asked_give(j, &asked) && !owed_give(j, &asked))))
 		return false;
 	v->kind = VERDICT_DEADLOCK;
-	v->confidence = CONFIDENCE_PROBABLE;
+	if (v->confidence != CONFIDENCE_CONDITIONAL)
+		v->confidence = CONFIDENCE_PROBABLE;
 	vec_release(&v->missing);
 	swap = *h;
 	*h = asked;
@@ -372,15 +397,6 @@ static void judge_thread(struct judge *j, uint32_t thread)
 	j->focus = graph_find(j->g, NODE_THREAD, thread);
 	j->pass = graph_node(j->g, j->focus)->pass;
 	judge_focus(j);
-	if (j->target)
-		path_to_component(j->g, j->focus,
-				  &(struct region){ .from = j->residue,
-						    .comp = j->comp,
-						    .target = j->target,
-						    .goals = j->owed },
-				  &j->path);
-	else
-		path_to_seed(j->g, j->focus, &j->path);
 	hops_from_path(j, &j->path, &hops);
 	if (judge_tasks(j, &hops)) {
 		fill_chain(j, &hops);

@@ -32,13 +32,17 @@ struct task {
 	uint32_t parent;	/* task id, 0 none or unknown */
 	uint32_t nursery;	/* id of the one that waits for it, 0 none */
 	uint32_t scope;		/* id of its innermost cancel scope, 0 none */
-	uint8_t state;		/* enum task_state */
-	bool main;		/* what its loop was started for */
-	bool hint;		/* its loop ran while it was read: nothing of it is certain */
-	int8_t requested;	/* enum task_fact: a cancel reaches it */
-	int8_t shielded;	/* enum task_fact: one was asked for, and a shield holds it back */
-	int8_t delivered;	/* enum task_fact: a call of it has failed because of the cancel */
-	uint64_t signals; /* of a main task: bit n-1, signal n came and its loop did not wake */
+	/* these three not in captures, for the waits only */
+	int32_t gone_tid;    /* its loop belongs to this thread, which does not exist; 0 none */
+	int32_t serves_fd;   /* the connection whose call it answers, -1 none */
+	int64_t serves_call; /* which call */
+	uint8_t state;	     /* enum task_state */
+	bool main;	     /* what its loop was started for */
+	bool hint;	     /* its loop ran while it was read: nothing of it is certain */
+	int8_t requested;    /* enum task_fact: a cancel reaches it */
+	int8_t shielded;     /* enum task_fact: one was asked for, and a shield holds it back */
+	int8_t delivered;    /* enum task_fact: a call of it has failed because of the cancel */
+	uint64_t signals;    /* of a main task: bit n-1, signal n came and its loop did not wake */
 	uint32_t cancel_by, cancel_reason; /* strings: who asked for the cancel and why, or 0 */
 	uint32_t wait;			   /* wait id, 0: none, or it could not be read */
 	uint32_t stack_why;		   /* string: why there are no frames, or where they end */
@@ -104,6 +108,25 @@ enum await_kind {
 	AWAIT_KINDS,
 };
 
+/* Who has promised to end a wait, in the words of docs/RUNTIME_ABI.md. */
+enum promise_kind {
+	PROMISE_NONE,
+	PROMISE_TASK,	 /* task: its number */
+	PROMISE_ANSWER,	 /* fd, call: who serves that call at the other end of fd */
+	PROMISE_CALLER,	 /* fd, call: who has made it there */
+	PROMISE_PROCESS, /* pid */
+	PROMISE_THREAD,	 /* tid: of the same process */
+	PROMISE_KINDS,
+};
+
+struct promise {
+	uint8_t kind; /* enum promise_kind */
+	int32_t fd, pid, tid;
+	uint64_t task;
+	int64_t call;
+	uint32_t who; /* string: name of the one who has promised, 0 none */
+};
+
 /* What the runtime says of a task's wait; waits/ makes a wait of it. Not in captures. */
 struct await {
 	uint32_t task;
@@ -117,6 +140,7 @@ struct await {
 	int64_t deadline_ms;	      /* time left, at least 0; -1 none */
 	/* of channels and limiters; -1 unknown */
 	int64_t used, capacity, senders, receivers;
+	struct promise promise;
 	uint32_t first_other, other_count; /* into model.await_tasks */
 };
 

@@ -32,6 +32,7 @@ uint32_t model_add_task(struct model *m, uint32_t actor, uint64_t address)
 	t = vec_push(&m->tasks);
 	t->actor = actor;
 	t->address = address;
+	t->serves_fd = -1;
 	t->requested = t->shielded = t->delivered = NOT_TOLD;
 	if (!a->task_count)
 		a->first_task = m->tasks.count;

@@ -84,14 +84,23 @@ enum snag_rt_wait {
 	SNAG_RT_WAIT_OTHER = 15,   /* see the label */
 };
 
+/* Who has promised to end a wait, where the runtime knows it. */
+enum snag_rt_promise {
+	SNAG_RT_PROMISE_NONE = 0,
+	SNAG_RT_PROMISE_TASK = 1,    /* task: this one. When there is none such, it has ended */
+	SNAG_RT_PROMISE_ANSWER = 2,  /* fd, call: who serves this call at the other end of fd */
+	SNAG_RT_PROMISE_CALLER = 3,  /* fd, call: who has made this call from there */
+	SNAG_RT_PROMISE_PROCESS = 4, /* pid: by something it does, or by its exit */
+	SNAG_RT_PROMISE_THREAD = 5,  /* tid: the loop of this thread of the process, or its end */
+};
+
 struct snag_rt_loop {			 /* one scheduler, bound to one thread */
 	struct snag_rt_field generation; /* odd while it runs, even while all its tasks rest */
 	struct snag_rt_field name;
-	struct snag_rt_field tid;	      /* of the thread, in its innermost pid namespace */
-	struct snag_rt_field current;	      /* the running task */
-	struct snag_rt_field poll_fd;	      /* the epoll descriptor */
-	struct snag_rt_field wake_fd;	      /* the readable end of the wakeup pair */
-	struct snag_rt_field signals_pending; /* bit n-1: signal n came and is not handled yet */
+	struct snag_rt_field tid;	       /* of the thread, in its innermost pid namespace */
+	struct snag_rt_field current;	       /* the running task */
+	struct snag_rt_field poll_fd, wake_fd; /* of its epoll set; that it is woken by */
+	struct snag_rt_field signals_pending;  /* bit n-1: signal n came and is not handled yet */
 	struct snag_rt_list tasks;
 };
 
@@ -105,51 +114,49 @@ struct snag_rt_task {
 	struct snag_rt_field shielded;	/* a cancel was asked for and a shield holds it back */
 	struct snag_rt_field delivered; /* a blocking call has failed because of it */
 	struct snag_rt_field wait;	/* struct of the runtime that snag_rt_wait_at describes */
-	struct snag_rt_field stack_low; /* lowest usable address */
-	struct snag_rt_field stack_bytes;
-	struct snag_rt_field saved_sp; /* 0 while it runs */
-	struct snag_rt_list nurseries; /* those it has open */
+	struct snag_rt_field stack_low, stack_bytes; /* low: the lowest usable address */
+	struct snag_rt_field saved_sp;		     /* 0 while it runs */
+	struct snag_rt_list nurseries;		     /* those it has open */
 };
 
 struct snag_rt_nursery {
-	struct snag_rt_field name;
-	struct snag_rt_field parent; /* task */
-	struct snag_rt_field scope;
-	struct snag_rt_field count;   /* of children not done */
-	struct snag_rt_field waiting; /* the parent waits for the children */
+	struct snag_rt_field name, parent, scope; /* parent: a task */
+	struct snag_rt_field count;		  /* of children not done */
+	struct snag_rt_field waiting;		  /* the parent waits for the children */
 };
 
 struct snag_rt_scope {
 	struct snag_rt_field name, shield, cancel_called;
-	struct snag_rt_field parent; /* scope */
-	struct snag_rt_field task;
-	struct snag_rt_field deadline_ns; /* CLOCK_MONOTONIC, the largest value: none */
-	struct snag_rt_field by;	  /* a number of the runtime */
-	struct snag_rt_field who, reason; /* texts */
+	struct snag_rt_field parent, task; /* parent: a scope */
+	struct snag_rt_field deadline_ns;  /* CLOCK_MONOTONIC, the largest value: none */
+	struct snag_rt_field by;	   /* a number of the runtime */
+	struct snag_rt_field who, reason;  /* texts */
 };
 
 struct snag_rt_wait_at {
 	struct snag_rt_field kind; /* enum snag_rt_wait, see wait_map */
-	struct snag_rt_field fd, pid, number, object;
-	struct snag_rt_field deadline_ns;
-	struct snag_rt_field since_ns;
+	struct snag_rt_field fd, pid, number, object, deadline_ns, since_ns;
 	struct snag_rt_field label; /* text: name of the object, peer, address */
 };
 
 struct snag_rt_object { /* what tasks wait on; a kind leaves absent what it does not have */
 	struct snag_rt_field name;
-	struct snag_rt_field owner; /* task that has to act */
-	struct snag_rt_field tid;   /* thread that has to act */
-	struct snag_rt_field set, used, capacity;
-	struct snag_rt_field senders, receivers; /* open ends */
+	struct snag_rt_field owner;				      /* task that has to act */
+	struct snag_rt_field tid;				      /* thread that has to act */
+	struct snag_rt_field set, used, capacity, senders, receivers; /* the last: open ends */
+};
+
+struct snag_rt_promise_at {
+	struct snag_rt_field kind;		       /* enum snag_rt_promise */
+	struct snag_rt_field task, fd, call, pid, tid; /* task: its snag_rt_task.id */
+	struct snag_rt_field who;		       /* text: name of the one who has promised */
 };
 
 /* Registers of a task that does not run, as DWARF numbers them; 0xffff ends the list. */
 struct snag_rt_saved {
-	__u16 machine;	 /* ELF e_machine, 62: x86-64 */
-	__u16 sp_after;	 /* the stack pointer after the switch: saved_sp + sp_after */
-	__u16 pc_offset; /* where the return address lies: saved_sp + pc_offset */
-	__u16 reserved;
+	__u16 machine;		   /* ELF e_machine, 62: x86-64 */
+	__u16 sp_after;		   /* the stack pointer after the switch: saved_sp + sp_after */
+	__u16 pc_offset, reserved; /* the return address lies at saved_sp + pc_offset */
 	struct snag_rt_register {
 		__u16 dwarf, offset; /* offset from saved_sp */
 	} registers[16];
@@ -157,8 +164,7 @@ struct snag_rt_saved {
 
 /* The table. Append only: a reader takes `size` bytes and treats the rest as zero. */
 struct snag_rt {
-	__u32 size;
-	__u32 version;
+	__u32 size, version;
 	__u64 cookie;
 	char runtime[16], release[16];
 	union {
@@ -177,6 +183,9 @@ struct snag_rt {
 	__u32 state_map_count, wait_map_count; /* 0: stored in the numbers above */
 	__u8 state_map[16];		       /* own number -> enum snag_rt_state */
 	__u8 wait_map[64];		       /* own number -> enum snag_rt_wait */
+	struct snag_rt_field wait_promise;     /* in a wait: what snag_rt_promise_at describes */
+	struct snag_rt_promise_at promise;
+	struct snag_rt_field serves_fd, serves_call; /* in a task: the call that it answers */
 };
 
 /* The first members of a table. */
@@ -184,15 +193,8 @@ struct snag_rt {
 	.size = sizeof(struct snag_rt), .version = SNAG_RT_VERSION, .cookie = SNAG_RT_COOKIE,      \
 	.runtime = runtime_name, .release = release_name
 
-/*
- * The note: name "snag", type SNAG_RT_NOTE_TYPE, descriptor = one signed 64-bit distance from
- * itself to the table. `table` is a global with hidden visibility. Needs no relocation.
- */
+/* The note: name "snag", descriptor = one signed 64-bit distance from itself to the table. `table`
+ * is a global with hidden visibility. Needs no relocation. */
 #define SNAG_RT_NOTE(table)                                                                        \
-	__asm__(".pushsection .note.snag, \"a\", @note\n"                                          \
-		".balign 4\n"                                                                      \
-		".long 5, 8, 0x5254\n"                                                             \
-		".asciz \"snag\"\n"                                                                \
-		".balign 4\n"                                                                      \
-		".quad " #table " - .\n"                                                           \
-		".popsection\n")
+	__asm__(".pushsection .note.snag, \"a\", @note\n.balign 4\n.long 5, 8, 0x5254\n"           \
+		".asciz \"snag\"\n.balign 4\n.quad " #table " - .\n.popsection\n")

@@ -26,7 +26,8 @@ enum {
 struct loop {
 	uint64_t address, generation, signals;
 	uint32_t thread, first_task, end_task;
-	bool counted; /* it has a generation */
+	int32_t gone_tid; /* its thread, when there is none such; 0 */
+	bool counted;	  /* it has a generation */
 };
 
 /* What is read of one runtime of one process. */
@@ -150,6 +151,9 @@ static bool add_task(struct reading *r, const struct loop *loop, uint64_t addres
 	map_put(&r->tasks, address, id);
 	t = model_task(r->m, id);
 	t->thread = loop->thread;
+	t->gone_tid = loop->gone_tid;
+	t->serves_fd = (int32_t)table_get(&r->table, address, r->table.t.serves_fd, (uint64_t)-1);
+	t->serves_call = (int64_t)get(r, address, r->table.t.serves_call);
 	t->runtime = r->runtime;
 	t->number = get(r, address, at->id);
 	t->name = text(r, address, at->name);
@@ -175,7 +179,7 @@ static void list_loops(struct reading *r)
 {
 	_cleanup_table_list_ struct table_list list;
 	const struct snag_rt *t = &r->table.t;
-	uint64_t address;
+	uint64_t address, tid;
 
 	table_list_init(&list, &r->table, t->loops.address, &t->loop_list);
 	while ((address = table_list_next(&list))) {
@@ -184,7 +188,9 @@ static void list_loops(struct reading *r)
 		loop->address = address;
 		loop->counted =
 			table_number(&r->table, address, t->loop.generation, &loop->generation);
-		loop->thread = thread_of(r, get(r, address, t->loop.tid));
+		tid = get(r, address, t->loop.tid);
+		loop->thread = thread_of(r, tid);
+		loop->gone_tid = loop->thread ? 0 : (int32_t)tid;
 		loop->signals = get(r, address, t->loop.signals_pending);
 		loop->first_task = r->m->tasks.count + 1;
 		list_tasks(r, loop);
@@ -360,6 +366,25 @@ static uint8_t kind_of(const struct reading *r, uint64_t wait)
 	return kind <= AWAIT_OTHER ? (uint8_t)kind : AWAIT_UNKNOWN;
 }
 
+static void read_promise(struct reading *r, struct promise *p, uint64_t address)
+{
+	const struct snag_rt_promise_at *at = &r->table.t.promise;
+	uint64_t kind = address ? get(r, address, at->kind) : 0;
+
+	_Static_assert(PROMISE_THREAD == (int)SNAG_RT_PROMISE_THREAD,
+		       "promises are numbered as in the ABI");
+	/* a kind that is not known here says nothing */
+	if (!kind || kind >= PROMISE_KINDS)
+		return;
+	p->kind = (uint8_t)kind;
+	p->task = get(r, address, at->task);
+	p->fd = (int32_t)table_get(&r->table, address, at->fd, (uint64_t)-1);
+	p->call = (int64_t)get(r, address, at->call);
+	p->pid = (int32_t)get(r, address, at->pid);
+	p->tid = tid_here(r, get(r, address, at->tid));
+	p->who = text(r, address, at->who);
+}
+
 static void read_wait(struct reading *r, uint32_t task, uint64_t address)
 {
 	const struct snag_rt_wait_at *at = &r->table.t.wait;
@@ -379,6 +404,7 @@ static void read_wait(struct reading *r, uint32_t task, uint64_t address)
 	    since)
 		a.since_ms = (r->now_ns - (int64_t)since) / NS_PER_MS;
 	read_object(r, &a);
+	read_promise(r, &a.promise, get(r, address, r->table.t.wait_promise));
 	model_add_await(r->m, a, NULL, 0);
 }
 
@@ -525,11 +551,12 @@ static void read_runtime(struct runtime_site *site, uint64_t address)
 
 static bool read_process(struct runtime_site *site)
 {
+	const struct maps *maps = runtime_maps(site);
 	uint64_t done[TABLES_MAX];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < site->maps->count && count < TABLES_MAX; i++) {
-		const struct map_area *area = &site->maps->areas[i];
+	for (uint32_t i = 0; maps && i < maps->count && count < TABLES_MAX; i++) {
+		const struct map_area *area = &maps->areas[i];
 		const struct code_file *f;
 		uint64_t addr, at;
 		bool new = true;

@@ -18,6 +18,7 @@ struct making {
 	const struct await *a;
 	const struct snap_process *process;
 	const struct snap_task *task; /* the thread of the loop */
+	const uint32_t *await_of;     /* by task id: 1 + model.awaits, 0 none */
 	uint32_t thread, wait;
 	int64_t deadline_ms; /* of the wait itself or of a scope around it; -1 none */
 };
@@ -303,13 +304,21 @@ static void make_signal(struct making *k)
 	wait_new(k->c, k->wait, "a signal");
 }
 
+static void make_event(struct making *k)
+{
+	const struct promised p = { k->c, k->a, k->process, k->task, k->wait, k->await_of };
+
+	refer(k, "task-event");
+	describe(k, WAIT_TASK_EVENT, "waiting for", "event");
+	if (!waits_decode_promise(&p))
+		add_loop(k);
+}
+
 static void make_rest(struct making *k)
 {
 	switch ((enum await_kind)k->a->kind) {
 	case AWAIT_EVENT:
-		refer(k, "task-event");
-		describe(k, WAIT_TASK_EVENT, "waiting for", "event");
-		add_loop(k);
+		make_event(k);
 		break;
 	case AWAIT_FUTURE:
 		refer(k, "future");
@@ -435,9 +444,22 @@ static void make_until(struct making *k)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-static void make(struct wait_ctx *c, const struct await *a)
+/* Whatever it waits for: nobody runs its loop any more. */
+static void make_gone(struct making *k)
 {
-	struct making k = { .c = c, .m = c->model, .a = a };
+	struct wait *w = model_wait(k->m, k->wait);
+
+	k->m->terms.count -= w->term_count;
+	w->term_count = 0;
+	w->need = 1;
+	w->timeout_ms = -1;
+	wait_never(k->c, k->wait, "thread %d, which ran the loop of this task, is gone",
+		   model_task(k->m, k->a->task)->gone_tid);
+}
+
+static void make(struct wait_ctx *c, const struct await *a, const uint32_t *await_of)
+{
+	struct making k = { .c = c, .m = c->model, .a = a, .await_of = await_of };
 	struct task *t = model_task(k.m, a->task);
 	const struct actor *actor = model_actor(k.m, t->actor);
 	struct wait *w;
@@ -458,6 +480,11 @@ static void make(struct wait_ctx *c, const struct await *a)
 	c->items_left = WAIT_ITEMS_MAX;
 	c->items_cut = false;
 	k.deadline_ms = next_deadline(k.m, a);
+	if (t->gone_tid) {
+		make_kind(&k);
+		make_gone(&k);
+		return;
+	}
 	if (k.deadline_ms >= 0 && (a->kind == AWAIT_NURSERY || a->kind == AWAIT_ALL)) {
 		make_until(&k);
 		return;
@@ -487,12 +514,16 @@ static void drop_timeout(struct model *m, uint32_t thread)
 
 void waits_decode_tasks(struct wait_ctx *c)
 {
+	_cleanup_free_ uint32_t *await_of = xcalloc(c->model->tasks.count + 1, sizeof(*await_of));
+
 	waits_decode_parks(c);
+	for (uint32_t i = 0; i < c->model->awaits.count; i++)
+		await_of[c->model->awaits.at[i].task] = i + 1;
 	for (uint32_t i = 0; i < c->model->awaits.count; i++) {
 		/* a copy: nothing is added to them, but who knows */
 		const struct await a = c->model->awaits.at[i];
 
-		make(c, &a);
+		make(c, &a, await_of);
 	}
 	c->model->awaits.count = c->model->await_tasks.count = 0;
 	for (uint32_t i = 0; i < c->model->idle_loops.count; i++)

@@ -11,3 +11,19 @@
  * wait belongs to the thread that runs its loop.
  */
 void waits_decode_tasks(struct wait_ctx *c);
+
+/* An await with a promise, on its way to become the wait `wait`. */
+struct promised {
+	struct wait_ctx *c;
+	const struct await *a;
+	const struct snap_process *process;
+	const struct snap_task *task; /* the thread of its loop */
+	uint32_t wait;
+	const uint32_t *await_of; /* by task id: 1 + model.awaits, 0 none */
+};
+
+/*
+ * The terms of a wait that somebody has promised to end: that one, or never when it is gone. Its
+ * text and object, too. False: nothing is known of who has promised.
+ */
+bool waits_decode_promise(const struct promised *p);

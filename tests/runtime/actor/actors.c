@@ -304,6 +304,20 @@ static int tell_abandoned(const struct grove_kid *kid, int rc, struct grove_erro
 	return grove_error_set_tree(err, both);
 }
 
+/* Whatever changes with it is its doing, up to its end. */
+static void expect_kid(struct grove_kid *kid)
+{
+	const struct grove_child *child = &kid->child;
+	struct grove_promise promise = { .kind = SNAG_RT_PROMISE_PROCESS, .pid = child->pid };
+
+	if (child->backend->hosted) {
+		promise.kind = SNAG_RT_PROMISE_THREAD;
+		promise.tid = child->tid;
+	}
+	grove_copy_name(promise.who, sizeof(promise.who), kid->name);
+	grove_event_promise(&kid->changed, &promise);
+}
+
 static void log_spawned(const struct grove_kid *kid)
 {
 	const struct grove_child *child = &kid->child;
@@ -365,6 +379,7 @@ static int supervise(void *arg, struct grove_error *err)
 		return rc == -ECANCELED ? rc : grove_error_at(err, rc, "actor %s", kid->name);
 	}
 	kid->actors->count++;
+	expect_kid(kid);
 	log_spawned(kid);
 	grove_nursery_open(&inner, kid->name);
 	grove_spawn(&inner, "watch", watch, kid);
@@ -478,8 +493,11 @@ static int run_task(void *arg, struct grove_error *err)
 {
 	struct grove_result *result = arg;
 	struct grove_kid *kid = result->kid;
-	int rc = grove_portal_run(&kid->portal, result->func, grove_value_move(&result->args),
-				  &result->value, err);
+	int rc;
+
+	grove_event_promise_own(&result->done);
+	rc = grove_portal_run(&kid->portal, result->func, grove_value_move(&result->args),
+			      &result->value, err);
 
 	result->failed = rc < 0;
 	grove_event_set(&result->done);

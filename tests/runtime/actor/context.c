@@ -18,6 +18,26 @@ static struct grove_list *list_of(struct grove_peer *peer, int64_t cid)
 	return &peer->contexts[(uint64_t)cid / 2 % GROVE_CONTEXT_LISTS];
 }
 
+/* This event is up to the other end of the call. */
+static void promise(const struct grove_context *context, uint32_t kind, struct grove_event *event)
+{
+	const struct grove_channel *channel = context->peer->channel;
+	struct grove_promise of = { .kind = kind, .fd = channel->fd, .call = context->cid };
+
+	grove_copy_name(of.who, sizeof(of.who), context->peer->name);
+	grove_event_promise(event, &of);
+}
+
+void grove_context_expect(const struct grove_context *context, struct grove_event *event)
+{
+	promise(context, context->ours ? SNAG_RT_PROMISE_ANSWER : SNAG_RT_PROMISE_CALLER, event);
+}
+
+int grove_context_fd(const struct grove_context *context)
+{
+	return context->peer->channel->fd;
+}
+
 struct grove_context *grove_context_new(struct grove_peer *peer, int64_t cid, const char *func)
 {
 	struct grove_context *context = grove_alloc(1, sizeof(*context));
@@ -33,6 +53,9 @@ struct grove_context *grove_context_new(struct grove_peer *peer, int64_t cid, co
 	grove_list_init(&context->items);
 	grove_copy_name(context->func, sizeof(context->func), func);
 	grove_event_init(&context->changed, context->func);
+	/* a caller waits for the function; a function for whatever its caller wants to say */
+	if (context->ours)
+		promise(context, SNAG_RT_PROMISE_ANSWER, &context->changed);
 	grove_list_add(list_of(peer, cid), &context->link);
 	peer->context_count++;
 	return context;
@@ -298,6 +321,7 @@ int grove_context_serve(void *arg, struct grove_error *unused)
 	int rc;
 
 	(void)unused;
+	grove_task_serves(context->peer->channel->fd, context->cid);
 	grove_scope_enter(&scope, context->func, GROVE_NEVER);
 	context->scope = &scope;
 	if (context->cancelled)

@@ -50,6 +50,12 @@ void grove_context_stop(struct grove_context *context);
 /* The other actor. Borrowed. */
 const struct grove_uid *grove_context_peer(const struct grove_context *context);
 
+/* `event` is one that the other end of the call will bring about: said to readers outside. */
+void grove_context_expect(const struct grove_context *context, struct grove_event *event);
+
+/* The connection that the call goes over. */
+int grove_context_fd(const struct grove_context *context);
+
 /* ---- the function's end ---------------------------------------------------------------------- */
 
 /* I am ready, here is a value (taken over): the caller's open returns. -EPROTO when it was a plain

@@ -186,6 +186,18 @@ __attribute__((visibility("hidden"), used)) const struct snag_rt grove_snag_runt
 			SAVED(14, r14), SAVED(15, r15), { .dwarf = 0xffff },
 		},
 	},
+	.wait_promise = POINTER(struct grove_wait, promise),
+	.promise = {
+		.kind = UINT(struct grove_promise, kind),
+		.task = UINT(struct grove_promise, task),
+		.fd = INT(struct grove_promise, fd),
+		.call = INT(struct grove_promise, call),
+		.pid = INT(struct grove_promise, pid),
+		.tid = INT(struct grove_promise, tid),
+		.who = TEXT(struct grove_promise, who),
+	},
+	.serves_fd = INT(struct grove_task, serves_fd),
+	.serves_call = INT(struct grove_task, serves_call),
 };
 
 SNAG_RT_NOTE(grove_snag_runtime);

@@ -10,17 +10,24 @@
  */
 #pragma once
 
-#include "runtime/core/base.h"
+#include "runtime/core/task.h"
 
 struct grove_event {
 	struct grove_list waiters;
 	size_t waiting; /* how many tasks wait */
 	bool set;
+	struct grove_promise promise; /* kind NONE: anybody may set it */
 	char name[GROVE_NAME_SIZE];
 };
 
 /* Not set, nobody waits. The name (NULL: "") is copied. */
 void grove_event_init(struct grove_event *event, const char *name);
+
+/* Who is going to set it, for readers outside; replaces what was said before. Copied. */
+void grove_event_promise(struct grove_event *event, const struct grove_promise *promise);
+
+/* The running task is. */
+void grove_event_promise_own(struct grove_event *event);
 
 /* Set it and wake all who wait. Again: nothing happens. */
 void grove_event_set(struct grove_event *event);

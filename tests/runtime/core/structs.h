@@ -37,6 +37,8 @@ struct grove_task {
 	bool ever_delivered;
 	uint64_t delivered_seq; /* the cancel that was last logged */
 	char name[GROVE_NAME_SIZE];
+	int32_t serves_fd; /* the call that it answers; -1: none */
+	int64_t serves_call;
 	struct grove_wait wait;
 	grove_abort_fn *abort; /* of the present park; NULL: not to be cancelled */
 	void *abort_arg;

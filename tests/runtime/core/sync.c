@@ -21,7 +21,24 @@ void grove_event_init(struct grove_event *event, const char *name)
 	grove_list_init(&event->waiters);
 	event->waiting = 0;
 	event->set = false;
+	event->promise = (struct grove_promise){ .kind = SNAG_RT_PROMISE_NONE };
 	grove_copy_name(event->name, sizeof(event->name), name);
+}
+
+void grove_event_promise(struct grove_event *event, const struct grove_promise *promise)
+{
+	event->promise = *promise;
+}
+
+void grove_event_promise_own(struct grove_event *event)
+{
+	struct grove_promise *promise = &event->promise;
+	const struct grove_task *task = grove_current();
+
+	if (!task)
+		grove_bug("event '%s' was promised outside of a task", event->name);
+	*promise = (struct grove_promise){ .kind = SNAG_RT_PROMISE_TASK, .task = task->id };
+	grove_copy_name(promise->who, sizeof(promise->who), task->name);
 }
 
 void grove_event_pulse(struct grove_event *event)
@@ -49,6 +66,7 @@ int grove_event_wait(struct grove_event *event)
 	}
 	struct grove_wait wait = grove_wait_of(SNAG_RT_WAIT_EVENT, event, event->name);
 
+	wait.promise = &event->promise;
 	return grove_wait_in(&event->waiters, &event->waiting, &waiter, &wait);
 }
 

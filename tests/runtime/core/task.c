@@ -45,6 +45,7 @@ struct grove_task *grove_task_new(struct grove_loop *loop, const char *name, gro
 	task->state = SNAG_RT_STATE_NEW;
 	task->fn = fn;
 	task->arg = arg;
+	task->serves_fd = -1;
 	task->wait = grove_wait_of(SNAG_RT_WAIT_NONE, NULL, NULL);
 	grove_copy_name(task->name, sizeof(task->name), name);
 	grove_list_init(&task->siblings);
@@ -275,6 +276,14 @@ struct grove_nursery *grove_task_nursery(const struct grove_task *task)
 struct grove_task *grove_task_parent(const struct grove_task *task)
 {
 	return task->nursery ? task->nursery->parent : NULL;
+}
+
+void grove_task_serves(int fd, int64_t call)
+{
+	struct grove_task *task = running("grove_task_serves()");
+
+	task->serves_fd = fd;
+	task->serves_call = call;
 }
 
 void grove_task_set_user(struct grove_task *task, void *user)

@@ -27,6 +27,18 @@ struct grove_task;
  */
 typedef int grove_task_fn(void *arg, struct grove_error *err);
 
+/*
+ * Who has promised to end a wait, as far as we know: so who looks on from outside sees whom a task
+ * waits for, and that nobody is left who has promised. Offsets are published in the descriptor.
+ */
+struct grove_promise {
+	uint32_t kind; /* enum snag_rt_promise, which says what else is set */
+	int32_t fd, pid, tid;
+	uint64_t task; /* its number */
+	int64_t call;
+	char who[GROVE_NAME_SIZE];
+};
+
 /* What a parked task waits for; offsets are published in the descriptor. */
 struct grove_wait {
 	uint32_t kind;	     /* enum snag_rt_wait */
@@ -37,6 +49,8 @@ struct grove_wait {
 	int64_t deadline_ns; /* when it ends by itself on CLOCK_MONOTONIC, or GROVE_NEVER */
 	int64_t since_ns;    /* set by grove_park() */
 	char label[GROVE_NAME_SIZE]; /* name of the object, peer, address; "" */
+	/* of who ends it; NULL: not known. Outlives the wait */
+	const struct grove_promise *promise;
 };
 
 /* A wait of `kind` for nothing in particular: fd -1, no deadline. */
@@ -92,6 +106,12 @@ uint64_t grove_task_id(const struct grove_task *task);
 /* The nursery that waits for it, and the task that opened that one; NULL for the first task. */
 struct grove_nursery *grove_task_nursery(const struct grove_task *task);
 struct grove_task *grove_task_parent(const struct grove_task *task);
+
+/*
+ * From now on the running task answers call `call` of the connection `fd`, which a reader outside
+ * then can follow from the one who waits for the answer. fd -1: none any more.
+ */
+void grove_task_serves(int fd, int64_t call);
 
 /* A pointer of the program's own on a task, inherited by the tasks it spawns. NULL at first. */
 void grove_task_set_user(struct grove_task *task, void *user);

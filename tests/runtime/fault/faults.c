@@ -155,6 +155,16 @@ void grove_fault_culprit(pid_t pid, const char *word, int fd)
 	log_culprit(pid, pid == getpid() ? gettid() : pid, word, fd);
 }
 
+void grove_fault_culprit_in(pid_t pid, pid_t tid, const char *word)
+{
+	log_culprit(pid, tid ? tid : pid, word, -1);
+}
+
+void grove_fault_culprit_gone(const char *word)
+{
+	log_culprit(getpid(), 0, word, -1);
+}
+
 void grove_fault_culprit_root(const char *word)
 {
 	pid_t root = grove_actor_root_pid(grove_actor_self());

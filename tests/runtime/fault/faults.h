@@ -133,5 +133,9 @@ void grove_fault_leaves(bool reaped);
 /* `word` (may be NULL) is what snag has to say, for instance the name of a task. Of this process:
  * the calling thread. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);
+/* Thread `tid` of it; 0: the first. */
+void grove_fault_culprit_in(pid_t pid, pid_t tid, const char *word);
+/* This process, for the calling thread, which will not be there any more. */
+void grove_fault_culprit_gone(const char *word);
 /* The root, wherever this actor is. */
 void grove_fault_culprit_root(const char *word);

@@ -113,6 +113,9 @@ static int run(void *arg, struct grove_error *err)
 	struct grove_offer *offer = arg;
 	int rc;
 
+	grove_event_promise_own(&offer->opened);
+	grove_event_promise_own(&offer->gone);
+	grove_event_promise_own(&offer->reopened);
 	grove_scope_enter(&offer->scope, offer->key, GROVE_NEVER);
 	offer->running = true;
 	if (offer->state == CLOSING)

@@ -103,6 +103,15 @@ static int until_done(struct grove_context *context, struct grove_error *err)
 	return rc == -EPIPE ? 0 : rc;
 }
 
+/* Who has the terminal is the one who can come back for it. */
+static void expect_return(struct terminal *t)
+{
+	struct grove_promise promise = { .kind = SNAG_RT_PROMISE_PROCESS, .pid = t->holder.pid };
+
+	grove_copy_name(promise.who, sizeof(promise.who), t->holder.actor.name);
+	grove_event_promise(&t->returned, &promise);
+}
+
 /* As long as the grant lasts. */
 static int hold(struct grove_context *context, struct grove_error *err)
 {
@@ -116,6 +125,7 @@ static int hold(struct grove_context *context, struct grove_error *err)
 	else
 		grove_scope_enter(&grant, "terminal", GROVE_NEVER);
 	t->grant = &grant;
+	expect_return(t);
 	rc = until_done(context, err);
 	if (keep && rc < 0 && rc != -ECANCELED)
 		rc = grove_event_wait(&t->returned);

@@ -279,6 +279,15 @@ static void on_ended(void *arg)
 	interpreter_unref(it);
 }
 
+/* From now on it is its thread that has something to say. */
+static void expect_end(struct interpreter *it, pid_t tid)
+{
+	struct grove_promise promise = { .kind = SNAG_RT_PROMISE_THREAD, .tid = tid };
+
+	grove_copy_name(promise.who, sizeof(promise.who), it->boot.uid.name);
+	grove_event_promise(&it->changed, &promise);
+}
+
 static int start(struct grove_child *child, bool own_lock, struct grove_error *err)
 {
 	struct interpreter *it = interpreter_new(child, own_lock);
@@ -298,6 +307,7 @@ static int start(struct grove_child *child, bool own_lock, struct grove_error *e
 	child->own = it;
 	child->pid = getpid();
 	child->tid = atomic_load(&it->tid);
+	expect_end(it, child->tid);
 	return 0;
 }
 

@@ -6,16 +6,21 @@
  * The end of a process closes what it had open; the end of a thread closes nothing. The other end
  * of the channel is in the same process, and waits for an answer for ever.
  */
+#include <stdio.h>
+
 #include "runtime/core/io.h"
 #include "runtime/fault/faults.h"
 #include "runtime/spawn/defects.h"
 
 static int leaf(struct grove_fault_place *place, struct grove_error *err)
 {
+	char thread[32];
+
 	(void)err;
 	if (place->off)
 		return GROVE_FAULT_DONE;
-	grove_fault_culprit(getpid(), place->path, -1);
+	snprintf(thread, sizeof(thread), "thread %d", gettid());
+	grove_fault_culprit_gone(thread);
 	grove_fault_leaves(true);
 	grove_fault_hangs();
 	atomic_store(&grove_spawn_defects()->finalised, gettid());

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,6 +77,7 @@ static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 
 static int leaf(struct grove_fault_place *place, struct grove_error *err)
 {
+	char close_it[64];
 	int pair[2];
 	pid_t helper;
 
@@ -85,7 +87,9 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	if (helper < 0)
 		return grove_error_set(err, helper, "the helper does not start");
 	grove_fault_other_waits(helper, "pipe-read", pair[0], helper);
-	grove_fault_culprit(helper, NULL, -1);
+	snprintf(close_it, sizeof(close_it), "close fd %d in pid %d",
+		 grove_context_fd(place->above), (int)helper);
+	grove_fault_culprit(helper, close_it, -1);
 	grove_fault_leaves(true);
 	grove_fault_hangs();
 	_exit(0);

@@ -9,6 +9,7 @@
 
 #include "runtime/actor/registrar.h"
 #include "runtime/core/event.h"
+#include "runtime/core/thread.h"
 #include "runtime/fault/parts.h"
 
 enum { WORKERS = 2 };
@@ -53,7 +54,10 @@ static int node(struct grove_fault_place *place, struct grove_error *err)
 	for (int i = 0; i < WORKERS && rc == 0; i++)
 		rc = tell_worker(err);
 	if (rc == 0) {
-		grove_fault_culprit(grove_actors_pid(place->actors, portals[0]), told.name, -1);
+		/* an idle worker thread ends by itself, and snag would say so */
+		(void)grove_threads_drain();
+		grove_fault_culprit_in(grove_actors_pid(place->actors, portals[0]),
+				       grove_actors_tid(place->actors, portals[0]), told.name);
 		grove_fault_hangs();
 	}
 	/* what is known is enough: one of them was told */
@@ -72,8 +76,11 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	(void)err;
 	if (strcmp(place->path, tell) == 0)
 		grove_event_set(&told);
-	else if (strcmp(place->path, worker) == 0)
+	else if (strcmp(place->path, worker) == 0) {
+		/* who has called it is to tell it */
+		grove_context_expect(place->above, &told);
 		rc = grove_event_wait(&told);
+	}
 	return rc < 0 ? rc : GROVE_FAULT_DONE;
 }
 
