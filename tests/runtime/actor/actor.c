@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/actor/kid.h"
 #include "runtime/core/io.h"
@@ -219,6 +220,19 @@ static int list_binds(struct grove_actor *actor, const struct grove_addrs *binds
 	return 0;
 }
 
+/* The inode tells the socket from a later one at the same address. */
+static void log_listening(const struct grove_listeners *listeners, size_t i)
+{
+	char text[GROVE_MULTIADDR_TEXT];
+	struct stat st = { .st_ino = 0 };
+
+	if (!grove_truth_is_open() || fstat(listeners->fd[i], &st) < 0)
+		return;
+	grove_multiaddr_print(&listeners->addrs.at[i], text);
+	grove_truth("listening", grove_fact_text("address", text),
+		    grove_fact_int("inode", (int64_t)st.st_ino));
+}
+
 static int start_listening(struct grove_actor *actor, const struct grove_addrs *binds,
 			   struct grove_error *err)
 {
@@ -231,6 +245,7 @@ static int start_listening(struct grove_actor *actor, const struct grove_addrs *
 		rc = grove_listen(&actor->listeners, &all.at[i], err);
 		if (rc < 0)
 			return rc;
+		log_listening(&actor->listeners, i);
 		if (actor->defects.listeners_inherited)
 			(void)fcntl(actor->listeners.fd[i], F_SETFD, 0);
 	}

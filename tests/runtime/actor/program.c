@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/core/tools.h"
+
 const struct grove_backend *grove_program_backend(const struct grove_program *program,
 						  const char *name, struct grove_error *err)
 {
@@ -64,3 +66,24 @@ bool grove_program_enter(const struct grove_program *program, int argc, char **a
 	*code = entry ? entry->run(program, argc - 3, argv + 3) : 2;
 	return true;
 }
+
+#ifdef GROVE_ASAN
+#include <sanitizer/lsan_interface.h>
+#include <sys/prctl.h>
+
+/*
+ * LeakSanitizer calls it before it looks at a process that ends. It looks from a clone that is no
+ * thread but shares the memory (StopTheWorld() in sanitizer_common); when the process is killed
+ * meanwhile, the clone is an orphan until the kernel has killed it as well (PR_SET_PDEATHSIG).
+ * Tests that look for left-over processes know it by this name, which it inherits and which has
+ * another number than its own.
+ */
+int __lsan_is_turned_off(void)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "lsan-%d", (int)getpid());
+	prctl(PR_SET_NAME, name);
+	return 0;
+}
+#endif

@@ -12,20 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GROVE_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define GROVE_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define GROVE_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define GROVE_TSAN 1
-#endif
+#include "runtime/core/tools.h"
+
 #ifdef GROVE_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>

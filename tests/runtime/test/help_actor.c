@@ -5,11 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "runtime/res/tty_lock.h"
-#include "runtime/test/help_core.h"
 
 /* ---- functions that actors run --------------------------------------------------------------- */
 
@@ -198,47 +195,6 @@ __attribute__((constructor)) static void enter(int argc, char **argv, char **env
 
 /* ---- what is left ---------------------------------------------------------------------------- */
 
-/*
- * A process that is killed while LeakSanitizer looks at it, at its end, leaves the tracer behind: a
- * clone of it, that the kernel then kills as well (PR_SET_PDEATHSIG in sanitizer_common's
- * StopTheWorld()). So it is not only killed actors who leave orphans there.
- */
-#ifdef __SANITIZE_ADDRESS__
-static const bool has_tracers = true;
-#else
-static const bool has_tracers = false;
-#endif
-
-/* Reap orphans until there is no child; a child that stays is a leak. */
-static void expect_no_process(const struct help_case *what, const char *where)
-{
-	int64_t end_ns = grove_now_ns() + HELP_LONG;
-
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-
-		if (pid < 0 && errno == ECHILD)
-			return;
-		cr_assert(pid <= 0 || what->orphans || has_tracers, "%s: process %d was not reaped",
-			  where, pid);
-		cr_assert_lt(grove_now_ns(), end_ns, "%s: a process is left", where);
-		if (pid == 0)
-			usleep(2000);
-	}
-}
-
-/* A joined thread stands in /proc for a moment after it told its end. */
-static void expect_threads(int count, const char *where)
-{
-	int64_t end_ns = grove_now_ns() + HELP_LONG;
-
-	while (core_entries("/proc/self/task") > count) {
-		cr_assert_lt(grove_now_ns(), end_ns, "%s: a thread is left", where);
-		usleep(1000);
-	}
-}
-
 bool help_process_lives(pid_t pid)
 {
 	char path[64], line[512] = "";
@@ -262,7 +218,7 @@ bool help_wait_dead(pid_t pid)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-static bool has_pidfds(void)
+bool help_has_pidfds(void)
 {
 	_grove_close_ int pidfd = grove_pidfd_open(getpid());
 
@@ -275,7 +231,7 @@ static int transports(const struct help_case *what, size_t backend)
 {
 	if (what->one_transport)
 		return 1;
-	if (has_pidfds() || backend == 0)
+	if (help_has_pidfds() || backend == 0)
 		return 2;
 	cr_log_info("%s: not on %s over TCP: too slow under valgrind\n", what->name,
 		    grove_backends[backend]->name);
@@ -289,16 +245,16 @@ static const char *why_skipped(const struct help_case *what, const struct grove_
 			return skip->reason;
 	if (what->only && strcmp(what->only, backend->name) != 0)
 		return "it is about another backend";
-	if (what->pidfd && !has_pidfds())
+	if (what->pidfd && !help_has_pidfds())
 		return "no pidfd_open(2) here (valgrind before 3.21)";
 	return backend->refuses ? backend->refuses() : NULL;
 }
 
-static void run_once(const struct help_case *what, struct help_run *run, const char *dir)
+static void run_once(const struct help_case *what, struct help_run *run)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	struct grove_root_opts opts = { .name = "root", .backend = run->backend, .tcp = run->tcp };
-	int fds = core_entries("/proc/self/fd"), threads = core_entries("/proc/self/task");
+	const char *left;
 	char where[128];
 	int rc;
 
@@ -310,20 +266,12 @@ static void run_once(const struct help_case *what, struct help_run *run, const c
 		opts.grace_ns = HELP_LONG;
 	rc = grove_actor_root(&help_program, &opts, what->body, run, &err);
 	cr_assert_eq(rc, what->expect, "%s: %d, %s", where, rc, err.text);
-	expect_no_process(what, where);
-	expect_threads(threads, where);
-	cr_assert_eq(core_entries("/proc/self/fd"), fds, "%s: descriptors are left", where);
-	cr_assert_eq(core_entries(dir), 2, "%s: files are left in %s", where, dir);
+	left = help_left(HELP_ALL | (what->orphans ? HELP_ORPHANS : 0), HELP_LONG);
+	cr_assert_null(left, "%s: %s", where, left);
 }
 
 void help_on_all(struct help_case what)
 {
-	char dir[] = "/tmp/gtXXXXXX"; /* short: see grove_listen_dir() */
-
-	cr_assert_not_null(mkdtemp(dir));
-	setenv("XDG_RUNTIME_DIR", dir, 1);
-	/* whoever loses his parent is ours then, and seen */
-	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	for (size_t i = 0; grove_backends[i]; i++) {
 		const char *reason = why_skipped(&what, grove_backends[i]);
 
@@ -337,10 +285,9 @@ void help_on_all(struct help_case what)
 						.tcp = tcp,
 						.hosted = grove_backends[i]->hosted };
 
-			run_once(&what, &run, dir);
+			run_once(&what, &run);
 		}
 	}
-	cr_assert_eq(rmdir(dir), 0);
 }
 
 struct grove_portal *help_start(struct grove_actors *actors, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * help_actor.h - tests of actors: the program that they are, every backend, nothing left behind.
+ * help_actor.h - tests of actors: the program that they are, on every backend.
  *
  *	static int body(void *arg, struct grove_error *err) { ... }
  *
@@ -9,9 +9,8 @@
  *		help_on_all((struct help_case){ .name = "life.start", .body = body });
  *	}
  *
- * The case is run once for each backend and transport. After each run there must be no child and
- * no descendant, no thread or descriptor more than before, and no file in the folder of sockets; a
- * listening port needs one of these.
+ * The case is run once for each backend and transport. After each run nothing may be left of it
+ * (help_left.h).
  */
 #pragma once
 
@@ -26,6 +25,7 @@
 #include "runtime/core/errors.h"
 #include "runtime/core/io.h"
 #include "runtime/spawn/backends.h"
+#include "runtime/test/help_left.h"
 
 /* A backend that a case is not for, and why. */
 struct help_skip {
@@ -72,8 +72,8 @@ struct grove_portal *help_start(struct grove_actors *actors, const char *name);
 /* "double" in the actor: whether it still does its work. */
 void help_expect_alive(struct grove_portal *portal);
 
-/* How long it takes to sort itself out, on a slow machine under valgrind. */
-#define HELP_LONG (30 * GROVE_SECOND)
+/* Whether there is pidfd_open(2) here: valgrind before 3.21 has none. */
+bool help_has_pidfds(void);
 
 /* Whether the process is there (a zombie counts as not). */
 bool help_process_lives(pid_t pid);

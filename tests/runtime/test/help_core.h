@@ -5,6 +5,7 @@
 #pragma once
 
 #include "runtime/core/loop.h"
+#include "runtime/test/help_left.h"
 
 /* grove_run() with no options; fails the test when descriptors or threads are left. */
 int core_run(grove_task_fn *fn, void *arg);
@@ -15,8 +16,5 @@ int core_run_shuffled(grove_task_fn *fn, void *arg, uint64_t seed);
 /* How many entries a folder has, "." and ".." among them; fails the test when it cannot be read. */
 int core_entries(const char *folder);
 
-/* Count descriptors and threads; the first call counts. core_run() calls it. */
-void core_remember(void);
-
-/* Fails the test when this process has other threads or descriptors than at core_remember(). */
+/* Fails the test when this process has other threads or descriptors than before it. */
 void core_clean(void);

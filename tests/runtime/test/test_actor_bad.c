@@ -9,6 +9,8 @@
 #include "runtime/actor/channel.h"
 #include "runtime/core/loop.h"
 
+TestSuite(actor_bad, .init = help_begin, .fini = help_end);
+
 /* A plain connection to an actor, without a word said. */
 static int raw_connect(struct grove_portal *portal)
 {

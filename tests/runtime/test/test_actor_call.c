@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+TestSuite(actor_call, .init = help_begin, .fini = help_end);
+
 /* What each case runs with one actor. */
 typedef int case_fn(struct grove_portal *portal, struct grove_error *err);
 
@@ -223,13 +225,10 @@ ActorTest(ends_early);
 
 static int caller_cancelled(struct grove_portal *portal, struct grove_error *err)
 {
-	char path[] = "/tmp/grove-test-XXXXXX";
+	_grove_free_ char *path = grove_format("%s/ended", help_folder());
 	struct grove_scope scope;
-	int rc, fd = mkstemp(path);
+	int rc;
 
-	cr_assert_geq(fd, 0);
-	close(fd);
-	cr_assert_eq(unlink(path), 0);
 	grove_move_on_after(&scope, 50 * GROVE_MS);
 	rc = grove_portal_run(portal, "forever", grove_str(path), NULL, err);
 	cr_assert_eq(rc, -ECANCELED, "%d: %s", rc, err->text);

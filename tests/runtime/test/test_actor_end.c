@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+TestSuite(actor_end, .init = help_begin, .fini = help_end);
+
 static const struct help_skip own_process[] = {
 	{ "subint_legacy", "a thread cannot be killed" },
 	{ "subint_isolated", "a thread cannot be killed" },

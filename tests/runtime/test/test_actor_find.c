@@ -11,6 +11,8 @@
 #include "runtime/actor/channel.h"
 #include "runtime/core/loop.h"
 
+TestSuite(actor_find, .init = help_begin, .fini = help_end);
+
 static int find_and_forget(void *arg, struct grove_error *err)
 {
 	struct grove_portal *portal, *found;

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+TestSuite(actor_life, .init = help_begin, .fini = help_end);
+
 static int start_and_end(void *arg, struct grove_error *err)
 {
 	struct help_run *run = arg;
@@ -330,12 +332,10 @@ static int listed(void *arg, struct grove_error *err)
 Test(actor_life, table_of_endpoints)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
-	char path[] = "/tmp/grove-test-XXXXXX";
+	_grove_free_ char *path = grove_format("%s/endpoints", help_folder());
 	struct grove_root_opts opts = { .name = "root", .endpoints = path };
-	int rc, fd = mkstemp(path);
+	int rc;
 
-	cr_assert_geq(fd, 0);
-	close(fd);
 	_grove_free_ char *registrar = grove_strdup(own_name("registrar"));
 	_grove_free_ char *table = grove_format("[registrar]\nbind = \"%s\"\n"
 						"[actor.worker]\nbind = [\"%s\"]\n",

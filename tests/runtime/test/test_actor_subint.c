@@ -12,6 +12,8 @@
 #include "runtime/test/help_core.h"
 #include "runtime/test/help_read.h"
 
+TestSuite(actor_subint, .init = help_begin, .fini = help_end);
+
 /* ---- functions that the actors run -----------------------------------------------------------
  */
 

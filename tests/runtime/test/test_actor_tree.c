@@ -5,8 +5,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
+
+TestSuite(actor_tree, .init = help_begin, .fini = help_end);
 
 enum { ARGS_MAX = 16, OUTPUT_MAX = 65536 };
 
@@ -15,7 +16,6 @@ struct program {
 	int out; /* its stdout and stderr */
 	char text[OUTPUT_MAX];
 	size_t size;
-	char dir[16]; /* of its sockets */
 };
 
 /* Start grove-tree with these arguments, ended by NULL. */
@@ -27,10 +27,6 @@ static void start(struct program *p, const char *const *args)
 	cr_assert_not_null(argv[0], "GROVE_TREE is not set");
 	for (; args[count - 1]; count++)
 		argv[count] = args[count - 1];
-	strcpy(p->dir, "/tmp/gtXXXXXX");
-	cr_assert_not_null(mkdtemp(p->dir));
-	setenv("XDG_RUNTIME_DIR", p->dir, 1);
-	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	cr_assert_eq(pipe2(pair, O_CLOEXEC), 0);
 	p->size = 0;
 	p->out = pair[0];
@@ -62,14 +58,15 @@ static void hear(struct program *p, bool all)
 /* Its exit code; nothing of it may be left, no process and no file. */
 static int end(struct program *p)
 {
+	const char *left;
 	int status;
 
 	hear(p, true); /* the end of the pipe: all that had it are gone or have closed it */
 	cr_assert_eq(waitpid(p->pid, &status, 0), p->pid);
 	close(p->out);
 	cr_assert(WIFEXITED(status), "signal %d: %s", WTERMSIG(status), p->text);
-	cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a process is left: %s", p->text);
-	cr_assert_eq(rmdir(p->dir), 0, "%s: %m", p->dir);
+	left = help_left(HELP_ALL, HELP_LONG);
+	cr_assert_null(left, "%s: %s", left, p->text);
 	return WEXITSTATUS(status);
 }
 
@@ -127,24 +124,16 @@ Test(actor_tree, sigint_to_the_root_ends_all)
 	}
 }
 
-/* Until nobody is left: they are ours to reap, since we take orphans. */
-static void reap_orphans(void)
-{
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	cr_assert_eq(errno, ECHILD);
-}
-
 Test(actor_tree, killed_root_leaves_nothing)
 {
 	static const char *const dies_whole =
 		"all actors are in the process, nobody is left to remove their sockets";
-	const char *backend;
+	const char *backend, *left;
 	size_t at = 0;
 
 	while ((backend = next_backend(&at))) {
-		const char *const args[] = { "--depth",	  "3",	   "--breadth", "2",
-					     "--backend", backend, NULL };
+		const char *const args[] = { "--depth", "3",	     "--breadth", "2", "--grace-ms",
+					     "20000",	"--backend", backend,	  NULL };
 		struct program p;
 
 		if (grove_backends[at - 1]->hosted) {
@@ -155,9 +144,9 @@ Test(actor_tree, killed_root_leaves_nothing)
 		hear(&p, false);
 		cr_assert_eq(kill(p.pid, SIGKILL), 0);
 		hear(&p, true);
-		reap_orphans();
 		close(p.out);
-		cr_assert_eq(rmdir(p.dir), 0, "%s: %s: %m", backend, p.dir);
+		left = help_left(HELP_ALL | HELP_ORPHANS, HELP_LONG);
+		cr_assert_null(left, "%s: %s", backend, left);
 	}
 }
 

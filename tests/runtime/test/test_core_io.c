@@ -15,6 +15,8 @@
 #include "runtime/core/loop.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_io, .init = help_begin, .fini = help_end);
+
 struct ends {
 	int fd[2];
 	int rc;

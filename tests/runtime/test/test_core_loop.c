@@ -18,6 +18,8 @@
 #include "runtime/core/thread.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_loop, .init = help_begin, .fini = help_end);
+
 /* ---- signals -----------------------------------------------------------------------------------
  */
 
@@ -69,7 +71,6 @@ Test(core_loop, sigint_cancels_main)
 	const struct grove_run_opts opts = { .sigint = GROVE_SIGINT_CANCEL };
 	bool cleaned_up = false;
 
-	core_remember();
 	cr_assert_eq(grove_run(interrupt, &cleaned_up, &opts, &err), -EINTR);
 	cr_assert(cleaned_up);
 	core_clean();
@@ -89,7 +90,6 @@ static bool run_with_sigint(grove_task_fn *fn)
 					     .on_sigint = set_event,
 					     .sigint_arg = &event };
 
-	core_remember();
 	grove_event_init(&event, "sigint");
 	cr_assert_eq(grove_run(fn, &event, &opts, &err), 0, "%s", err.text);
 	core_clean();
@@ -328,7 +328,6 @@ static int leave_thread(void *arg, struct grove_error *err)
 
 Test(core_loop, loop_ends_before_an_abandoned_thread)
 {
-	core_remember();
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, left.pair), 0);
 	cr_assert_eq(grove_run(leave_thread, &left, NULL, NULL), 0);
 	cr_assert_eq(grove_threads_drain(), 1);
@@ -413,7 +412,6 @@ Test(core_loop, one_loop_in_each_thread)
 {
 	pthread_t threads[3];
 
-	core_remember();
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(pthread_create(&threads[i], NULL, run_loop, "other"), 0);
 	cr_assert_eq(grove_run(sleep_a_little, NULL, NULL, NULL), 0);
@@ -488,7 +486,6 @@ Test(core_loop, loops_that_take_turns)
 	struct turns turns = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 	pthread_t threads[3];
 
-	core_remember();
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(pthread_create(&threads[i], NULL, run_turns, &turns), 0);
 	cr_assert_eq(grove_run(work_in_turns, &turns, NULL, NULL), 0);

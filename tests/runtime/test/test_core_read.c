@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/core/errors.h"
 #include "runtime/core/event.h"
@@ -20,6 +21,8 @@
 #include "runtime/core/truth.h"
 #include "runtime/test/help_core.h"
 #include "runtime/test/help_read.h"
+
+TestSuite(core_read, .init = help_begin, .fini = help_end);
 
 /* ---- what it looks at --------------------------------------------------------------------------
  */
@@ -171,7 +174,6 @@ Test(core_read, descriptor)
 	struct snag_rt table;
 	char name[256];
 
-	core_remember();
 	read_table(&table);
 	cr_assert_eq(read_next(table.loops.address, &table.loop_list, 0), 0);
 	cr_assert_eq(pthread_create(&p.thread, NULL, run_patient, &p), 0);
@@ -238,10 +240,9 @@ static char *read_log(const char *folder)
 
 Test(core_read, truth_log)
 {
-	char folder[] = "/tmp/grove-truth-XXXXXX";
+	_grove_free_ char *folder = grove_format("%s/truth", help_folder());
 
-	core_remember();
-	cr_assert_not_null(mkdtemp(folder));
+	cr_assert_eq(mkdir(folder, 0700), 0);
 	setenv("GROVE_TRUTH", folder, 1);
 	cr_assert_eq(grove_run(log_things, NULL, NULL, NULL), 0);
 	grove_truth_close();
@@ -270,7 +271,7 @@ Test(core_read, truth_log)
 	}
 	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
 		cr_assert(line[0] == '{' && line[strlen(line) - 1] == '}', "%s", line);
-	rmdir(folder);
+	cr_assert_eq(rmdir(folder), 0);
 	core_clean();
 }
 

@@ -12,6 +12,8 @@
 #include "runtime/core/loop.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_scope, .init = help_begin, .fini = help_end);
+
 static int deadline(void *arg, struct grove_error *err)
 {
 	struct grove_scope scope;

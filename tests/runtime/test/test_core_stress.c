@@ -17,6 +17,8 @@
 #include "runtime/core/memchan.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_stress, .init = help_begin, .fini = help_end);
+
 /* valgrind looks through all registered stacks at each switch. */
 static int scaled(int n)
 {
@@ -106,7 +108,6 @@ Test(core_stress, five_hundred_nurseries_deep)
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	struct deep deep = { .left = 500 };
 
-	core_remember();
 	cr_assert_eq(grove_run(go_deeper, &deep, NULL, &err), -ENOTUNIQ);
 	cr_assert_eq(deep.ended, 500);
 	cr_assert_eq(grove_errors_leaves(err.tree), 1);

@@ -14,6 +14,8 @@
 #include "runtime/core/memchan.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_sync, .init = help_begin, .fini = help_end);
+
 /* ---- lock --------------------------------------------------------------------------------------
  */
 

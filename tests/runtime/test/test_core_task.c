@@ -13,6 +13,8 @@
 #include "runtime/core/loop.h"
 #include "runtime/test/help_core.h"
 
+TestSuite(core_task, .init = help_begin, .fini = help_end);
+
 static int give(void *arg, struct grove_error *err)
 {
 	(void)err;
@@ -137,7 +139,6 @@ Test(core_task, first_error_cancels_the_rest_and_all_are_kept)
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	int ended = 0;
 
-	core_remember();
 	cr_assert_eq(grove_run(one_fails, &ended, NULL, &err), -EDOM);
 	cr_assert_eq(ended, 1);
 	cr_assert_str_eq(err.text, "nursery 'work': 2 tasks failed, first: no such thing");

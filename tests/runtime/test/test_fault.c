@@ -9,40 +9,29 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "runtime/test/help_actor.h"
 
-#define FOLDER_SIZE 16
+TestSuite(fault, .init = help_begin, .fini = help_end);
 
-struct tree {
-	pid_t root;
-	char sockets[FOLDER_SIZE], truth[FOLDER_SIZE];
-};
-
-static void start(struct tree *tree, const char *fault, const char *backend)
+/* The pid of its root. */
+static pid_t start(const char *fault, const char *backend)
 {
 	const char *argv[] = { getenv("GROVE_TREE"), "--fault", fault, "--backend", backend, NULL };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	cr_assert_not_null(argv[0], "GROVE_TREE is not set");
-	strcpy(tree->sockets, "/tmp/gtXXXXXX");
-	strcpy(tree->truth, "/tmp/gtXXXXXX");
-	cr_assert_not_null(mkdtemp(tree->sockets));
-	cr_assert_not_null(mkdtemp(tree->truth));
-	setenv("XDG_RUNTIME_DIR", tree->sockets, 1);
-	setenv("GROVE_TRUTH", tree->truth, 1);
-	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	tree->root = fork();
-	cr_assert_geq(tree->root, 0);
-	if (tree->root == 0) {
+	pid_t root = fork();
+	cr_assert_geq(root, 0);
+	if (root == 0) {
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO); /* some of these trees end with errors, by nature */
 		execv(argv[0], (char **)argv);
 		_exit(127);
 	}
 	close(null);
+	return root;
 }
 
 /* Lines of this event in one file of the log; *pid is who wrote the last. */
@@ -66,51 +55,51 @@ static int count_in(const char *path, const char *event, pid_t *pid)
 	return count;
 }
 
-static int count_lines(const struct tree *tree, const char *event, pid_t *pid)
+static int count_lines(const char *event, pid_t *pid)
 {
-	DIR *dir = opendir(tree->truth);
+	DIR *dir = opendir(help_truth());
 	struct dirent *entry;
 	char path[512];
 	int count = 0;
 
 	cr_assert_not_null(dir);
 	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%s", tree->truth, entry->d_name);
+		snprintf(path, sizeof(path), "%s/%s", help_truth(), entry->d_name);
 		count += entry->d_name[0] == '.' ? 0 : count_in(path, event, pid);
 	}
 	closedir(dir);
 	return count;
 }
 
-static void spring(const struct grove_fault *fault, const struct tree *tree, const char *backend)
+static void spring(const struct grove_fault *fault, pid_t root, const char *backend)
 {
 	int64_t end_ns = grove_now_ns() + HELP_LONG;
 	pid_t trapped = 0;
 
 	if (fault->trigger == GROVE_TRIGGER_NONE)
 		return;
-	while (count_lines(tree, "trap", &trapped) < fault->traps) {
+	while (count_lines("trap", &trapped) < fault->traps) {
 		cr_assert_lt(grove_now_ns(), end_ns, "%s, %s: no trap", fault->name, backend);
 		usleep(2000);
 	}
-	cr_assert_eq(kill(tree->root, fault->trigger == GROVE_TRIGGER_ROOT ? SIGINT : SIGKILL), 0);
+	cr_assert_eq(kill(root, fault->trigger == GROVE_TRIGGER_ROOT ? SIGINT : SIGKILL), 0);
 	if (fault->trigger != GROVE_TRIGGER_ORPHAN)
 		return;
 	/* not before its parent is dead: else it does not know what it is when it ends */
 	siginfo_t info;
-	cr_assert_eq(waitid(P_PID, (id_t)tree->root, &info, WEXITED | WNOWAIT), 0);
+	cr_assert_eq(waitid(P_PID, (id_t)root, &info, WEXITED | WNOWAIT), 0);
 	cr_assert_eq(kill(trapped, SIGINT), 0);
 }
 
 /* Reap until nobody is left; the exit code of the root. */
-static int end(const struct grove_fault *fault, const struct tree *tree, const char *backend)
+static int end(const struct grove_fault *fault, pid_t root, const char *backend)
 {
 	int64_t end_ns = grove_now_ns() + HELP_LONG;
 	int status, code = -1;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) >= 0 || errno != ECHILD) {
-		if (pid == tree->root)
+		if (pid == root)
 			code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 		cr_assert_lt(grove_now_ns(), end_ns, "%s, %s: it does not end", fault->name,
 			     backend);
@@ -120,33 +109,18 @@ static int end(const struct grove_fault *fault, const struct tree *tree, const c
 	return code;
 }
 
-static void remove_log(const struct tree *tree)
-{
-	DIR *dir = opendir(tree->truth);
-	struct dirent *entry;
-	char path[512];
-
-	cr_assert_not_null(dir);
-	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%s", tree->truth, entry->d_name);
-		if (entry->d_name[0] != '.')
-			unlink(path);
-	}
-	closedir(dir);
-	cr_assert_eq(rmdir(tree->truth), 0);
-}
-
 static void expect_good_end(const struct grove_fault *fault, const char *backend)
 {
-	struct tree tree;
+	const char *left;
 	char off[128];
+	pid_t root;
 
 	snprintf(off, sizeof(off), "off:%s", fault->name);
-	start(&tree, off, backend);
-	spring(fault, &tree, backend);
-	cr_assert_eq(end(fault, &tree, backend), fault->off_code, "%s, %s", off, backend);
-	remove_log(&tree);
-	cr_assert_eq(rmdir(tree.sockets), 0, "%s, %s: %s: %m", off, backend, tree.sockets);
+	root = start(off, backend);
+	spring(fault, root, backend);
+	cr_assert_eq(end(fault, root, backend), fault->off_code, "%s, %s", off, backend);
+	left = help_left(HELP_ALL, HELP_LONG);
+	cr_assert_null(left, "%s, %s: %s", off, backend, left);
 }
 
 /* One test for each fault: all of them take their time, and more under valgrind. */
@@ -165,10 +139,9 @@ ParameterizedTestParameters(fault, off_ends_well)
 ParameterizedTest(size_t *at, fault, off_ends_well)
 {
 	const struct grove_fault *fault = grove_faults[*at];
-	_grove_close_ int pidfd = grove_pidfd_open(getpid());
 	size_t shown = 0;
 
-	if (pidfd == -ENOSYS) /* valgrind: dozens of it at once, and who leaves by _exit(2) leaks */
+	if (!help_has_pidfds()) /* valgrind: dozens of it at once */
 		cr_skip_test("%s: no pidfd_open(2) here", fault->name);
 
 	for (size_t k = 0; grove_backends[k]; k++) {

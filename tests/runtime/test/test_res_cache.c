@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(res_cache, .init = help_begin, .fini = help_end);
+
 /* What a resource of these tests does, and what has been done. */
 struct thing {
 	int opened, closed;

@@ -10,6 +10,8 @@
 #include "runtime/core/loop.h"
 #include "runtime/res/hang.h"
 
+TestSuite(res_hang, .init = help_begin, .fini = help_end);
+
 /* A folder of this test, with a program that stands for snag. */
 struct place {
 	char dir[32];
@@ -19,8 +21,9 @@ struct place {
 /* `text` is its script; it is called as `snag dump PID -o FILE`. */
 static struct place place_make(const char *text)
 {
-	struct place place = { .dir = "/tmp/ghXXXXXX" };
+	struct place place;
 
+	snprintf(place.dir, sizeof(place.dir), "%s/XXXXXX", help_folder());
 	cr_assert_not_null(mkdtemp(place.dir));
 	snprintf(place.snag, sizeof(place.snag), "%s/snag", place.dir);
 	FILE *file = fopen(place.snag, "we");

@@ -7,6 +7,8 @@
 #include "runtime/core/loop.h"
 #include "runtime/res/tty_lock.h"
 
+TestSuite(res_tty, .init = help_begin, .fini = help_end);
+
 /* Get the terminal, say so, keep it until the caller stops sending; `args` true: die with it. */
 int help_tty_hold(struct grove_context *context, const struct grove_value *args,
 		  struct grove_value *ret, struct grove_error *err)

@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(wire_addr, .init = help_begin, .fini = help_end);
+
 static struct grove_multiaddr parse(const char *text)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;

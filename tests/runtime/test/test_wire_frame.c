@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(wire_frame, .init = help_begin, .fini = help_end);
+
 /* A frame of `size` bytes of `fill`, appended to `out`. */
 static void add_frame(struct grove_buf *out, size_t size, char fill)
 {

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(wire_msg, .init = help_begin, .fini = help_end);
+
 static const char UUID[] = "01234567-89ab-4cde-8f01-23456789abcd";
 
 /* A message of `kind` in which every field is set, also those that are not sent. */

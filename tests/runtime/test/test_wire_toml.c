@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(wire_toml, .init = help_begin, .fini = help_end);
+TestSuite(wire_endpoints, .init = help_begin, .fini = help_end);
+
 /* All items of `text` as one line each: "line path[index]=value". */
 static char *items(const char *text, size_t size, int *rc, struct grove_error *err)
 {
@@ -388,8 +393,8 @@ Test(wire_endpoints, from_a_file)
 {
 	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
 	_grove_endpoints_ struct grove_endpoints *e = NULL;
-	char path[] = "/tmp/grove-endpoints-XXXXXX";
-	_grove_close_ int fd = mkstemp(path);
+	_grove_free_ char *path = grove_format("%s/endpoints", help_folder());
+	_grove_close_ int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	_grove_free_ char *why = NULL;
 
 	cr_assert_geq(fd, 0);

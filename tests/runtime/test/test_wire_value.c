@@ -10,6 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/test/help_left.h"
+
+TestSuite(wire_value, .init = help_begin, .fini = help_end);
+TestSuite(wire_uid, .init = help_begin, .fini = help_end);
+TestSuite(wire_buf, .init = help_begin, .fini = help_end);
+
 /* A value of each kind. */
 static struct grove_value zoo(void)
 {
