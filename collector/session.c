@@ -7,6 +7,7 @@
 #include "model/from_read.h"
 #include "model/tasks.h"
 #include "runtimes/runtime.h"
+#include "session_sources.h"
 #include "session_stacks.h"
 #include "waits/task/task.h"
 #include "waits/wait.h"
@@ -31,6 +32,7 @@ struct session {
 	uint32_t samples;
 	int32_t focus_tid;
 	struct stacks *stacks; /* NULL: none are wanted */
+	enum stacks_of which;
 	struct runtimes *runtimes;
 };
 
@@ -57,6 +59,7 @@ int session_open(const struct session_opts *opts, struct session **ret, struct s
 	if (s->samples > SAMPLES_MAX)
 		s->samples = SAMPLES_MAX;
 	s->focus_tid = opts->focus_tid;
+	s->which = opts->stacks.which;
 	if (opts->stacks.which != STACKS_NONE) {
 		s->stacks = stacks_new(&opts->stacks);
 		reader_want_stacks(reader);
@@ -290,6 +293,7 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 			rc = stacks_take(s->stacks, s->reader, look.snap, look.m, err);
 		if (rc < 0)
 			return rc;
+		session_sources(look.m, s->which);
 		look.m->took_ms = since(&start);
 		*ret = steal(look.m);
 		return 0;

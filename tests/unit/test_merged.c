@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "viewer/view/merged.h"
+#include "viewer/view/task_tree.h"
 
 #include "model/frames.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* A thread with a native stack and Python calls; "loop" is CPython's evaluation loop. */
 static struct model *model_with(const char *const *natives, const char *const *scripts)
@@ -59,6 +57,7 @@ static void expect(struct model *m, bool whole, const char *want)
 
 static const char *const stack[] = { "read", "Pread", "loop",  "Pcall", "sort",
 				     "Pcmp", "loop",  "Pmain", "main",	NULL };
+static const char *const none_[] = { NULL };
 static const char *const calls[] = { "c", "!b", "key", "!a", NULL };
 
 Test(merged, in_call_order)
@@ -112,27 +111,54 @@ Test(merged, a_thread_that_ran)
 
 Test(merged, source)
 {
-	char path[] = "/tmp/snag-source.XXXXXX";
-	int fd = mkstemp(path);
 	_cleanup_model_ struct model *m = model_with(stack, calls);
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, want = STRBUF_INIT;
-	struct stat st;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, c = STRBUF_INIT, d = STRBUF_INIT;
+	struct source_of of = script_source(m, 1);
 
-	cr_assert_eq(dprintf(fd, "one\ntwo\n\t three(1)\t\nfour"), 24);
-	close(fd);
-	cr_assert_eq(stat("/proc/self/ns/mnt", &st), 0);
-	m->script_frames.at[0].file = strtab_add(m->strings, path);
-	cr_expect_not(script_source_add(&b, m, 1), "an unknown mount namespace");
-	model_actor(m, 1)->mnt_ns = st.st_ino;
-	cr_expect(script_source_add(&b, m, 1));
-	strbuf_addf(&want, "%s:3: three(1)", path);
-	cr_expect_str_eq(strbuf_str(&b), strbuf_str(&want));
-	m->script_frames.at[0].line = 5;
-	cr_expect_not(script_source_add(&b, m, 1));
-	m->script_frames.at[0].line = 3;
-	m->from_capture = true;
-	cr_expect_not(script_source_add(&b, m, 1), "another day's file");
-	m->from_capture = false;
-	unlink(path);
-	cr_expect_not(script_source_add(&b, m, 1));
+	cr_expect_not(source_add(&b, m, &of), "nobody asked");
+	m->script_frames.at[0].source.text = strtab_add(m->strings, "lib()");
+	m->script_frames.at[2].source.text = strtab_add(m->strings, "own(1)");
+	m->script_frames.at[3].source.why = strtab_add(m->strings, "no file");
+	of = script_source(m, 1);
+	cr_expect(source_add(&c, m, &of));
+	cr_expect_str_eq(strbuf_str(&c), "/a/b.py:3: own(1)");
+	/* why it is not told is better than nothing */
+	m->script_frames.at[0].source.text = m->script_frames.at[2].source.text = 0;
+	of = script_source(m, 1);
+	cr_expect(source_add(&d, m, &of));
+	cr_expect_str_eq(strbuf_str(&d), "/a/b.py:3: no file");
+	model_thread(m, 1)->moved = true;
+	of = script_source(m, 1);
+	cr_expect_not(source_add(&d, m, &of), "it is elsewhere now");
+}
+
+Test(merged, exceptions_and_variables)
+{
+	_cleanup_model_ struct model *m = model_with(none_, none_);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, c = STRBUF_INIT, d = STRBUF_INIT;
+	struct script_frame f = { .function = strtab_add(m->strings, "f") };
+	const struct below of = { .thread = 1 }, several = { .thread = 1, .several = true };
+
+	cr_expect_not(exceptions_add(&b, m, &of));
+	model_add_exception(m, 1, 0,
+			    (struct script_exception){ .type = strtab_add(m->strings, "OSError"),
+						       .text = strtab_add(m->strings, "gone"),
+						       .raised = true });
+	model_add_exception(
+		m, 1, 0, (struct script_exception){ .type = strtab_add(m->strings, "KeyError") });
+	cr_expect(exceptions_add(&b, m, &of));
+	cr_expect_str_eq(strbuf_str(&b), "raising OSError: gone; handling KeyError");
+	cr_expect(exceptions_add(&c, m, &several));
+	cr_expect_str_eq(strbuf_str(&c), "raising OSError; handling KeyError");
+	model_add_local(m, &f.locals,
+			(struct script_local){ .name = strtab_add(m->strings, "a"),
+					       .type = strtab_add(m->strings, "int"),
+					       .value = strtab_add(m->strings, "1") });
+	model_add_local(m, &f.locals,
+			(struct script_local){ .name = strtab_add(m->strings, "..."),
+					       .value = strtab_add(m->strings, "3 more") });
+	model_add_script_frame(m, 1, f);
+	cr_expect(locals_add(&d, m, &of, 0));
+	cr_expect_str_eq(strbuf_str(&d), "f: a = 1, ... 3 more");
+	cr_expect_not(locals_add(&d, m, &of, 1));
 }

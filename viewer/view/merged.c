@@ -2,14 +2,11 @@
 #include "merged.h"
 
 #include "model/frames.h"
+#include "model/tasks.h"
 #include "page.h"
-#include "unwind/elf/bytes.h"
+#include "task_tree.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <sys/stat.h>
-
-enum { SOURCE_MAX = 1 << 22, LINE_MAX_BYTES = 200 };
 
 void merged_release(struct merged *x)
 {
@@ -119,56 +116,81 @@ void script_add(struct strbuf *out, const struct model *m, const struct script_f
 		strbuf_addf(out, " (%s:%u)", file_name(m, f->file), f->line);
 }
 
-/* Do we see the same files as the thread's process? Our own namespaces are those of /proc/self. */
-static bool same_files(const struct model *m, uint32_t thread)
+bool source_add(struct strbuf *out, const struct model *m, const struct source_of *of)
 {
-	const struct actor *a = model_actor(m, model_thread(m, thread)->actor);
-	struct stat st;
-
-	return !m->from_capture && a->mnt_ns && stat("/proc/self/ns/mnt", &st) == 0 &&
-	       st.st_ino == a->mnt_ns;
+	if (of->source.text)
+		strbuf_addf(out, "%s:%u: %s", model_str(m, of->file), of->line,
+			    model_str(m, of->source.text));
+	else if (of->source.why)
+		strbuf_addf(out, "%s:%u: %s", model_str(m, of->file), of->line,
+			    model_str(m, of->source.why));
+	return of->source.text || of->source.why;
 }
 
-/* The text of line `number` of the bytes, without what is white around it. */
-static bool add_line(struct strbuf *out, struct bytes *b, uint32_t number)
-{
-	uint64_t size = bytes_size(b), got = 0;
-	const char *at, *end, *line_end;
-
-	at = size <= SOURCE_MAX ? (const char *)bytes_upto(b, 0, size, &got) : NULL;
-	if (!at)
-		return false;
-	end = at + got;
-	for (uint32_t i = 1; at && i < number; i++) {
-		at = memchr(at, '\n', (size_t)(end - at));
-		at = at ? at + 1 : NULL;
-	}
-	if (!at)
-		return false;
-	line_end = memchr(at, '\n', (size_t)(end - at));
-	line_end = line_end ? line_end : end;
-	while (at < line_end && isspace((unsigned char)*at))
-		at++;
-	while (at < line_end && isspace((unsigned char)line_end[-1]))
-		line_end--;
-	strbuf_addn(out, at,
-		    (size_t)(line_end - at < LINE_MAX_BYTES ? line_end - at : LINE_MAX_BYTES));
-	return at < line_end;
-}
-
-bool script_source_add(struct strbuf *out, const struct model *m, uint32_t thread)
+/* The outermost call with a line is the program's own, if there is one: see session_sources.h. */
+struct source_of script_source(const struct model *m, uint32_t thread)
 {
 	uint32_t count;
 	const struct script_frame *f = model_script_frames(m, thread, &count);
-	const char *path;
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	struct source_of ret = { .file = 0 };
 
-	if (!count || !f->line || !merged_is_still(m, thread) || !same_files(m, thread))
+	for (uint32_t i = 0; i < count && merged_is_still(m, thread); i++)
+		if (f[i].source.text || (f[i].source.why && !ret.source.text))
+			ret = (struct source_of){ f[i].file, f[i].line, f[i].source };
+	return ret;
+}
+
+struct source_of task_source(const struct model *m, uint32_t task)
+{
+	uint32_t count;
+	const struct task_frame *f = model_task_frames(m, task, &count);
+	struct source_of ret = { .file = 0 };
+
+	for (uint32_t i = 0; i < count; i++)
+		if (f[i].source.text || (f[i].source.why && !ret.source.text))
+			ret = (struct source_of){ f[i].file, f[i].line, f[i].source };
+	return ret;
+}
+
+/* One on its way up comes first. */
+bool exceptions_add(struct strbuf *out, const struct model *m, const struct below *b)
+{
+	uint32_t count;
+	const struct script_exception *e = model_exceptions(m, b->thread, b->task, &count);
+
+	if (b->thread && !merged_is_still(m, b->thread))
 		return false;
-	path = model_str(m, f->file);
-	_cleanup_bytes_ struct bytes *b = path[0] == '/' ? bytes_open(path) : NULL;
-	if (!b || !add_line(&line, b, f->line))
+	for (uint32_t i = 0; i < count; i++) {
+		bool begins = !i || e[i].raised != e[i - 1].raised;
+
+		strbuf_adds(out, i ? "; " : "");
+		if (begins)
+			strbuf_adds(out, e[i].raised ? "raising " : "handling ");
+		strbuf_adds(out, model_str(m, e[i].type));
+		if (e[i].text && !b->several)
+			strbuf_addf(out, ": %s", model_str(m, e[i].text));
+	}
+	return count;
+}
+
+bool locals_add(struct strbuf *out, const struct model *m, const struct below *b, uint32_t i)
+{
+	uint32_t count = 0;
+	const struct script_frame *f = b->thread ? model_script_frames(m, b->thread, &count) : NULL;
+	const struct task_frame *g = b->task ? model_task_frames(m, b->task, &count) : NULL;
+	const struct script_values *values;
+
+	if (i >= count || (b->thread && !merged_is_still(m, b->thread)))
 		return false;
-	strbuf_addf(out, "%s:%u: %s", path, f->line, strbuf_str(&line));
-	return true;
+	values = f ? &f[i].locals : &g[i].locals;
+	if (values->count)
+		strbuf_addf(out, "%s: ", f ? function_of(m, &f[i]) : model_str(m, g[i].function));
+	for (uint32_t k = 0; k < values->count; k++) {
+		const struct script_local *l = &m->locals.at[values->first + k];
+
+		strbuf_addf(out, "%s%s%s", k ? ", " : "", model_str(m, l->name),
+			    l->type ? " = " : " ");
+		strbuf_adds(out, model_str(m, l->value ? l->value : l->type));
+	}
+	return values->count;
 }

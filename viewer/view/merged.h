@@ -12,6 +12,8 @@
 #include "base/vec.h"
 #include "model/model.h"
 
+struct below;
+
 /* One of the two is NULL. */
 struct merged_call {
 	const struct frame *native;
@@ -40,8 +42,25 @@ bool merged_is_still(const struct model *m, uint32_t thread);
 /* "App.run (app.py:12)". */
 void script_add(struct strbuf *out, const struct model *m, const struct script_frame *f);
 
+/* A place in a program's own files, and what stands there. */
+struct source_of {
+	uint32_t file, line; /* string of the model, 0: none was asked for */
+	struct script_source source;
+};
+
+/* Of the calls of a thread, or of a task. */
+struct source_of script_source(const struct model *m, uint32_t thread);
+/* See script_source(). */
+struct source_of task_source(const struct model *m, uint32_t task);
+
+/* "/srv/app.py:12: os.read(r, 1)", or why its line is not told; false: nothing is. */
+bool source_add(struct strbuf *out, const struct model *m, const struct source_of *of);
+
+/* "handling KeyError: no such thing; ValueError", "raising OSError: .."; false: there is none. */
+bool exceptions_add(struct strbuf *out, const struct model *m, const struct below *b);
+
 /*
- * The line of source that the innermost call of the interpreter is at, "app.py:12: os.read(r, 1)";
- * false: its file is not the one that the process sees, or cannot be read.
+ * "work: a = 1, b = 'text'": the variables of call `i` of a thread or a task, the innermost 0;
+ * false: none were asked for.
  */
-bool script_source_add(struct strbuf *out, const struct model *m, uint32_t thread);
+bool locals_add(struct strbuf *out, const struct model *m, const struct below *b, uint32_t i);

@@ -11,6 +11,7 @@
 #include "calltree.h"
 #include "clean.h"
 #include "page.h"
+#include "task_tree.h"
 
 #include "base/map.h"
 #include "model/tasks.h"
@@ -496,6 +497,32 @@ static void add_script_notes(const struct trunk *k, struct strbuf *b, const stru
 	}
 }
 
+static void put_below(void *pen, const char *text)
+{
+	put(pen, text, STYLE_DIM, 2);
+}
+
+/* Of one who is there alone, or of the first of them: what stands in its source, and so on. */
+static void put_details(struct pen *pen, const struct call_group *g)
+{
+	const struct model *m = pen->k->t->m;
+	const struct call_member *who = &pen->k->t->members.at[g->first];
+	uint32_t frames = 0;
+
+	/* tasks have a tree of their own */
+	if (who->task)
+		return;
+	if (g->size == 1)
+		frames = model_thread(m, who->thread)->script.frame_count;
+	if (frames > CALLS_HEAD && !pen->k->page.opts->verbose)
+		frames = CALLS_HEAD;
+	below_calls(m, &(struct below){ .thread = who->thread,
+					.frames = frames,
+					.several = g->size > 1,
+					.put = put_below,
+					.arg = pen });
+}
+
 static void put_members(struct pen *pen, uint32_t group)
 {
 	const struct trunk *k = pen->k;
@@ -514,6 +541,7 @@ static void put_members(struct pen *pen, uint32_t group)
 	add_script_notes(k, &b, g);
 	pen->indent = INDENT;
 	put(pen, strbuf_str(&b), g->culprit ? STYLE_RED : odd ? STYLE_YELLOW : STYLE_CYAN, 3);
+	put_details(pen, g);
 }
 
 /* ---- the page -------------------------------------------------------------------------------- */
@@ -579,6 +607,12 @@ static void render_stacks(const struct model *m, const struct view_opts *opts, s
 	}
 	vec_release(&k.stack);
 	vec_release(&k.sorted);
+	for (uint32_t i = 1; !opts->thread && i <= m->actors.count; i++) {
+		if (!model_actor(m, i)->task_count)
+			continue;
+		page_gap(&k.page);
+		task_tree_put(&k.page, m, i, NULL);
+	}
 }
 
 /* ---- folded lines ---------------------------------------------------------------------------- */

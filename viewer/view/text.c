@@ -8,6 +8,7 @@
 #include "clean.h"
 #include "merged.h"
 #include "page.h"
+#include "task_tree.h"
 
 #include "model/frames.h"
 #include "model/tasks.h"
@@ -168,31 +169,39 @@ static struct columns chain_columns(const struct page *p, const struct model *m)
 	return c;
 }
 
-static void put_dim(struct page *p, const char *text, int lead)
+/* Where lines below a hop go. */
+struct margin {
+	struct page *page;
+	int lead;
+};
+
+static void put_dim(void *arg, const char *text)
 {
-	page_para(p, &(struct para){
-			     .margin = MARGIN,
-			     .lead = "",
-			     .lead_width = lead,
-			     .text = text,
-			     .style = STYLE_DIM,
-			     .max_lines = p->opts->verbose ? 0 : 2,
-		     });
+	struct margin *b = arg;
+
+	page_para(b->page, &(struct para){
+				   .margin = MARGIN,
+				   .lead = "",
+				   .lead_width = b->lead,
+				   .text = text,
+				   .style = STYLE_DIM,
+				   .max_lines = b->page->opts->verbose ? 0 : 2,
+			   });
 }
 
 /*
  * Where in the program it waits: the innermost functions, each called by the next one. Of a program
  * that an interpreter runs these are its own, and the line of source they are at.
  */
-static void put_stack(struct page *p, const struct model *m, uint32_t thread, int lead)
+static void put_stack(struct margin *to, const struct model *m, uint32_t thread)
 {
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, source = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	_cleanup_merged_ struct merged x = { .scripts = false };
 	uint32_t count, shown;
 
-	merged_read(&x, m, thread, p->opts->verbose);
+	merged_read(&x, m, thread, to->page->opts->verbose);
 	count = x.calls.count;
-	shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+	shown = to->page->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
 	if (!count)
 		return;
 	strbuf_adds(&b, "in ");
@@ -206,36 +215,24 @@ static void put_stack(struct page *p, const struct model *m, uint32_t thread, in
 	}
 	if (shown < count)
 		strbuf_addf(&b, " < %u more", count - shown);
-	put_dim(p, strbuf_str(&b), lead);
-	if (script_source_add(&source, m, thread))
-		put_dim(p, strbuf_str(&source), lead);
+	put_dim(to, strbuf_str(&b));
+	below_calls(
+		m, &(struct below){ .thread = thread, .frames = shown, .put = put_dim, .arg = to });
 }
 
 /* The calls of a task: coroutines, or what lies on its own stack. */
-static void put_task_stack(struct page *p, const struct model *m, uint32_t task, int lead)
+static void put_task_stack(struct margin *to, const struct model *m, uint32_t task)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	uint32_t count;
-	const struct task_frame *frames = model_task_frames(m, task, &count);
-	uint32_t shown = p->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
+	uint32_t count = model_task(m, task)->frame_count;
+	uint32_t shown = to->page->opts->verbose || count < FRAMES_SHOWN ? count : FRAMES_SHOWN;
 
 	if (!count)
 		return;
 	strbuf_adds(&b, "in ");
-	for (uint32_t i = 0; i < shown; i++) {
-		const struct task_frame *f = &frames[i];
-		const char *slash = strrchr(model_str(m, f->file), '/');
-
-		strbuf_adds(&b, i ? " < " : "");
-		if (f->code)
-			code_add(&b, m, model_code(m, f->code));
-		else
-			strbuf_addf(&b, "%s (%s:%u)", model_str(m, f->function),
-				    slash ? slash + 1 : model_str(m, f->file), f->line);
-	}
-	if (shown < count)
-		strbuf_addf(&b, " < %u more", count - shown);
-	put_dim(p, strbuf_str(&b), lead);
+	task_calls_add(&b, m, task, shown);
+	put_dim(to, strbuf_str(&b));
+	below_calls(m, &(struct below){ .task = task, .frames = shown, .put = put_dim, .arg = to });
 }
 
 static void put_hop(struct page *p, const struct model *m, uint32_t index, const struct columns *c)
@@ -243,6 +240,7 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, const
 	const uint32_t *chain = m->verdict.chain.at;
 	const struct wait *w = model_wait(m, chain[index]);
 	_cleanup_strbuf_ struct strbuf lead = STRBUF_INIT, text = STRBUF_INIT, since = STRBUF_INIT;
+	struct margin below = { .page = p, .lead = lead_width(c) };
 	bool item = index > 0 && is_item_of(m, w, chain[index - 1]);
 	int width = 0;
 
@@ -265,9 +263,9 @@ static void put_hop(struct page *p, const struct model *m, uint32_t index, const
 			     .max_lines = p->opts->verbose ? 0 : 2,
 		     });
 	if (!item && w->task)
-		put_task_stack(p, m, w->task, lead_width(c));
+		put_task_stack(&below, m, w->task);
 	else if (!item && w->thread)
-		put_stack(p, m, w->thread, lead_width(c));
+		put_stack(&below, m, w->thread);
 }
 
 static void put_more(struct page *p, uint32_t count)
@@ -427,6 +425,28 @@ static void put_caveats(struct page *p, const struct model *m)
 			return;
 }
 
+/* Where the tasks of the chain and the one to blame are among those of their runtime. */
+static void put_tasks(struct page *p, const struct model *m)
+{
+	const struct verdict *v = &m->verdict;
+	_cleanup_free_ bool *only = xcalloc(m->tasks.count + 1u, sizeof(*only));
+	uint32_t actor = 0;
+
+	for (uint32_t i = 0; i < v->chain.count; i++)
+		only[model_wait(m, v->chain.at[i])->task] = true;
+	only[v->culprit.task] = true;
+	for (uint32_t i = 1; i <= m->tasks.count; i++) {
+		/* a tree of one says no more than the chain */
+		if (!only[i] || model_task(m, i)->actor == actor)
+			continue;
+		actor = model_task(m, i)->actor;
+		if (model_actor(m, actor)->task_count < 2)
+			continue;
+		page_gap(p);
+		task_tree_put(p, m, actor, p->opts->verbose ? NULL : only);
+	}
+}
+
 static void render_why(const struct model *m, const struct view_opts *opts, struct strbuf *out)
 {
 	struct page p = { .out = out, .opts = opts };
@@ -441,6 +461,7 @@ static void render_why(const struct model *m, const struct view_opts *opts, stru
 	put_findings(&p, m);
 	put_caveats(&p, m);
 	put_unknown(&p, m);
+	put_tasks(&p, m);
 }
 
 static void render_brief(const struct model *m, const struct view_opts *opts, struct strbuf *out)

@@ -9,7 +9,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 enum {
@@ -69,9 +71,9 @@ struct bytes *bytes_of_fd(int fd, uint64_t size)
 	return b;
 }
 
-int bytes_open_regular(const char *path, struct stat *st)
+/* The file at an O_PATH descriptor, or -1 with errno, for reading. */
+static int open_place(int place, struct stat *st)
 {
-	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC);
 	char self[64];
 	int fd;
 
@@ -86,9 +88,31 @@ int bytes_open_regular(const char *path, struct stat *st)
 	return fd < 0 ? -errno : fd;
 }
 
+int bytes_open_regular(const char *path, struct stat *st)
+{
+	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC);
+
+	return open_place(place, st);
+}
+
+/* openat2(2), which glibc has no function for. */
+static int open_regular_in(const char *root, const char *path, struct stat *st)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				      .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	_cleanup_close_ int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int place = -1;
+
+	if (dir < 0)
+		return -errno;
+	place = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	return open_place(place, st);
+}
+
 struct open_job {
 	int fd; /* out */
 	struct stat st;
+	char root[64]; /* "": our own */
 	char path[PATH_MAX];
 };
 
@@ -105,25 +129,40 @@ static int open_worker(void *arg)
 {
 	struct open_job *job = arg;
 
-	job->fd = bytes_open_regular(job->path, &job->st);
+	job->fd = *job->root ? open_regular_in(job->root, job->path, &job->st) :
+			       bytes_open_regular(job->path, &job->st);
 	return job->fd < 0 ? job->fd : 0;
 }
 
-struct bytes *bytes_open(const char *path)
+static struct bytes *open_file(const char *root, const char *path, struct stat *st)
 {
 	struct open_job *job = xcalloc(1, sizeof(*job));
 	struct bytes *b = NULL;
 	int rc;
 
 	job->fd = -1;
+	snprintf(job->root, sizeof(job->root), "%s", root);
 	snprintf(job->path, sizeof(job->path), "%s", path);
 	rc = deadline_call(open_worker, job, open_job_free, TIMEOUT_MS);
 	if (rc == -ETIMEDOUT)
 		return NULL;
 	if (rc == 0)
 		b = bytes_of_fd(steal_fd(&job->fd), (uint64_t)job->st.st_size);
+	*st = job->st;
 	open_job_free(job);
 	return b;
+}
+
+struct bytes *bytes_open(const char *path)
+{
+	struct stat st;
+
+	return open_file("", path, &st);
+}
+
+struct bytes *bytes_open_in(const char *root, const char *path, struct stat *st)
+{
+	return open_file(root, path, st);
 }
 
 struct bytes *bytes_of_memory(void *data, uint64_t len)

@@ -31,6 +31,12 @@ struct bytes *bytes_of_fd(int fd, uint64_t size);
 struct bytes *bytes_open(const char *path);
 
 /*
+ * The same, of the file that a process whose root folder is `root` calls `path`: links lead nowhere
+ * out of that. *st is what fstat(2) says. NULL also before Linux 5.6.
+ */
+struct bytes *bytes_open_in(const char *root, const char *path, struct stat *st);
+
+/*
  * Open a regular file for reading, and nothing else: opening a device may have effects. The time
  * of its last access stays where we may say so. A descriptor or -errno. May take as long as the
  * file system likes.
