@@ -10,6 +10,7 @@ BUILD=${BUILD:-build}
 mode=${1:-full}
 bench=$(dirname "$0")
 [ "$mode" != python ] || exec "$bench/python.sh"
+[ "$mode" != grove ] || exec "$BUILD/grove-bench" 7
 # shellcheck source=tests/bench/common.sh
 . "$bench/common.sh"
 work=$(mktemp -d)

@@ -150,6 +150,19 @@ Test(actor_tree, killed_root_leaves_nothing)
 	}
 }
 
+/* How many lines of it have this as their first words. */
+static int count_lines(const struct program *p, const char *wanted)
+{
+	int count = 0;
+
+	for (const char *line = p->text; line; line = strchr(line, '\n')) {
+		line += strspn(line, "\n ");
+		count += strncmp(line, wanted, strlen(wanted)) == 0;
+	}
+	return count;
+}
+
+/* Each leaf's failure is there once, with the task and the actor that it comes from. */
 Test(actor_tree, all_errors_of_a_nested_tree)
 {
 	const char *backend;
@@ -160,16 +173,20 @@ Test(actor_tree, all_errors_of_a_nested_tree)
 			"--depth",    "3",     "--breadth", "2",     "--fail-leaves",
 			"--grace-ms", "20000", "--backend", backend, NULL
 		};
-		char leaf[32];
+		char leaf[128];
 		struct program p;
 
 		start(&p, args);
 		cr_assert_eq(end(&p), 1, "%s: %s", backend, p.text);
-		cr_assert(strstr(p.text, "\n8 errors\n"), "%s: %s", backend, p.text);
+		cr_assert_eq(count_lines(&p, "8 errors\n"), 1, "%s: %s", backend, p.text);
+		cr_assert_eq(count_lines(&p, "leaf "), 8, "%s: %s", backend, p.text);
 		for (int i = 0; i < 8; i++) {
-			snprintf(leaf, sizeof(leaf), "leaf root.%d.%d.%d fails", i >> 2, i >> 1 & 1,
-				 i & 1);
-			cr_assert(strstr(p.text, leaf), "%s: no %s: %s", backend, leaf, p.text);
+			int a = i >> 2, b = i >> 1 & 1, c = i & 1;
+
+			snprintf(leaf, sizeof(leaf),
+				 "leaf root.%d.%d.%d fails [task tree.node] [actor root.%d.%d.%d ",
+				 a, b, c, a, b, c);
+			cr_assert_eq(count_lines(&p, leaf), 1, "%s: %s: %s", backend, leaf, p.text);
 		}
 	}
 }

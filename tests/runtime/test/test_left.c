@@ -17,6 +17,7 @@
 #include "runtime/test/help_actor.h"
 
 #ifdef GROVE_ASAN
+#include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -146,8 +147,12 @@ static pid_t make_looker(void)
 	pid_t pid = fork();
 
 	cr_assert_geq(pid, 0);
-	if (pid == 0) /* what it has to say is not about this */
-		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+	if (pid == 0) {
+		/* it says that it misses the threads that a fork leaves behind */
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		__sanitizer_set_report_fd((void *)(intptr_t)null);
+	}
 	while (pid == 0)
 		(void)__lsan_do_recoverable_leak_check();
 	return pid;
