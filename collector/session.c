@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "graph/verdict.h"
 #include "model/busy.h"
+#include "model/debts.h"
 #include "model/from_read.h"
 #include "model/tasks.h"
 #include "runtimes/runtime.h"
@@ -155,6 +156,7 @@ static int look_once(struct session *s, const struct read_scope *scope,
 	model_apply_stamps(m, snap);
 	model_find_facts(m, snap);
 	model_find_task_facts(m);
+	model_find_debts(m);
 	model_index(m);
 	fill_source(s, snap, m);
 	log_step(&clock, "findings");

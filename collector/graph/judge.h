@@ -85,6 +85,12 @@ bool explain_circle(struct judge *j, struct hops *h);
  */
 void explain_rest(struct judge *j, struct hops *h);
 
+/*
+ * Has the focus given work away that it waits for? Then the hops lead to whoever has that, and the
+ * culprit is set.
+ */
+bool debts_give(struct judge *j, struct hops *h);
+
 /* "python3[812]". */
 void say_actor(struct strbuf *b, const struct model *m, uint32_t actor);
 

@@ -20,6 +20,8 @@ static void say_hop(struct strbuf *b, const struct model *m, const struct hop *h
 		say_actor(b, m, hop->actor);
 	if (hop->wait || hop->thread)
 		strbuf_addf(b, " is %s", hop_text(m, hop));
+	if (hop->thread && !hop->task && model_thread(m, hop->thread)->script.work)
+		strbuf_addf(b, ", in %s", model_str(m, model_thread(m, hop->thread)->script.work));
 }
 
 /*
@@ -53,7 +55,9 @@ static void say_deadlock(struct strbuf *b, const struct judge *j, const struct h
 	const char *reason = model_str(m, m->verdict.culprit.reason);
 
 	say_hops(b, m, h);
-	if (!strcmp(reason, "lock-order") || !strcmp(reason, "task-circle"))
+	if (!strcmp(reason, "work-lost"))
+		strbuf_addf(b, "; %s", model_str(m, m->verdict.culprit.text));
+	else if (!strcmp(reason, "lock-order") || !strcmp(reason, "task-circle"))
 		strbuf_adds(b, "; the last ones wait for each other");
 	else if (j->owed_task)
 		strbuf_adds(b, "; nobody can end that, whatever else may wake its loop");

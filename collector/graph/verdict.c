@@ -401,9 +401,12 @@ static void judge_thread(struct judge *j, uint32_t thread)
 	if (judge_tasks(j, &hops)) {
 		fill_chain(j, &hops);
 	} else {
+		bool owed = debts_give(j, &hops);
+
 		fill_members(j);
-		culprit_give(j, &hops);
-		if (v->kind == VERDICT_DEADLOCK)
+		if (!owed)
+			culprit_give(j, &hops);
+		if (!owed && v->kind == VERDICT_DEADLOCK)
 			explain(j, &hops);
 		fill_chain(j, &hops);
 	}

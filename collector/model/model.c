@@ -103,6 +103,10 @@ void model_free(struct model *m)
 	vec_release(&m->task_stacks);
 	vec_release(&m->parks);
 	vec_release(&m->park_threads);
+	vec_release(&m->works);
+	vec_release(&m->expects);
+	vec_release(&m->expect_actors);
+	vec_release(&m->debts);
 	vec_release(&m->idle_loops);
 	vec_release(&m->missing);
 	vec_release(&m->verdict.chain);

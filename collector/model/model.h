@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/strtab.h"
 #include "base/vec.h"
+#include "model/debt_types.h"
 #include "model/park_types.h"
 #include "model/task_types.h"
 #include "model/types.h"
@@ -74,8 +75,14 @@ struct model {
 	VEC(struct await) awaits;	    /* of tasks whose wait is not decoded yet */
 	VEC(uint32_t) await_tasks;
 	VEC(struct task_stack) task_stacks; /* of tasks, not walked yet */
-	VEC(struct park) parks; /* of threads whose wait is not told in words of their program yet */
+	/* of threads whose wait is not told in words of their program yet */
+	VEC(struct park) parks;
 	VEC(uint32_t) park_threads;
+	/* of these four, only debts are in captures (debts.h) */
+	VEC(struct work) works;
+	VEC(struct expect) expects;
+	VEC(uint32_t) expect_actors;
+	VEC(struct debt) debts;	  /* in the order of their threads */
 	VEC(uint32_t) idle_loops; /* threads whose poll ends after a while for no task's sake */
 	VEC(uint32_t) missing;	  /* strings: what could not be known and why */
 	struct verdict verdict;

@@ -30,6 +30,7 @@ struct thread_script {
 	uint32_t runtime; /* whose frames these are, "python"; 0: none that we know runs there */
 	uint32_t why;	  /* why there are no frames, or where they end */
 	uint32_t note;	  /* what else its interpreter says of it: "holds the GIL" */
+	uint32_t work;	  /* what it was given to do: "test test_a.py::test_b" */
 	uint32_t first_frame, frame_count; /* into model.script_frames, innermost first */
 	/*
 	 * into model.exceptions: one that is raised, then those that are handled, innermost first

@@ -3,7 +3,9 @@
  * cpython.c - CPython 3.9 to 3.15: what the threads of a process run in Python, into the model.
  */
 #include "model/frames.h"
+#include "runtimes/python/jobs/jobs.h"
 #include "runtimes/python/locks/locks.h"
+#include "runtimes/python/locks/semlock.h"
 #include "runtimes/python/py.h"
 #include "runtimes/python/py_find.h"
 #include "runtimes/python/py_spawn.h"
@@ -343,6 +345,8 @@ static bool read_cpython(struct runtime_site *site)
 	if (r->py->thread_count > 1)
 		add_titles(r);
 	add_interpreters(r);
+	py_jobs_read(site, r->py);
+	py_semlocks_read(site, r->py);
 	py_locks_read(site, r->py);
 	py_spawn_read(site, r->py);
 	py_tasks_read(site, r->py);

@@ -17,19 +17,24 @@ struct spawns {
 
 /* ---- what is known of a child ---------------------------------------------------------------- */
 
-/* The child that the process knows by that pid, which is one of its own pid namespace. Or 0. */
-static uint32_t child_of(const struct spawns *x, int64_t pid)
+uint32_t py_spawn_child(const struct runtime_site *site, int64_t pid)
 {
-	const struct snapshot *s = x->site->snap;
+	const struct snapshot *s = site->snap;
 
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		const struct snap_process *p = &s->processes.at[i];
 
-		if (p->ppid == x->site->process->tgid && p->in_tree &&
+		if (p->ppid == site->process->tgid && p->in_tree &&
 		    (p->ns_tgid ? p->ns_tgid : p->tgid) == pid)
-			return model_find_pid(x->site->model, p->tgid);
+			return model_find_pid(site->model, p->tgid);
 	}
 	return 0;
+}
+
+/* See py_spawn_child(). */
+static uint32_t child_of(const struct spawns *x, int64_t pid)
+{
+	return py_spawn_child(x->site, pid);
 }
 
 /* The process of the tree that a fork server made and that has this pid. Or 0. */

@@ -11,5 +11,9 @@
 #include "runtimes/python/py.h"
 #include "runtimes/runtime.h"
 
+/* The child that the process knows by that pid, which is one of its own pid namespace: its actor,
+ * or 0. */
+uint32_t py_spawn_child(const struct runtime_site *site, int64_t pid);
+
 /* Name the children of the process, and the process itself, in the model. */
 void py_spawn_read(struct runtime_site *site, struct py *py);

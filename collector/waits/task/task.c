@@ -2,6 +2,7 @@
 #include "waits/task/task.h"
 
 #include "base/strbuf.h"
+#include "model/debts.h"
 #include "model/tasks.h"
 #include "waits/find.h"
 #include "waits/task/park.h"
@@ -500,16 +501,8 @@ static void drop_timeout(struct model *m, uint32_t thread)
 	struct wait *w =
 		model_thread(m, thread)->wait ? model_wait(m, model_thread(m, thread)->wait) : NULL;
 
-	for (uint32_t i = 0; w && w->kind == WAIT_POLL && i < w->term_count; i++) {
-		struct term *term = &m->terms.at[w->first_term + i];
-
-		if (term->kind != TERM_TIME)
-			continue;
-		term->kind = TERM_NEVER;
-		term->text = strtab_add(m->strings, "the loop looks up then, but no task has a "
-						    "deadline");
-		w->timeout_ms = -1;
-	}
+	if (w && w->kind == WAIT_POLL)
+		model_drop_timeout(m, w, "the loop looks up then, but no task has a deadline");
 }
 
 void waits_decode_tasks(struct wait_ctx *c)

@@ -13,5 +13,7 @@
 	X(queue) \
 	X(import) /* of a module by another thread */ \
 	X(logging) /* the locks of its handlers */ \
-	X(future) /* concurrent.futures */
+	X(future) /* concurrent.futures */ \
+	X(semlock) /* locks and queues of multiprocessing */ \
+	X(connection) /* its pipes, and Process.join() */
 /* clang-format on */
