@@ -21,7 +21,7 @@ struct asking {
 	struct judge *j;
 	struct model *m;
 	struct hops *h;
-	bool *seen_actor, *seen_task; /* by id */
+	bool *seen_task; /* by id */
 	const char *reason;
 	uint32_t culprit; /* task */
 	uint32_t depth;	  /* actors, one within the other */
@@ -122,8 +122,12 @@ static void add_thread_hop(struct asking *x, uint32_t thread)
 	hop->wait = model_thread(x->m, thread)->wait;
 }
 
-/* The actor whose exit a task waits for, 0 none. */
-static uint32_t child_of(const struct model *m, uint32_t wait)
+/* Who has to end before a task goes on: an actor, or one that is hosted on a thread of it. */
+struct child {
+	uint32_t actor, thread; /* thread 0: any; actor 0: nobody */
+};
+
+static struct child child_of(const struct model *m, uint32_t wait)
 {
 	const struct wait *w = model_wait(m, wait);
 
@@ -131,9 +135,13 @@ static uint32_t child_of(const struct model *m, uint32_t wait)
 		const struct term *term = &m->terms.at[w->first_term + i];
 
 		if (term->kind == TERM_EXIT)
-			return term->id;
+			return (struct child){ .actor = term->id };
+		/* what the loop of another thread has promised */
+		if (term->kind == TERM_THREAD && w->completion && term->id != w->thread)
+			return (struct child){ .actor = model_thread(m, term->id)->actor,
+					       .thread = term->id };
 	}
-	return 0;
+	return (struct child){ .actor = 0 };
 }
 
 /* The item of the thread's own wait that is the same as a task's. */
@@ -162,15 +170,18 @@ static bool enter_child(struct asking *x, uint32_t actor, uint32_t thread)
 
 	for (uint32_t i = 0; i < a->task_count; i++) {
 		const struct task *t = model_task(x->m, a->first_task + i);
-		uint32_t child = t->wait && is_asked(t) ? child_of(x->m, t->wait) : 0;
+		struct child child = { .actor = 0 };
 		uint32_t item;
 
-		if (!child || !model_actor(x->m, child)->in_tree || child == a->parent)
+		if (t->wait && t->thread == thread && is_asked(t))
+			child = child_of(x->m, t->wait);
+		if (!child.actor || !model_actor(x->m, child.actor)->in_tree ||
+		    child.actor == a->parent)
 			continue;
 		item = item_of(x->m, thread, model_wait(x->m, t->wait));
 		x->h->at.at[here - 1].item = item ? item : t->wait;
 		x->depth++;
-		if (enter(x, child, 0))
+		if (enter(x, child.actor, child.thread))
 			return true;
 		x->depth--;
 		x->h->at.count = here;
@@ -185,12 +196,10 @@ static bool enter(struct asking *x, uint32_t actor, uint32_t thread)
 	uint32_t task;
 	const struct task *t;
 
-	if (x->seen_actor[actor] || x->depth >= DEPTH_MAX)
-		return false;
-	x->seen_actor[actor] = true;
 	task = main_task(x->m, actor, thread);
-	if (!task)
+	if (!task || x->seen_task[task] || x->depth >= DEPTH_MAX)
 		return false;
+	x->seen_task[task] = true;
 	t = model_task(x->m, task);
 	if (t->hint || model_thread(x->m, t->thread)->moved ||
 	    !model_thread(x->m, t->thread)->wait ||
@@ -263,9 +272,8 @@ bool asked_give(struct judge *j, struct hops *h)
 {
 	struct model *m = j->m;
 	uint32_t thread = graph_node(j->g, j->focus)->id;
-	_cleanup_free_ bool *actors = xcalloc(m->actors.count + 1, sizeof(*actors));
 	_cleanup_free_ bool *tasks = xcalloc(m->tasks.count + 1, sizeof(*tasks));
-	struct asking x = { .j = j, .m = m, .h = h, .seen_actor = actors, .seen_task = tasks };
+	struct asking x = { .j = j, .m = m, .h = h, .seen_task = tasks };
 
 	h->at.count = 0;
 	if (!m->tasks.count || !enter(&x, model_thread(m, thread)->actor, thread))

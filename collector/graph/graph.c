@@ -90,13 +90,25 @@ uint32_t graph_find(const struct graph *g, enum node_type type, uint32_t id)
 	}
 }
 
+uint32_t graph_unread(const struct model *m, uint32_t actor)
+{
+	for (uint32_t i = 0; i < m->findings.count; i++) {
+		const struct finding *f = &m->findings.at[i];
+
+		if (f->actor == actor && !strcmp(model_str(m, f->kind), "unread-bytes"))
+			return i + 1;
+	}
+	return 0;
+}
+
 /* Is this holder left out by the question that is asked? */
 static bool left_out(const struct graph *g, uint32_t index)
 {
 	const struct holder *h = &g->m->holders.at[index];
-
+	if (g->opts.no_unread && h->fd < 0 && graph_unread(g->m, h->actor))
+		return true;
 	return g->opts.closed_holder == index + 1 ||
-	       ((g->opts.no_inherited || g->opts.idle_inherited) && h->inherited && h->used != 1);
+	       (g->opts.no_inherited && h->inherited && h->used != 1);
 }
 
 /* Asked without some holder: does the last one's close wake whoever waits at the other end? */

@@ -20,9 +20,12 @@ struct graph;
 
 /* What to leave out of the formulas, for questions of the form "and if not ...?". */
 struct graph_opts {
-	bool no_inherited;   /* holders that have the descriptor only by inheritance */
-	bool no_pollers;     /* own time-outs: is it a deadlock behind pollers? */
-	bool idle_inherited; /* the same holders, which keep it open all the same */
+	bool no_inherited; /* holders that have the descriptor only by inheritance */
+	bool no_pollers;   /* own time-outs: is it a deadlock behind pollers? */
+	/*
+	 * who has it unread in a queue that he does not watch, and so keeps it open, does not act
+	 */
+	bool no_unread;
 	bool any_child; /* of several tasks that are waited for together one will do: at rest */
 	uint32_t closed_holder; /* 1 + holder index: as if it had closed its descriptor; 0 none */
 };
@@ -71,6 +74,9 @@ struct graph *graph_new(const struct model *m, const struct graph_opts *opts);
 void graph_free(struct graph *g);
 DEFINE_GUARD(graph)
 #define _cleanup_graph_ _cleanup_(graph_free_guard)
+
+/* 1 + the finding that an actor has bytes unread in a socket that it does not watch; 0: none. */
+uint32_t graph_unread(const struct model *m, uint32_t actor);
 
 /* LEVEL_* of a pass. */
 uint8_t graph_level_of(enum pass pass);

@@ -13,9 +13,9 @@
 #include "model/tasks.h"
 
 /* The same question about the main task, in a graph of its own. */
-static bool ask(struct judge *task, struct judge *j, uint32_t main, bool inherited_idle)
+static bool ask(struct judge *task, struct judge *j, uint32_t main, bool unread_left)
 {
-	const struct graph_opts opts = { .any_child = true, .idle_inherited = inherited_idle };
+	const struct graph_opts opts = { .any_child = true, .no_unread = unread_left };
 
 	*task = (struct judge){ .m = j->m, .g = graph_new(j->m, &opts), .pass = PASS_NONE };
 	task->focus = graph_find(task->g, NODE_TASK, main);
@@ -26,22 +26,54 @@ static void add_condition(struct verdict *v, struct strtab *strings)
 {
 	v->confidence = CONFIDENCE_CONDITIONAL;
 	*vec_push(&v->caveats) = strtab_add(
-		strings, "somebody has a descriptor that it merely inherited, and may yet use it");
+		strings,
+		"what the last one waits for lies unread in a queue, from which it may yet be taken");
 }
 
-static bool tell(struct judge *j, uint32_t main, bool inherited_idle, struct hops *h)
+/*
+ * Who keeps the other end of the last wait open and does nothing with it: it lies unread in a queue
+ * of his.
+ */
+static void blame_queue(struct judge *j, const struct hop *last)
+{
+	struct culprit *c = &j->m->verdict.culprit;
+	const uint32_t *holders;
+	uint32_t count;
+
+	if (!last->object)
+		return;
+	holders = model_holders(j->m, last->object, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct holder *h = &j->m->holders.at[holders[i]];
+		uint32_t unread = h->fd < 0 ? graph_unread(j->m, h->actor) : 0;
+
+		if (!unread)
+			continue;
+		c->actor = h->actor;
+		c->tid = model_actor(j->m, h->actor)->pid;
+		c->task = 0;
+		c->object = j->m->findings.at[unread - 1].object;
+		c->reason = strtab_add(j->m->strings, "never-received");
+		c->text = j->m->findings.at[unread - 1].text;
+		return;
+	}
+}
+
+static bool tell(struct judge *j, uint32_t main, bool unread_left, struct hops *h)
 {
 	_cleanup_judge_ struct judge task = { .m = j->m };
 	_cleanup_hops_ struct hops way = { .cycle = 0 };
 	uint32_t thread = graph_node(j->g, j->focus)->id;
 
-	if (!ask(&task, j, main, inherited_idle))
+	if (!ask(&task, j, main, unread_left))
 		return false;
 	judge_dead(&task);
-	if (inherited_idle)
+	if (unread_left)
 		add_condition(&j->m->verdict, j->m->strings);
 	hops_from_path(&task, &task.path, &way);
 	culprit_give(&task, &way);
+	if (unread_left && way.at.count)
+		blame_queue(j, &way.at.at[way.at.count - 1]);
 	h->at.count = 0;
 	*vec_push(&h->at) = (struct hop){ .thread = thread,
 					  .actor = model_thread(j->m, thread)->actor,

@@ -127,8 +127,25 @@ static void add_files(struct holding *x, uint32_t first)
 
 /* ---- descriptors that are on their way ------------------------------------------------------- */
 
-/* Whoever holds the socket with this inode can receive what is queued there. How many they are. */
-static uint32_t add_receivers(struct holding *x, uint64_t sock_ino, uint8_t mode)
+/* Said once a queue, where it is not known which descriptors these are. */
+static void tell_queue(struct holding *x, uint32_t actor, const struct snap_file *f,
+		       uint32_t queued)
+{
+	struct finding finding = { .actor = actor, .fd = f->fd };
+
+	finding.kind = strtab_add(x->m->strings, "fd-in-flight");
+	finding.text = strtab_addf(x->m->strings,
+				   "%u descriptor%s queued, not yet received, in fd %d of pid %d: "
+				   "it may be of any file",
+				   queued, queued == 1 ? " is" : "s are", f->fd, f->tgid);
+	model_add_finding(x->m, finding);
+}
+
+/*
+ * Whoever holds the socket with this inode can receive what is queued there. How many they are.
+ * `queued`: so many descriptors are, of which this may be one; 0: it is.
+ */
+static uint32_t add_receivers(struct holding *x, uint64_t sock_ino, uint8_t mode, uint32_t queued)
 {
 	struct snap_file sock = { .kind = FILE_SOCKET, .ino = sock_ino };
 	const struct file_group *g = files_group(x->m, x->s, &sock);
@@ -142,6 +159,10 @@ static uint32_t add_receivers(struct holding *x, uint64_t sock_ino, uint8_t mode
 			continue;
 		model_add_holder(x->m, x->object, actor, -1, mode);
 		n++;
+		if (queued) {
+			tell_queue(x, actor, &x->s->files.at[i - 1], queued);
+			continue;
+		}
 		f.kind = strtab_add(x->m->strings, "fd-in-flight");
 		f.text = strtab_addf(
 			x->m->strings,
@@ -189,7 +210,7 @@ static bool add_in_flight(struct holding *x)
 			continue;
 		count_description(x, q->description, q->mode);
 		for (int hop = 0; ino && !n && hop < QUEUES_MAX; hop++) {
-			n = add_receivers(x, ino, q->mode);
+			n = add_receivers(x, ino, q->mode, 0);
 			ino = n ? 0 : queue_of(x->s, ino);
 		}
 		all = all && n;
@@ -227,7 +248,7 @@ static bool add_possible_in_flight(struct holding *x)
 		none = false;
 		if (k->in_flight_fds == UINT32_MAX)
 			continue;
-		add_receivers(x, k->ino, MODE_READ | MODE_WRITE);
+		add_receivers(x, k->ino, MODE_READ | MODE_WRITE, k->in_flight_fds);
 	}
 	return none;
 }
@@ -304,6 +325,14 @@ static enum holders_seen how_certain(struct holding *x)
 	enum holders_seen seen = how_complete(x);
 
 	return seen == HOLDERS_VISIBLE && x->s->files_lost ? HOLDERS_HIDDEN : seen;
+}
+
+void object_receivers(struct model *m, struct snapshot *s, uint32_t object,
+		      const struct snap_file *f)
+{
+	struct holding x = { .m = m, .s = s, .object = object, .file = *f };
+
+	model_object(m, object)->holders_seen = how_certain(&x);
 }
 
 void object_holders(struct model *m, struct snapshot *s, struct file_group *g)

@@ -269,7 +269,9 @@ static uint32_t plain_object(struct model *m, struct snapshot *s, const struct s
 	if (!g) {
 		/* Nobody has it open: an object that may have a name, but no holders. */
 		id = describe(m, s, f, f);
-		if (s->all_holders && s->has_inflight)
+		if (f->kind == FILE_SOCKET)
+			object_receivers(m, s, id, f);
+		else if (s->all_holders && s->has_inflight)
 			model_object(m, id)->holders_seen = HOLDERS_COMPLETE;
 		else
 			model_object(m, id)->holders_seen = HOLDERS_VISIBLE;

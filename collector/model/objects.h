@@ -33,3 +33,7 @@ void object_detail(struct strbuf *b, const struct snapshot *s, const struct snap
  * are all.
  */
 void object_holders(struct model *m, struct snapshot *s, struct file_group *g);
+
+/* The same of a socket that nobody has open: whoever may receive it from a queue. */
+void object_receivers(struct model *m, struct snapshot *s, uint32_t object,
+		      const struct snap_file *f);

@@ -5,13 +5,9 @@
  */
 #include "scenario/grove/grove.h"
 
-/* To the kernel the actors are servers at rest, and nobody has asked them to end. Their tasks wait,
- * which those of a server at rest do as well. */
-#define FIRST "that the first task of the root has to go on, and cannot, is not asked yet"
-
 HANGS({ .fault = "cache-reentry", .verdict = "deadlock", .reason = "broken-promise" },
       { .fault = "closed-wakeup", .verdict = "busy", .reason = "busy", .moving = true },
-      { .fault = "dead-fork-server", .verdict = "deadlock", .unseen = FIRST },
+      { .fault = "dead-fork-server", .verdict = "deadlock", .reason = "never-received" },
       { .fault = "fork-with-lock",
 	.verdict = "deadlock",
 	.reason = "never-released",
