@@ -82,6 +82,14 @@ static int check_homes(const struct model *m, struct snag_error *err)
 	return 0;
 }
 
+/* Tasks run on threads of their actor; those of an interpreter on threads of its process. */
+static bool is_of(const struct model *m, const struct task *t, uint32_t actor)
+{
+	const struct actor *a = &m->actors.at[t->actor - 1];
+
+	return actor == t->actor || (a->kind == ACTOR_INTERPRETER && actor == a->parent);
+}
+
 /* Tasks of an actor stand side by side, and what they live in is of the same one. */
 static int link_tasks(struct model *m, struct snag_error *err)
 {
@@ -93,7 +101,7 @@ static int link_tasks(struct model *m, struct snag_error *err)
 			a->first_task = i + 1;
 		if (a->first_task + a->task_count++ != i + 1)
 			return error_set(err, -EBADMSG, "tasks %u: apart from its siblings", i + 1);
-		if (t->thread && m->threads.at[t->thread - 1].actor != t->actor)
+		if (t->thread && !is_of(m, t, m->threads.at[t->thread - 1].actor))
 			return error_set(err, -EBADMSG, "tasks %u: another actor's thread", i + 1);
 		if (t->wait && m->waits.at[t->wait - 1].task != i + 1)
 			return error_set(err, -EBADMSG, "tasks %u: another task's wait", i + 1);
@@ -112,7 +120,7 @@ static int check_waits(const struct model *m, struct snag_error *err)
 		if (m->threads.at[w->thread - 1].actor != w->actor)
 			return error_set(err, -EBADMSG, "waits %u: another actor's thread", i + 1);
 		if (w->task > m->tasks.count ||
-		    (w->task && m->tasks.at[w->task - 1].actor != w->actor))
+		    (w->task && !is_of(m, &m->tasks.at[w->task - 1], w->actor)))
 			return error_set(err, -EBADMSG, "waits %u: another actor's task", i + 1);
 		if (w->parent && m->waits.at[w->parent - 1].thread != w->thread)
 			return error_set(err, -EBADMSG, "waits %u: another thread's item", i + 1);

@@ -22,13 +22,12 @@ struct explaining {
 
 uint32_t main_task_of(const struct model *m, uint32_t thread)
 {
-	const struct actor *a = model_actor(m, model_thread(m, thread)->actor);
-
-	for (uint32_t i = 0; i < a->task_count; i++) {
-		const struct task *t = model_task(m, a->first_task + i);
+	/* its own actor has it, or an interpreter inside of that */
+	for (uint32_t id = 1; id <= m->tasks.count; id++) {
+		const struct task *t = model_task(m, id);
 
 		if (t->main && t->thread == thread && !t->hint)
-			return a->first_task + i;
+			return id;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 struct task *model_task(const struct model *m, uint32_t id)
 {
@@ -136,4 +137,81 @@ void task_name_add(struct strbuf *b, const struct model *m, uint32_t task)
 		strbuf_addf(b, "task %" PRIu64, t->number);
 	else
 		strbuf_addf(b, "task at 0x%" PRIx64, t->address);
+}
+
+/* ---- order ----------------------------------------------------------------------------------- */
+
+/* Element numbers by actor, those of an actor as they are; at[id] is the new id of an old one. */
+static uint32_t *order_of(const struct model *m, const uint32_t *actors, uint32_t count)
+{
+	_cleanup_free_ uint32_t *before = xcalloc(m->actors.count + 2, sizeof(*before));
+	uint32_t *at = xcalloc(count + 1, sizeof(*at));
+
+	for (uint32_t i = 0; i < count; i++)
+		before[actors[i] + 1]++;
+	for (uint32_t a = 1; a <= m->actors.count + 1; a++)
+		before[a] += before[a - 1];
+	for (uint32_t i = 0; i < count; i++)
+		at[i + 1] = ++before[actors[i]];
+	return at;
+}
+
+static bool are_ordered(const uint32_t *actors, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (actors[i] < actors[i - 1])
+			return false;
+	return true;
+}
+
+static void move_nurseries(struct model *m, const uint32_t *at)
+{
+	uint32_t count = m->nurseries.count;
+	_cleanup_free_ struct nursery *old = xcalloc(count + 1, sizeof(*old));
+
+	memcpy(old, m->nurseries.at, count * sizeof(*old));
+	for (uint32_t i = 0; i < count; i++)
+		m->nurseries.at[at[i + 1] - 1] = old[i];
+	for (uint32_t i = 0; i < m->tasks.count; i++)
+		m->tasks.at[i].nursery = at[m->tasks.at[i].nursery];
+	for (uint32_t i = 0; i < m->awaits.count; i++)
+		m->awaits.at[i].nursery = at[m->awaits.at[i].nursery];
+}
+
+static void move_scopes(struct model *m, const uint32_t *at)
+{
+	uint32_t count = m->scopes.count;
+	_cleanup_free_ struct scope *old = xcalloc(count + 1, sizeof(*old));
+
+	memcpy(old, m->scopes.at, count * sizeof(*old));
+	for (uint32_t i = 0; i < count; i++) {
+		m->scopes.at[at[i + 1] - 1] = old[i];
+		m->scopes.at[at[i + 1] - 1].parent = at[old[i].parent];
+	}
+	for (uint32_t i = 0; i < m->tasks.count; i++)
+		m->tasks.at[i].scope = at[m->tasks.at[i].scope];
+	for (uint32_t i = 0; i < m->nurseries.count; i++)
+		m->nurseries.at[i].scope = at[m->nurseries.at[i].scope];
+}
+
+void model_order_homes(struct model *m)
+{
+	uint32_t count = m->nurseries.count > m->scopes.count ? m->nurseries.count :
+								m->scopes.count;
+	_cleanup_free_ uint32_t *actors = xcalloc(count + 1, sizeof(*actors));
+
+	for (uint32_t i = 0; i < m->nurseries.count; i++)
+		actors[i] = m->nurseries.at[i].actor;
+	if (!are_ordered(actors, m->nurseries.count)) {
+		_cleanup_free_ uint32_t *at = order_of(m, actors, m->nurseries.count);
+
+		move_nurseries(m, at);
+	}
+	for (uint32_t i = 0; i < m->scopes.count; i++)
+		actors[i] = m->scopes.at[i].actor;
+	if (!are_ordered(actors, m->scopes.count)) {
+		_cleanup_free_ uint32_t *at = order_of(m, actors, m->scopes.count);
+
+		move_scopes(m, at);
+	}
 }

@@ -16,6 +16,12 @@ enum {
 	TASK_FRAMES_MAX = 1 << 21, /* likewise */
 };
 
+/*
+ * Nurseries and scopes in the order of their actors, as captures have them: an interpreter inside
+ * of a process has a higher number than the process after it. Ids of both change.
+ */
+void model_order_homes(struct model *m);
+
 /* The element of an id, which must not be 0. Borrowed until the next addition of its sort. */
 struct task *model_task(const struct model *m, uint32_t id);
 /* See model_task(). */

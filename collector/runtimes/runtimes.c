@@ -2,6 +2,7 @@
 #include "runtimes/runtimes.h"
 
 #include "base/log.h"
+#include "model/tasks.h"
 #include "read/mem.h"
 #include "runtimes/runtime.h"
 
@@ -196,5 +197,6 @@ void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 		if (!look_at(&site) && p->code)
 			map_put(&all->without, p->code, 1);
 	}
+	model_order_homes(m);
 	map_release(&all->without);
 }

@@ -357,6 +357,9 @@ static json_t *tasks_by_name(struct tasks_truth *t)
 
 	json_array_foreach(json_object_get(t->actor, "tasks"), i, task)
 	{
+		if (!json_equal(json_object_get(task, "runtime"),
+				json_object_get(t->said, "runtime")))
+			continue;
 		json_object_set(t->names, string_in(task, "id"), json_object_get(task, "name"));
 		if (json_object_get(tasks, string_in(task, "name")))
 			differs(t, "a second task", json_object_get(task, "name"), NULL);

@@ -61,3 +61,37 @@ Test(tasks, who_was_asked_to_end_and_waits_on_is_told)
 	model_find_task_facts(m);
 	cr_expect_eq(m->findings.count, 1);
 }
+
+/* An interpreter inside of the first process comes after the second process. */
+Test(tasks, nurseries_and_scopes_get_into_the_order_of_actors)
+{
+	_cleanup_model_ struct model *m = model_new();
+	uint32_t one = model_add_actor(m, 7, 1), two = model_add_actor(m, 8, 1);
+	uint32_t inside = model_add_interpreter(m, one, 0);
+	const uint32_t actors[] = { one, inside, inside, two };
+
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t scope = model_add_scope(m, actors[i], 0x100 + i);
+		uint32_t nursery = model_add_nursery(m, actors[i], 0x200 + i), task;
+
+		model_scope(m, scope)->parent = i == 2 ? scope - 1 : 0;
+		model_nursery(m, nursery)->scope = scope;
+		task = model_add_task(m, actors[i], 0x300 + i);
+		model_task(m, task)->scope = scope;
+		model_task(m, task)->nursery = nursery;
+		model_add_await(m, await_of(task, AWAIT_NURSERY), NULL, 0);
+		m->awaits.at[i].nursery = nursery;
+	}
+	model_order_homes(m);
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct task *t = model_task(m, i + 1);
+
+		cr_expect_eq(model_scope(m, t->scope)->address, 0x100 + i);
+		cr_expect_eq(model_nursery(m, t->nursery)->address, 0x200 + i);
+		cr_expect_eq(m->awaits.at[i].nursery, t->nursery);
+		cr_expect_eq(model_nursery(m, t->nursery)->scope, t->scope);
+	}
+	cr_expect_eq(m->nurseries.at[1].actor, two);
+	cr_expect_eq(m->scopes.at[1].actor, two);
+	cr_expect_eq(model_scope(m, model_task(m, 3)->scope)->parent, model_task(m, 2)->scope);
+}

@@ -466,6 +466,8 @@ static void make(struct wait_ctx *c, const struct await *a, const uint32_t *awai
 	struct wait *w;
 
 	k.thread = t->thread ? t->thread : actor->first_thread;
+	if (!k.thread && actor->kind == ACTOR_INTERPRETER)
+		k.thread = actor->host_thread;
 	k.process = snapshot_process(c->snap, actor->pid);
 	if (!k.thread || !k.process)
 		return;

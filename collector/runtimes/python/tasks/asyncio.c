@@ -45,6 +45,12 @@ static uint64_t coro_of(struct py_tasks *x, uint64_t task)
 				    py_attr_or_0(x, task, "_coro");
 }
 
+static uint64_t loop_of(struct py_tasks *x, uint64_t task)
+{
+	return is_native(x, task) ? py_ref(x->py->objs, task + LOOP) :
+				    py_attr_or_0(x, task, "_loop");
+}
+
 /* The future that a task waits for; 0: none, its turn will come. */
 static uint64_t waiter_of(struct py_tasks *x, uint64_t task)
 {
@@ -87,11 +93,21 @@ static uint32_t name_of(struct py_tasks *x, uint64_t task)
 	return name ? py_model_str(x, name) : 0;
 }
 
+/*
+ * Is the interpreter whose turn it is the one that runs it? Until 3.11 the sets of the first one
+ * have the tasks of all (Modules/_asynciomodule.c: static variables).
+ */
+static bool is_at_home(struct py_tasks *x, uint64_t task)
+{
+	return map_get(&x->homes, loop_of(x, task), x->listed) == x->interpreter;
+}
+
 static void add_task(struct py_tasks *x, uint64_t task)
 {
 	uint32_t id;
 
-	if (!is_task(x, task) || map_find(&x->tasks, task, NULL) || py_future_done(x, task))
+	if (!is_task(x, task) || !is_at_home(x, task) || map_find(&x->tasks, task, NULL) ||
+	    py_future_done(x, task))
 		return;
 	id = model_add_task(x->m, x->actor, task);
 	if (!id) {
@@ -112,7 +128,7 @@ static void list_set(struct py_tasks *x, const char *name)
 	bool weak;
 	uint32_t count;
 
-	if (!py_module_get(x->py, x->interpreter, "asyncio.tasks", name, &set))
+	if (!py_module_get(x->py, x->listed, "asyncio.tasks", name, &set))
 		return;
 	weak = py_is(x->py->objs, set, "WeakSet");
 	if (weak)
@@ -235,8 +251,7 @@ static void read_timers(struct py_tasks *x, uint64_t loop)
 }
 
 /* Which thread runs a loop, and for which task, is in its frames. */
-static void read_loop(struct py_tasks *x, const struct py_thread *t, struct map *loops,
-		      struct map *mains)
+static void read_loop(struct py_tasks *x, const struct py_thread *t)
 {
 	const char *cut;
 	uint64_t loop, future;
@@ -249,14 +264,22 @@ static void read_loop(struct py_tasks *x, const struct py_thread *t, struct map 
 		if (!name || strncmp(name, "run_", 4) != 0)
 			continue;
 		loop = py_chain_local(x, f, "self");
-		if (!strcmp(name, "run_forever") && loop && !map_find(loops, loop, NULL)) {
-			map_put(loops, loop, py_thread_id(x, t));
+		if (!strcmp(name, "run_forever") && loop && !map_find(&x->loops, loop, NULL)) {
+			map_put(&x->loops, loop, py_thread_id(x, t));
+			map_put(&x->homes, loop, t->interpreter);
 			read_timers(x, loop);
 		}
 		future = py_chain_local(x, f, "future");
 		if (!strcmp(name, "run_until_complete") && is_task(x, future))
-			map_put(mains, future, 1);
+			map_put(&x->mains, future, 1);
 	}
+}
+
+static void read_loops(struct py_tasks *x)
+{
+	for (uint32_t i = 0; !x->loops_read && i < x->py->thread_count; i++)
+		read_loop(x, &x->py->threads[i]);
+	x->loops_read = true;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -310,28 +333,32 @@ static void read_cancel(struct py_tasks *x, struct task *t, uint64_t waiter)
 		t->delivered = py_future_done(x, waiter) ? TOLD_NO : TOLD_YES;
 }
 
-static void link_task(struct py_tasks *x, uint32_t id, const struct map *loops,
-		      const struct map *mains)
+static void link_task(struct py_tasks *x, uint32_t id)
 {
 	uint64_t task = model_task(x->m, id)->address, waiter = waiter_of(x, task);
-	uint64_t loop = py_ref(x->py->objs, task + LOOP);
 	struct task *t = model_task(x->m, id);
 
-	if (!is_native(x, task))
-		loop = py_attr_or_0(x, task, "_loop");
 	py_chain_read(x, coro_of(x, task));
 	t->state = state_of(x, waiter);
-	t->thread = map_get(loops, loop, 0);
-	t->main = map_find(mains, task, NULL);
+	t->thread = map_get(&x->loops, loop_of(x, task), 0);
+	t->main = map_find(&x->mains, task, NULL);
 	read_cancel(x, t, waiter);
 	py_chain_add(x, id);
 	if (t->state == TASK_WAITING)
 		py_asyncio_wait(x, id, waiter);
 }
 
+/* What the lists of one interpreter have. */
+static void list_all(struct py_tasks *x, uint32_t interpreter)
+{
+	x->listed = interpreter;
+	list_set(x, "_all_tasks");
+	list_set(x, "_scheduled_tasks");
+	list_set(x, "_eager_tasks");
+}
+
 void py_asyncio_read(struct py_tasks *x)
 {
-	_cleanup_map_ struct map loops = MAP_INIT, mains = MAP_INIT;
 	struct py *py = x->py;
 	uint32_t first = x->m->tasks.count + 1;
 	uint64_t module;
@@ -340,13 +367,12 @@ void py_asyncio_read(struct py_tasks *x)
 	    !py_dict_get(py->objs, py->interpreters[x->interpreter].modules, "asyncio.tasks",
 			 &module))
 		return;
-	list_set(x, "_all_tasks");
-	list_set(x, "_scheduled_tasks");
-	list_set(x, "_eager_tasks");
+	read_loops(x);
+	list_all(x, x->interpreter);
 	list_native(x);
-	for (uint32_t i = 0; i < py->thread_count; i++)
-		if (py->threads[i].interpreter == x->interpreter)
-			read_loop(x, &py->threads[i], &loops, &mains);
+	for (uint32_t i = 0; py->minor < 12 && i < py->interpreter_count; i++)
+		if (i != x->interpreter)
+			list_all(x, i);
 	for (uint32_t id = first; id <= x->m->tasks.count; id++)
-		link_task(x, id, &loops, &mains);
+		link_task(x, id);
 }

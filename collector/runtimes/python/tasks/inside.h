@@ -19,12 +19,15 @@ struct py_tasks {
 	struct model *m;
 	uint32_t interpreter;		     /* index of the one whose turn it is */
 	uint32_t actor;			     /* id of that one */
+	uint32_t listed;		     /* index of the one whose lists are read */
 	uint32_t runtime;		     /* string: "asyncio" or "trio" */
 	struct map tids;		     /* tid in its own pid namespace -> thread id */
 	struct map strings;		     /* string of py -> string of the model */
 	struct map tasks, nurseries, scopes; /* address -> id */
 	struct map deadlines;		     /* future or task -> 1 + ms left, see asyncio.c */
-	struct map jobs;		     /* see py_job_thread() */
+	struct map loops, homes, mains;	     /* of asyncio, see asyncio.c */
+	bool loops_read;
+	struct map jobs; /* see py_job_thread() */
 	bool jobs_read;
 	double now_s; /* CLOCK_MONOTONIC */
 	bool cut;     /* there are more than are read */

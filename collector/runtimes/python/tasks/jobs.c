@@ -13,7 +13,7 @@
 /* PyFunctionObject, Include/cpython/funcobject.h: in another order until 3.9. */
 enum { FUNC_CODE_39 = 16, FUNC_CLOSURE_39 = 48, FUNC_CODE = 48, FUNC_CLOSURE = 72 };
 
-enum { CODE_FREEVARS_OLD = 80, CLOSURE_MAX = 64 };
+enum { CLOSURE_MAX = 64 };
 
 static void add_job(struct py_tasks *x, const struct py_frame *f, const struct py_thread *t)
 {
@@ -61,8 +61,8 @@ uint64_t py_closure_get(struct py_tasks *x, uint64_t function, const char *name)
 	if (!py_is(p, code, "code") || !count || count > CLOSURE_MAX)
 		return 0;
 	/* from 3.11 on they are the last of all variables */
-	names = py_ref(p,
-		       code + (x->py->minor < 11 ? CODE_FREEVARS_OLD : py_layout(p)->co_varnames));
+	names = py_ref(p, code + (x->py->minor < 11 ? py_layout(p)->co_freevars :
+						      py_layout(p)->co_varnames));
 	if (x->py->minor >= 11)
 		skip = py_len(p, names) - count;
 	for (uint32_t i = 0; i < count; i++)

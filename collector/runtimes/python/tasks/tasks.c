@@ -15,6 +15,9 @@ static void tasks_free(struct py_tasks *x)
 	map_release(&x->scopes);
 	map_release(&x->deadlines);
 	map_release(&x->jobs);
+	map_release(&x->loops);
+	map_release(&x->homes);
+	map_release(&x->mains);
 	free(x);
 }
 

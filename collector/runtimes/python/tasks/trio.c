@@ -2,23 +2,33 @@
 /*
  * trio.c - the tasks of trio 0.19 and later.
  *
- * A Runner is a local variable of trio.run() on the stack of its thread. Runner, Task, CancelScope
- * and CancelStatus are classes with slots, Nursery has a dict; all are read by name (trio,
- * _core/_run.py). What a task waits for is in the frames of trio's own functions at the end of its
- * chain of awaits.
+ * A Runner is a local variable of trio.run() on the stack of its thread; one that is a guest in
+ * another loop is on no stack, but in the variables of its thread (_core/_run_context.py). Runner,
+ * Task, CancelScope and CancelStatus are classes with slots, Nursery has a dict; all are read by
+ * name (trio, _core/_run.py). What a task waits for is in the frames of trio's own functions at the
+ * end of its chain of awaits.
  */
 #include "runtimes/python/tasks/inside.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STATUS_MAX = 64 };
+enum {
+	STATUS_MAX = 64,
+	RUNNERS_MAX = 1024,
+	LOCALS_MAX = 256,  /* of a thread */
+	STATE_WORDS = 128, /* of a PyThreadState */
+	/* localobject.dummies, Modules/_threadmodule.c: a dict whose values are those of threads */
+	LOCAL_DICTS_312 = 48,
+	LOCAL_DICTS = 40,
+};
 
 /* One Runner. */
 struct runner {
 	struct py_tasks *x;
 	uint64_t addr;
-	uint32_t thread;
+	uint32_t thread;  /* that runs its tasks */
+	uint32_t poller;  /* that waits for its events; 0 none */
 	double clock_now; /* of its own clock; NAN unknown */
 };
 
@@ -353,8 +363,129 @@ static void read_runner(struct runner *r)
 			x->cut = true;
 	for (uint32_t id = first; id <= x->m->tasks.count; id++)
 		link_task(r, id, main_task);
-	if (r->thread && isfinite(r->clock_now) && !has_deadline(r))
-		*vec_push(&x->m->idle_loops) = r->thread;
+	if (r->poller && isfinite(r->clock_now) && !has_deadline(r))
+		*vec_push(&x->m->idle_loops) = r->poller;
+}
+
+/* ---- where runs are -------------------------------------------------------------------------- */
+
+static bool is_read(struct py_tasks *x, uint64_t runner)
+{
+	uint64_t task = py_attr_or_0(x, runner, "init_task");
+
+	return !task || map_find(&x->tasks, task, NULL);
+}
+
+/* trio.run() on the stack of a thread. */
+static void read_stack(struct py_tasks *x, const struct py_thread *t)
+{
+	struct runner r = { .x = x };
+	const char *cut;
+
+	x->frame_count = py_frames(x->py, t->frame, x->frames, PY_CHAIN_MAX, &cut);
+	for (uint32_t k = 0; k < x->frame_count && !r.addr; k++) {
+		const char *name = strtab_get(py_strings(x->py->objs), x->frames[k].name);
+
+		if (!name || strcmp(name, "run") != 0)
+			continue;
+		r.addr = py_chain_local(x, &x->frames[k], "runner");
+		if (!py_is(x->py->objs, r.addr, "Runner"))
+			r.addr = 0;
+	}
+	r.thread = r.poller = py_thread_id(x, t);
+	if (r.addr)
+		read_runner(&r);
+}
+
+/* The thread that waits for events in place of the one whose loop a run is a guest of. */
+static uint32_t poller_of(struct py_tasks *x, uint64_t runner)
+{
+	uint64_t manager = py_attr_or_0(x, runner, "io_manager");
+	const char *cut;
+
+	for (uint32_t i = 0; manager && i < x->py->thread_count; i++) {
+		const struct py_thread *t = &x->py->threads[i];
+
+		x->frame_count = py_frames(x->py, t->frame, x->frames, PY_CHAIN_MAX, &cut);
+		for (uint32_t k = 0; k < x->frame_count; k++) {
+			const struct py_frame *f = &x->frames[k];
+
+			if (py_frame_is(x, f, "trio/_core/_io_epoll.py", "get_events") &&
+			    py_chain_local(x, f, "self") == manager)
+				return py_thread_id(x, t);
+		}
+	}
+	return 0;
+}
+
+/* Until 3.12 the dict of a thread has the object to which the key refers. */
+static bool has_dummy(struct py_tasks *x, const struct py_thread *t, uint64_t dummy)
+{
+	struct py_objs *p = x->py->objs;
+	struct py_pair pairs[LOCALS_MAX];
+	uint64_t dict = py_ref(p, t->addr + py_layout(p)->ts_dict);
+	uint32_t count = py_dict_pairs(p, dict, pairs, LOCALS_MAX);
+
+	for (uint32_t i = 0; dummy && i < count; i++)
+		if (pairs[i].value == dummy)
+			return true;
+	return false;
+}
+
+/* From 3.13 on the key is in the state itself, as threading_local_key, at no place that is told. */
+static bool has_key(struct py_tasks *x, const struct py_thread *t, uint64_t key)
+{
+	for (uint32_t i = 0; i < STATE_WORDS; i++)
+		if (py_mem_u64(x->py->mem, t->addr + i * 8) == key)
+			return true;
+	return false;
+}
+
+/*
+ * The thread for which a dict of a threading.local is: the key stands for it
+ * (Modules/_threadmodule.c).
+ */
+static uint32_t thread_of(struct py_tasks *x, uint64_t key)
+{
+	for (uint32_t i = 0; key && i < x->py->thread_count; i++) {
+		const struct py_thread *t = &x->py->threads[i];
+
+		if (t->interpreter == x->interpreter &&
+		    (x->py->minor < 13 ? has_dummy(x, t, py_deref(x->py->objs, key)) :
+					 has_key(x, t, key)))
+			return py_thread_id(x, t);
+	}
+	return 0;
+}
+
+/* Runs that are guests: in the variable of each thread. */
+static void read_guests(struct py_tasks *x)
+{
+	struct py_objs *p = x->py->objs;
+	uint64_t context, runner;
+	uint32_t count;
+
+	if (!py_module_get(x->py, x->interpreter, "trio._core._run", "GLOBAL_RUN_CONTEXT",
+			   &context))
+		return;
+	context = py_ref(p, context + (x->py->minor < 13 ? LOCAL_DICTS_312 : LOCAL_DICTS));
+	count = py_len(p, context);
+	if (count > RUNNERS_MAX)
+		count = RUNNERS_MAX;
+	_cleanup_free_ struct py_pair *pairs = xcalloc(count + 1, sizeof(*pairs));
+
+	count = py_dict_pairs(p, context, pairs, count);
+	for (uint32_t i = 0; i < count; i++) {
+		struct runner r = { .x = x };
+
+		if (!py_dict_get(p, pairs[i].value, "runner", &runner) ||
+		    !py_is(p, runner, "Runner") || is_read(x, runner))
+			continue;
+		r.addr = runner;
+		r.thread = thread_of(x, pairs[i].key);
+		r.poller = poller_of(x, runner);
+		read_runner(&r);
+	}
 }
 
 void py_trio_read(struct py_tasks *x)
@@ -366,24 +497,8 @@ void py_trio_read(struct py_tasks *x)
 	if (!py_dict_get(py->objs, py->interpreters[x->interpreter].modules, "trio._core._run",
 			 &module))
 		return;
-	for (uint32_t i = 0; i < py->thread_count; i++) {
-		const char *cut;
-		struct runner r = { .x = x };
-
-		if (py->threads[i].interpreter != x->interpreter)
-			continue;
-		x->frame_count = py_frames(py, py->threads[i].frame, x->frames, PY_CHAIN_MAX, &cut);
-		for (uint32_t k = 0; k < x->frame_count && !r.addr; k++) {
-			const char *name = strtab_get(py_strings(py->objs), x->frames[k].name);
-
-			if (!name || strcmp(name, "run") != 0)
-				continue;
-			r.addr = py_chain_local(x, &x->frames[k], "runner");
-			if (!py_is(py->objs, r.addr, "Runner"))
-				r.addr = 0;
-		}
-		r.thread = py_thread_id(x, &py->threads[i]);
-		if (r.addr)
-			read_runner(&r);
-	}
+	for (uint32_t i = 0; i < py->thread_count; i++)
+		if (py->threads[i].interpreter == x->interpreter)
+			read_stack(x, &py->threads[i]);
+	read_guests(x);
 }

@@ -185,7 +185,7 @@ def group_of(task):
 def tell(tasks, first):
     told, nurseries = {}, {}
     for t in tasks:
-        asked = t.cancelling() > 0 if hasattr(t, "cancelling") else None
+        asked = telling.asked(t)
         group = group_of(t)
         told[t.get_name()] = {
             "state": "waiting", "calls": telling.calls(t.get_coro()), "main": t is first,

@@ -224,7 +224,7 @@ def tell(tasks):
             "state": "waiting", "calls": telling.calls(t.coro),
             "nursery": key(t.parent_nursery) if t.parent_nursery else None,
             "parent": name[t.parent_nursery.parent_task] if t.parent_nursery else None,
-            "scope": scope_of(status, scopes), "main": t.name == "__main__.main",
+            "scope": scope_of(status, scopes), "main": t.name == "first",
             "requested": effective, "shielded": asked and not effective,
             "delivered": False if effective else None}
         for n in t.child_nurseries:
@@ -301,14 +301,14 @@ def start_files(start):
 
 async def main(count):
     e = trio.Event()
-    trio.lowlevel.current_task().name = "__main__.main"
+    trio.lowlevel.current_task().name = "first"
     async with trio.open_nursery() as nursery:
         start = nursery.start_soon
         if count:
             for i in range(count):
                 start(deeper, e, 3, name=waits("task %d" % i, "task-event"))
             trio.lowlevel.add_instrument(Teller(count + 1))
-            waits("__main__.main", "nursery")
+            waits("first", "nursery")
             return
         start_simple(start, e)
         start_locks(start, e)
@@ -316,7 +316,7 @@ async def main(count):
         process = await trio.lowlevel.open_process(["cat"], stdin=subprocess.PIPE)
         start(waits_for_process, process,
               name=waits("process", "child-exit", pid=process.pid))
-        waits("__main__.main", "nursery", on=[t for t in expected_children()])
+        waits("first", "nursery", on=[t for t in expected_children()])
         trio.lowlevel.add_instrument(Teller(len(telling.expected)))
 
 
@@ -324,4 +324,5 @@ def expected_children():
     return [n for n in telling.expected if n not in ("grandchild", "inner grandchild", "starting")]
 
 
-trio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+if __name__ == "__main__":
+    trio.run(main, int(sys.argv[1]) if len(sys.argv) > 1 else 0)

@@ -65,6 +65,11 @@ def reader_of(fd):
     return None
 
 
+def asked(task):
+    """Was a task of asyncio asked to end? None: it does not count that."""
+    return task.cancelling() > 0 if hasattr(task, "cancelling") else None
+
+
 def tell(runtime, tasks, nurseries=(), scopes=()):
     """`tasks` by name, the others by any key that is theirs alone."""
     for name, task in tasks.items():
