@@ -29,6 +29,9 @@ struct runtime_site {
 	uint32_t actor;
 	const struct maps *maps; /* its address space */
 	bool locals;		 /* variables of calls are asked for */
+	/* where pages come from instead of the process, or NULL: a test is the process then */
+	int (*pages)(void *arg, uint64_t page, void *buf);
+	void *pages_arg;
 };
 
 struct runtime {

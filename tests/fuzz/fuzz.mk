@@ -10,6 +10,7 @@ fuzz-build: $(FUZZ_PROGRAMS)
 $(filter-out $(GROVE_FUZZ:%=$(BUILD)/%),$(FUZZ_PROGRAMS)): $(BUILD)/libviewer.a $(BUILD)/libsnag.a
 $(GROVE_FUZZ:%=$(BUILD)/%): private LIBS = $(GROVE_LIBS) -pthread
 $(GROVE_FUZZ:%=$(BUILD)/%): $(BUILD)/libgrove.a
+$(BUILD)/python: $(BUILD)/obj/tests/lib/common_pages.o
 $(FUZZ_PROGRAMS): $(BUILD)/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -fsanitize=fuzzer

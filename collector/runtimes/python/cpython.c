@@ -318,7 +318,11 @@ static void add_interpreters(struct reading *r)
 
 static int read_page(void *arg, uint64_t page, void *buf)
 {
-	return runtime_read(arg, page, buf, PY_MEM_PAGE);
+	struct runtime_site *site = arg;
+
+	if (site->pages)
+		return site->pages(site->pages_arg, page, buf);
+	return runtime_read(site, page, buf, PY_MEM_PAGE);
 }
 
 static bool read_cpython(struct runtime_site *site)
