@@ -1,7 +1,7 @@
 #!/bin/sh
 # What `snag why --json` costs on idle trees, beside the tools people use today, in one run.
 #
-#   tests/bench/run.sh [quick|stacks|python]      BUILD=build
+#   tests/bench/run.sh [quick|stacks|python|grove]      BUILD=build
 #
 # Ratios are against the first row of each table, round by round: a noisy machine is noisy for all.
 set -eu

@@ -18,6 +18,7 @@
 #include "runtime/actor/kid.h"
 #include "runtime/core/io.h"
 #include "runtime/core/loop.h"
+#include "runtime/core/tools.h"
 #include "runtime/core/truth.h"
 
 struct grove_actor *grove_actor_self(void)
@@ -427,7 +428,7 @@ static int meet_parent(struct grove_actor *actor, struct grove_msg *spec, struct
 	if (rc < 0)
 		return rc == -ECANCELED ? rc : grove_error_at(err, rc, "the parent");
 	actor->parent->is_parent = true;
-	grove_fail_after(&scope, GROVE_HELLO_NS);
+	grove_fail_after(&scope, grove_patience(GROVE_HELLO_NS));
 	rc = grove_channel_recv(actor->parent->channel, spec, err);
 	rc = grove_scope_exit(&scope, rc, err);
 	if (rc == -ETIMEDOUT)

@@ -11,6 +11,7 @@
 
 #include "runtime/actor/kid.h"
 #include "runtime/actor/process.h"
+#include "runtime/core/tools.h"
 #include "runtime/core/truth.h"
 
 #define START_NS (20 * GROVE_SECOND)
@@ -79,7 +80,7 @@ static int make_kid(struct grove_actors *actors, const struct grove_start_opts *
 	kid = grove_alloc(1, sizeof(*kid));
 	kid->actors = actors;
 	kid->actor = actor;
-	kid->timeout_ns = opts->timeout_ns > 0 ? opts->timeout_ns : START_NS;
+	kid->timeout_ns = opts->timeout_ns > 0 ? opts->timeout_ns : grove_patience(START_NS);
 	if (opts->binds)
 		grove_addrs_copy(&kid->binds, opts->binds);
 	kid->child.backend = backend;

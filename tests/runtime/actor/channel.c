@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "runtime/core/io.h"
+#include "runtime/core/tools.h"
 
 struct grove_channel *grove_channel_new(int fd, struct grove_nursery *flush)
 {
@@ -287,7 +288,8 @@ int grove_channel_hello(struct grove_channel *channel, const struct grove_msg *h
 	struct grove_scope scope;
 	int rc = 0;
 
-	grove_fail_after(&scope, channel->hello_ns ? channel->hello_ns : GROVE_HELLO_NS);
+	grove_fail_after(&scope,
+			 channel->hello_ns ? channel->hello_ns : grove_patience(GROVE_HELLO_NS));
 	if (first)
 		rc = grove_channel_send(channel, hello, err);
 	if (rc == 0)

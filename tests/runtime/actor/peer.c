@@ -8,6 +8,7 @@
 
 #include "runtime/actor/kid.h"
 #include "runtime/core/io.h"
+#include "runtime/core/tools.h"
 #include "runtime/core/truth.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -306,7 +307,8 @@ static int connect_one(struct grove_actor *actor, const struct grove_multiaddr *
 {
 	_grove_channel_ struct grove_channel *channel = NULL;
 	_grove_msg_ struct grove_msg hello = { .kind = GROVE_MSG_NONE };
-	int64_t patience_ns = actor->defects.connect_for_ever ? GROVE_NEVER : GROVE_HELLO_NS;
+	bool for_ever = actor->defects.connect_for_ever;
+	int64_t patience_ns = for_ever ? GROVE_NEVER : grove_patience(GROVE_HELLO_NS);
 	int64_t deadline_ns = grove_deadline_after(patience_ns);
 	int rc = grove_channel_connect(address, deadline_ns, &actor->service, &channel, err);
 

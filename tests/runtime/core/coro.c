@@ -22,10 +22,6 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-#if defined(__has_include) && __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-
 #if !defined(__x86_64__)
 #error "grove switches stacks on x86-64 only"
 #endif

@@ -22,6 +22,7 @@
 #include "runtime/core/io.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/scope.h"
+#include "runtime/core/tools.h"
 #include "runtime/core/truth.h"
 
 enum {
@@ -392,7 +393,8 @@ static int wait_snag(int end_fd)
 	struct grove_scope shield;
 	int rc;
 
-	grove_scope_enter_shielded(&shield, "snag", grove_deadline_after(FINISH_NS));
+	grove_scope_enter_shielded(&shield, "snag",
+				   grove_deadline_after(grove_patience(FINISH_NS)));
 	rc = grove_wait_readable(end_fd);
 	rc = grove_scope_exit(&shield, rc, NULL);
 	return rc == 0 && shield.caught ? -ETIMEDOUT : rc;

@@ -12,6 +12,7 @@
 
 #include "runtime/core/io.h"
 #include "runtime/core/scope.h"
+#include "runtime/core/tools.h"
 #include "runtime/core/truth.h"
 
 /* Ending takes a millisecond, on a machine that has one to spare. */
@@ -155,7 +156,7 @@ static int wait_end(struct grove_helper *helper)
 	struct grove_scope scope;
 	int rc;
 
-	grove_fail_after(&scope, END_NS);
+	grove_fail_after(&scope, grove_patience(END_NS));
 	rc = grove_process_wait(&helper->child, NULL);
 	return grove_scope_exit(&scope, rc, NULL);
 }

@@ -14,13 +14,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#if defined(__has_include) && __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-
 #include "runtime/core/io.h"
 #include "runtime/core/loop.h"
 #include "runtime/core/thread.h"
+#include "runtime/core/tools.h"
 #include "runtime/spawn/backend.h"
 #include "runtime/spawn/backends.h"
 #include "runtime/spawn/defects.h"

@@ -12,9 +12,10 @@
 #pragma once
 
 #include "runtime/core/base.h"
+#include "runtime/core/tools.h"
 
 /* How long it takes to sort itself out, on a slow machine under valgrind. */
-#define HELP_LONG (30 * GROVE_SECOND)
+#define HELP_LONG grove_patience(30 * GROVE_SECOND)
 
 enum {
 	HELP_PROCESSES = 1, /* children and, since orphans come to us, all below them */
