@@ -8,9 +8,12 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@ struct place {
 	const char *python, *program;
 	const char *home;		/* where its library is, or NULL */
 	const char *libraries;		/* LD_LIBRARY_PATH, or NULL */
+	void (*enter)(const char *dir); /* first, or NULL */
 };
 
 static const char *write_to(const char *path, const char *content)
@@ -38,6 +42,8 @@ static void run(void *arg)
 
 	must(dup2(out, STDOUT_FILENO));
 	close(out);
+	if (p->enter)
+		p->enter(dir);
 	if (p->home)
 		must(setenv("PYTHONHOME", p->home, 1));
 	if (p->libraries)
@@ -185,6 +191,29 @@ SCENARIO(library_upgraded, .needs = "python,cc", .options = "--stacks",
 	struct place p = embedded();
 
 	same_as_it_says(&p, upgrade_library);
+}
+
+/* Nobody outside sees the file system that the interpreter and the program are on. */
+static void enter_namespace(const char *dir)
+{
+	must(unshare(CLONE_NEWNS));
+	must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	must(mkdir(text("%s/hidden", dir), 0755));
+	must(mount("none", text("%s/hidden", dir), "tmpfs", 0, NULL));
+	command(text("cp %s/python3 %s/hidden/", dir, dir));
+	write_to(text("%s/hidden/program.py", dir), python_calls);
+}
+
+SCENARIO(interpreter_in_namespace, .needs = "python,root", .options = "--stacks",
+	 .what = "an interpreter and its program in another mount namespace")
+{
+	struct place p = copied();
+	const char *dir = scenario_dir();
+
+	p.python = text("%s/hidden/python3", dir);
+	p.program = text("%s/hidden/program.py", dir);
+	p.enter = enter_namespace;
+	same_as_it_says(&p, NULL);
 }
 
 /* ---- source that is not what runs ------------------------------------------------------------ */
