@@ -2,10 +2,10 @@
 #include "base/strtab.h"
 
 #include "base/alloc.h"
+#include "base/strbuf.h"
 #include "base/vec.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,26 +17,27 @@ struct block {
 	char bytes[];
 };
 
-struct entry {
-	const char *text;
-	uint64_t hash;
-	uint32_t next; /* id of the next one in the bucket, 0 none */
+/* What a look-up reads before it reads a string: a miss costs one line of the cache. */
+struct slot {
+	uint32_t hash;
+	uint32_t id; /* 0: free */
 };
 
 struct strtab {
-	struct block *blocks;	   /* the first one is being filled */
-	size_t used, size;	   /* bytes of it */
-	VEC(struct entry) entries; /* id - 1 */
-	uint32_t *buckets;	   /* id of the first one */
-	uint32_t nbuckets;
+	struct block *blocks;	 /* the first one is being filled */
+	size_t used, size;	 /* bytes of it */
+	VEC(const char *) texts; /* id - 1 */
+	struct slot *slots;	 /* of the strings that may be asked for */
+	uint32_t count, nslots;	 /* nslots is a power of two */
+	struct strbuf scratch;
 };
 
 struct strtab *strtab_new(void)
 {
 	struct strtab *t = xcalloc(1, sizeof(*t));
 
-	t->nbuckets = 64;
-	t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
+	t->nslots = 64;
+	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
 	return t;
 }
 
@@ -50,8 +51,9 @@ void strtab_free(struct strtab *t)
 		free(t->blocks);
 		t->blocks = next;
 	}
-	vec_release(&t->entries);
-	free(t->buckets);
+	vec_release(&t->texts);
+	free(t->slots);
+	strbuf_release(&t->scratch);
 	free(t);
 }
 
@@ -60,22 +62,23 @@ void strtab_free(struct strtab *t)
  * wyhash does). The start differs from table to table: whoever names files cannot choose
  * collisions.
  */
+static uint64_t hash_step(uint64_t h, const char *s, size_t n)
+{
+	unsigned __int128 product;
+	uint64_t word = 0;
+
+	memcpy(&word, s, n);
+	product = (unsigned __int128)(h ^ word ^ 0xa0761d6478bd642full) * 0xe7037ed1a0b428dbull;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 static uint64_t hash_of(const struct strtab *t, const char *s, size_t n)
 {
-	uint64_t h = (uintptr_t)t ^ n, word;
+	uint64_t h = (uintptr_t)t ^ n;
 
-	for (; n > 0; s += sizeof(word)) {
-		size_t take = n < sizeof(word) ? n : sizeof(word);
-		unsigned __int128 product;
-
-		word = 0;
-		memcpy(&word, s, take);
-		product = (unsigned __int128)(h ^ word ^ 0xa0761d6478bd642full) *
-			  0xe7037ed1a0b428dbull;
-		h = (uint64_t)product ^ (uint64_t)(product >> 64);
-		n -= take;
-	}
-	return h;
+	for (; n > sizeof(h); s += sizeof(h), n -= sizeof(h))
+		h = hash_step(h, s, sizeof(h));
+	return n ? hash_step(h, s, n) : h;
 }
 
 /* A copy of `n` bytes and a NUL, which never moves. */
@@ -99,45 +102,56 @@ static const char *keep(struct strtab *t, const char *s, size_t n)
 	return at;
 }
 
-static void rehash(struct strtab *t)
+/* Twice the slots: they are filled to two thirds. */
+static void grow(struct strtab *t)
 {
-	free(t->buckets);
-	t->nbuckets *= 2;
-	t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
-	for (uint32_t i = 0; i < t->entries.count; i++) {
-		struct entry *e = &t->entries.at[i];
-		uint32_t *head = &t->buckets[e->hash & (t->nbuckets - 1)];
+	struct slot *old = t->slots;
+	uint32_t count = t->nslots;
 
-		e->next = *head;
-		*head = i + 1;
+	t->nslots *= 2;
+	t->slots = xcalloc(t->nslots, sizeof(*t->slots));
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = old[i].hash & (t->nslots - 1);
+
+		if (!old[i].id)
+			continue;
+		while (t->slots[at].id)
+			at = (at + 1) & (t->nslots - 1);
+		t->slots[at] = old[i];
 	}
+	free(old);
+}
+
+static bool is_text(const struct strtab *t, uint32_t id, const char *s, size_t len)
+{
+	const char *text = t->texts.at[id - 1];
+
+	return !strncmp(text, s, len) && !text[len];
+}
+
+uint32_t strtab_append(struct strtab *t, const char *s, size_t n)
+{
+	*vec_push(&t->texts) = keep(t, s, strnlen(s, n));
+	return t->texts.count;
 }
 
 uint32_t strtab_addn(struct strtab *t, const char *s, size_t n)
 {
+	uint32_t hash, at;
 	size_t len;
-	uint64_t h;
-	uint32_t *head;
-	struct entry *e;
 
 	if (!s)
 		return 0;
 	len = strnlen(s, n);
-	h = hash_of(t, s, len);
-	for (uint32_t id = t->buckets[h & (t->nbuckets - 1)]; id; id = e->next) {
-		e = &t->entries.at[id - 1];
-		if (e->hash == h && !strncmp(e->text, s, len) && !e->text[len])
-			return id;
-	}
-	if (t->entries.count >= t->nbuckets)
-		rehash(t);
-	head = &t->buckets[h & (t->nbuckets - 1)];
-	e = vec_push(&t->entries);
-	e->text = keep(t, s, len);
-	e->hash = h;
-	e->next = *head;
-	*head = t->entries.count;
-	return t->entries.count;
+	hash = (uint32_t)hash_of(t, s, len);
+	if (3 * (t->count + 1) > 2 * t->nslots)
+		grow(t);
+	for (at = hash & (t->nslots - 1); t->slots[at].id; at = (at + 1) & (t->nslots - 1))
+		if (t->slots[at].hash == hash && is_text(t, t->slots[at].id, s, len))
+			return t->slots[at].id;
+	t->slots[at] = (struct slot){ .hash = hash, .id = strtab_append(t, s, len) };
+	t->count++;
+	return t->slots[at].id;
 }
 
 uint32_t strtab_add(struct strtab *t, const char *s)
@@ -145,23 +159,27 @@ uint32_t strtab_add(struct strtab *t, const char *s)
 	return s ? strtab_addn(t, s, strlen(s)) : 0;
 }
 
+/* Into the scratch buffer, until the next one. */
+__attribute__((format(printf, 2, 0))) static const struct strbuf *
+format(struct strtab *t, const char *fmt, va_list ap)
+{
+	strbuf_reset(&t->scratch);
+	strbuf_addv(&t->scratch, fmt, ap);
+	return &t->scratch;
+}
+
 uint32_t strtab_addv(struct strtab *t, const char *fmt, va_list ap)
 {
-	_cleanup_free_ char *text = NULL;
-	char line[256];
-	va_list again;
-	int n;
+	const struct strbuf *text = format(t, fmt, ap);
 
-	va_copy(again, ap);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	if (n >= (int)sizeof(line))
-		n = vasprintf(&text, fmt, again);
-	va_end(again);
-	if (n < 0) {
-		text = NULL; /* undefined after a failure */
-		return 0;
-	}
-	return strtab_addn(t, text ? text : line, (size_t)n);
+	return strtab_addn(t, strbuf_str(text), text->len);
+}
+
+uint32_t strtab_appendv(struct strtab *t, const char *fmt, va_list ap)
+{
+	const struct strbuf *text = format(t, fmt, ap);
+
+	return strtab_append(t, strbuf_str(text), text->len);
 }
 
 uint32_t strtab_addf(struct strtab *t, const char *fmt, ...)
@@ -177,10 +195,10 @@ uint32_t strtab_addf(struct strtab *t, const char *fmt, ...)
 
 const char *strtab_get(const struct strtab *t, uint32_t id)
 {
-	return id && id <= t->entries.count ? t->entries.at[id - 1].text : NULL;
+	return id && id <= t->texts.count ? t->texts.at[id - 1] : NULL;
 }
 
 uint32_t strtab_count(const struct strtab *t)
 {
-	return t->entries.count;
+	return t->texts.count;
 }

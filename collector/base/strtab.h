@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * strtab.h - strings kept once, carried as ids.
+ * strtab.h - strings carried as ids, equal ones under one id (but see strtab_append()).
  *
  * Id 0 is "none". Strings live as long as the table and never move.
  */
@@ -31,9 +31,20 @@ uint32_t strtab_addn(struct strtab *t, const char *s, size_t n);
 /* The id of a formatted string. */
 __attribute__((format(printf, 2, 3))) uint32_t strtab_addf(struct strtab *t, const char *fmt, ...);
 
-/* The id of a formatted string; 0 without the memory to format it. */
+/* See strtab_addf(). */
 __attribute__((format(printf, 2, 0))) uint32_t strtab_addv(struct strtab *t, const char *fmt,
 							   va_list ap);
+
+/*
+ * A new id for the first `n` bytes of `s`, up to a NUL byte, without a look whether the string is
+ * there: for texts that are all different, such as those with numbers in them. strtab_add() does
+ * not find it. `s` is not NULL.
+ */
+uint32_t strtab_append(struct strtab *t, const char *s, size_t n);
+
+/* See strtab_append(). */
+__attribute__((format(printf, 2, 0))) uint32_t strtab_appendv(struct strtab *t, const char *fmt,
+							      va_list ap);
 
 /* The string of `id`, or NULL for 0. Borrowed until strtab_free(). */
 const char *strtab_get(const struct strtab *t, uint32_t id);

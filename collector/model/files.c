@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/files.h"
 
+#include "model/from_read.h"
 #include "read/proc/fdinfo.h"
 
 #include <errno.h>
@@ -27,6 +28,12 @@ struct model_files {
 	uint32_t *group;	       /* 1 + group, by file */
 	VEC(struct file_group) groups;
 	struct map by_key;
+	/*
+	 * 1 + group by socket (1 + index), when the sockets were known as they were grouped: most
+	 * waits of a tree of servers are on sockets, and look-ups in a map are a good part of their
+	 * time.
+	 */
+	VEC(uint32_t) by_sock;
 	struct strbuf scratch;
 	/* how many numbers were given to descriptions that kcmp told apart */
 	uint32_t descriptions;
@@ -40,6 +47,7 @@ void model_files_free(struct model_files *x)
 	free(x->next);
 	free(x->group);
 	vec_release(&x->groups);
+	vec_release(&x->by_sock);
 	strbuf_release(&x->scratch);
 	map_release(&x->by_key);
 	free(x);
@@ -174,6 +182,19 @@ static uint64_t fold(const struct file_group *g)
 	uint64_t x = (g->a * 0x9e3779b97f4a7c15ull) ^ (g->b * 0xff51afd7ed558ccdull);
 
 	return (x ^ (x >> 29)) + ((uint64_t)g->kind << 57);
+}
+
+/* Where the group of `f` stands, when that goes by its socket; else NULL. */
+static uint32_t *slot_of_sock(const struct model_files *x, const struct snapshot *s,
+			      const struct snap_file *f)
+{
+	uint32_t sock = f->sock;
+
+	if (!x->by_sock.count || f->kind != FILE_SOCKET || !f->ino)
+		return NULL;
+	if (!sock)
+		sock = map_get(&s->by_sock, f->ino, 0);
+	return sock && sock <= x->by_sock.count ? &x->by_sock.at[sock - 1] : NULL;
 }
 
 /* The group of this key, or NULL; then *slot is where it belongs. */
@@ -315,6 +336,39 @@ static void load_descriptions(struct model_files *x, struct snapshot *s, uint8_t
 	vec_release(&files);
 }
 
+static void join_group(struct model_files *x, struct file_group *g, uint32_t file)
+{
+	x->next[g->last - 1] = file;
+	g->last = file;
+	g->count++;
+	x->group[file - 1] = (uint32_t)(g - x->groups.at) + 1;
+}
+
+static void group_file(struct model_files *x, const struct snapshot *s, uint8_t kind, uint32_t file)
+{
+	struct file_group key = { .first = file, .last = file, .count = 1 }, *g;
+	uint32_t *by_sock = slot_of_sock(x, s, &s->files.at[file - 1]);
+	uint64_t slot;
+
+	if (by_sock && *by_sock) {
+		join_group(x, &x->groups.at[*by_sock - 1], file);
+		return;
+	}
+	key_of(s, &s->files.at[file - 1], file - 1, &key);
+	key.kind = kind;
+	g = by_sock ? NULL : find(x, &key, &slot);
+	if (g) {
+		join_group(x, g, file);
+		return;
+	}
+	*vec_push(&x->groups) = key;
+	if (by_sock)
+		*by_sock = x->groups.count;
+	else
+		map_put(&x->by_key, slot, x->groups.count - 1);
+	x->group[file - 1] = x->groups.count;
+}
+
 static void group_kind(struct model_files *x, struct snapshot *s, uint8_t kind)
 {
 	if (x->grouped[kind])
@@ -324,24 +378,11 @@ static void group_kind(struct model_files *x, struct snapshot *s, uint8_t kind)
 		load_details(x, s, kind);
 	if (needs_description(kind))
 		load_descriptions(x, s, kind);
-	for (uint32_t i = x->kind_first[kind]; i; i = x->next_of_kind[i - 1]) {
-		struct file_group key = { .first = i, .last = i, .count = 1 }, *g;
-		uint64_t slot;
-
-		key_of(s, &s->files.at[i - 1], i - 1, &key);
-		key.kind = kind;
-		g = find(x, &key, &slot);
-		if (g) {
-			x->next[g->last - 1] = i;
-			g->last = i;
-			g->count++;
-			x->group[i - 1] = (uint32_t)(g - x->groups.at) + 1;
-			continue;
-		}
-		*vec_push(&x->groups) = key;
-		map_put(&x->by_key, slot, x->groups.count - 1);
-		x->group[i - 1] = x->groups.count;
-	}
+	if (kind == FILE_SOCKET && s->socks_loaded)
+		while (x->by_sock.count < s->socks.count)
+			vec_push(&x->by_sock);
+	for (uint32_t i = x->kind_first[kind]; i; i = x->next_of_kind[i - 1])
+		group_file(x, s, kind, i);
 }
 
 struct file_group *files_group(struct model *m, struct snapshot *s, const struct snap_file *f)
@@ -349,11 +390,15 @@ struct file_group *files_group(struct model *m, struct snapshot *s, const struct
 	struct model_files *x = files_get(m, s);
 	uint8_t kind = f->kind < FILE_KIND_COUNT ? f->kind : FILE_UNKNOWN;
 	struct file_group key = { .first = 0 };
+	uint32_t *by_sock;
 	uint64_t slot;
 
 	group_kind(x, s, kind);
 	if (f >= s->files.at && f < s->files.at + s->files.count)
 		return files_group_of(m, (uint32_t)(f - s->files.at) + 1);
+	by_sock = slot_of_sock(x, s, f);
+	if (by_sock)
+		return *by_sock ? &x->groups.at[*by_sock - 1] : NULL;
 	key_of(s, f, UINT32_MAX, &key);
 	key.kind = kind;
 	return find(x, &key, &slot);
@@ -375,6 +420,17 @@ uint32_t files_next_of_kind(const struct model *m, uint32_t file)
 uint32_t files_next(const struct model *m, uint32_t file)
 {
 	return m->files->next[file - 1];
+}
+
+uint32_t model_next_of_sock(struct model *m, struct snapshot *s, const struct snap_file *sock,
+			    uint32_t previous)
+{
+	const struct file_group *g;
+
+	if (previous)
+		return files_next(m, previous);
+	g = files_group(m, s, sock);
+	return g ? g->first : 0;
 }
 
 struct file_group *files_group_of(const struct model *m, uint32_t file)

@@ -30,6 +30,13 @@ uint32_t model_actor_of(struct model *m, const struct snapshot *s, int32_t tgid)
 uint32_t model_file_object(struct model *m, struct snapshot *s, const struct snap_file *f);
 
 /*
+ * The descriptors of one socket of the snapshot: 1 + index of the file after `previous` (0: of the
+ * first), 0 when there is no more. `sock` names it: kind, ino, and `sock` where that is known.
+ */
+uint32_t model_next_of_sock(struct model *m, struct snapshot *s, const struct snap_file *sock,
+			    uint32_t previous);
+
+/*
  * Findings that files, signals and processes show by themselves; docs/man/snag-why.1 lists them.
  * Call after the waits are there: what somebody waits for is not forgotten by him.
  */

@@ -238,10 +238,10 @@ static uint32_t describe(struct model *m, struct snapshot *s, const struct snap_
 	o = model_object(m, id);
 	strbuf_reset(b);
 	object_label(b, s, f, k);
-	o->label = b->len ? strtab_addn(m->strings, b->s, b->len) : 0;
+	o->label = b->len ? strtab_append(m->strings, b->s, b->len) : 0;
 	strbuf_reset(b);
 	object_detail(b, s, f, k);
-	o->detail = b->len ? strtab_addn(m->strings, b->s, b->len) : 0;
+	o->detail = b->len ? strtab_append(m->strings, b->s, b->len) : 0;
 	return id;
 }
 
@@ -315,6 +315,7 @@ static bool find_peer(struct snapshot *s, const struct snap_file *f, struct snap
 	peer->kind = FILE_SOCKET;
 	peer->mode = MODE_READ | MODE_WRITE;
 	peer->ino = k->ino;
+	peer->sock = (uint32_t)(k - s->socks.at) + 1;
 	return true;
 }
 
@@ -328,7 +329,6 @@ uint32_t model_file_object(struct model *m, struct snapshot *s, const struct sna
 	other = plain_object(m, s, &peer);
 	model_object(m, id)->peer = other;
 	/* Many datagram sockets may send to one, which then has no peer of its own. */
-	peer.sock = 0;
 	if (!model_object(m, other)->peer) {
 		struct snap_file back = { .fd = -1 };
 

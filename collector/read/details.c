@@ -39,7 +39,7 @@ static void argv_item_free(void *p)
 /* One command line with a separator between the arguments; NULL when there is none. */
 static char *read_argv(int32_t tgid)
 {
-	_cleanup_free_ char *buf = xcalloc(1, ARGV_MAX);
+	_cleanup_free_ char *buf = xmalloc(ARGV_MAX); /* most of it is never touched */
 	char path[64];
 	int n;
 

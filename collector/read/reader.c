@@ -141,7 +141,6 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 	details_end(details, s);
 	if (rc < 0)
 		return error_at(err, rc, "reading the files");
-	snapshot_index(s);
 	log_step(&clock, "files and sockets");
 	s->took_ms = (double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6;
 	log_debug("%s: %u processes, %u threads, %u files in %.1f ms", r->ops->name,
@@ -309,7 +308,6 @@ int reader_same_holders(struct reader *r, const struct snapshot *s, bool *same,
 	rc = r->ops->files(r->priv, again, err);
 	if (rc < 0)
 		return error_at(err, rc, "reading the files again");
-	snapshot_index(again);
 	before = holders_of(s, again, &count_before);
 	after = holders_of(again, s, &count_after);
 	*same = count_before == count_after &&

@@ -40,7 +40,10 @@ struct reader_ops {
 	int (*processes)(void *priv, struct snapshot *s, struct snag_error *err);
 	/* The threads of the processes with in_tree, in full. */
 	int (*threads)(void *priv, struct snapshot *s, struct snag_error *err);
-	/* The files of the processes with in_tree, and the outside holders of the same objects. */
+	/*
+	 * The files of the processes with in_tree, and the outside holders of the same objects.
+	 * Leaves the snapshot indexed.
+	 */
 	int (*files)(void *priv, struct snapshot *s, struct snag_error *err);
 	/*
 	 * Second stamps of the threads of the tree: sets moved, gone; a new thread sets its

@@ -93,7 +93,6 @@ static void index_processes(struct snapshot *s)
 			continue;
 		s->processes.at[n] = s->processes.at[i];
 		s->processes.at[n].first_task = s->processes.at[n].task_count = 0;
-		s->processes.at[n].first_file = s->processes.at[n].file_count = 0;
 		map_put(&s->by_tgid, (uint32_t)s->processes.at[n].tgid, n + 1);
 		n++;
 	}
@@ -124,10 +123,12 @@ static void index_tasks(struct snapshot *s)
 	s->tasks.count = n;
 }
 
-static void index_files(struct snapshot *s)
+void snapshot_index_files(struct snapshot *s)
 {
 	uint32_t n = 0, p = 0;
 
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		s->processes.at[i].first_file = s->processes.at[i].file_count = 0;
 	sort(s->files.at, s->files.count, sizeof(*s->files.at), compare_files);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		struct snap_file *f = &s->files.at[i];
@@ -150,7 +151,7 @@ void snapshot_index(struct snapshot *s)
 {
 	index_processes(s);
 	index_tasks(s);
-	index_files(s);
+	snapshot_index_files(s);
 }
 
 struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid)
@@ -184,6 +185,11 @@ struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t 
 	const struct snap_process *p = snapshot_process(s, tgid);
 	uint32_t low = p ? p->first_file : 0, high = p ? low + p->file_count : 0;
 
+	/* Sorted, each number once: it cannot stand further back, and mostly stands there. */
+	if (fd >= 0 && (uint32_t)fd < high - low)
+		high = low + (uint32_t)fd + 1;
+	if (low < high && s->files.at[high - 1].fd == fd)
+		return &s->files.at[high - 1];
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 

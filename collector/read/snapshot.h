@@ -69,6 +69,9 @@ DEFINE_GUARD(snapshot)
  */
 void snapshot_index(struct snapshot *s);
 
+/* As snapshot_index(), when only files were added. */
+void snapshot_index_files(struct snapshot *s);
+
 /* The process `tgid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid);
 

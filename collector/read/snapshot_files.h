@@ -117,6 +117,7 @@ struct snap_sock {
 	uint8_t shutdown;	 /* 1 receive, 2 send, 3 both; 0xff unknown */
 	uint32_t rqueue, wqueue; /* bytes; a listener: pending connections and their limit */
 	uint64_t peer_ino;	 /* unix: 0 none, not connected, or not accepted yet */
+	uint32_t peer;		 /* 1 + index of that one, 0 none listed; socks_index() */
 	uint64_t listener_ino;	 /* unix, connected, not accepted: the listener that will; 0 none */
 	uint32_t path;		 /* unix: bound name (@ for abstract), string id, 0 none */
 	uint64_t vfs_ino;	 /* unix: inode number of the bound path, 0 none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "waits/find.h"
 
+#include "model/from_read.h"
 #include "waits/wait_ctx.h"
 
 /* ---- identity ------------------------------------------------------------------------------- */
@@ -26,6 +27,11 @@ struct find_target find_of_item(const struct snap_epitem *e)
 struct find_target find_of_sock(uint64_t ino)
 {
 	return (struct find_target){ .kind = FILE_SOCKET, .ino = ino };
+}
+
+struct find_target find_of_peer(const struct snap_sock *k)
+{
+	return (struct find_target){ .kind = FILE_SOCKET, .ino = k->peer_ino, .sock = k->peer };
 }
 
 /* Files whose inode is their own: the others share the one of anon_inodefs. */
@@ -68,15 +74,49 @@ static uint64_t fold(const struct find_target *t)
 	return map_pair(FILE_KIND_COUNT, t->description);
 }
 
-static void index_files(struct wait_ctx *c)
+/* The files of one kind with inodes of their own, or of all other kinds: each when asked for. */
+static void index_kind(struct wait_ctx *c, uint8_t kind)
 {
 	for (uint32_t i = 0; i < c->snap->files.count; i++) {
-		struct find_target t = find_of_file(&c->snap->files.at[i]);
-		uint64_t key = fold(&t);
+		const struct snap_file *f = &c->snap->files.at[i];
+		struct find_target t;
+		uint64_t key;
 
-		*vec_push(&c->file_next) = map_get(&c->file_first, key, 0);
+		if (has_inode(f->kind) ? f->kind != kind : kind != FILE_UNKNOWN)
+			continue;
+		t = find_of_file(f);
+		key = fold(&t);
+		c->file_next.at[i] = map_get(&c->file_first, key, 0);
 		map_put(&c->file_first, key, i + 1);
 	}
+}
+
+static void index_files(struct wait_ctx *c, uint8_t kind)
+{
+	if (!has_inode(kind))
+		kind = FILE_UNKNOWN;
+	if (c->file_next.count != c->snap->files.count) {
+		map_release(&c->file_first);
+		vec_release(&c->file_next);
+		while (c->file_next.count < c->snap->files.count)
+			vec_push(&c->file_next);
+		c->kinds_indexed = 0;
+	}
+	if (c->kinds_indexed & 1u << kind)
+		return;
+	c->kinds_indexed |= 1u << kind;
+	index_kind(c, kind);
+}
+
+/* Sockets: the model has grouped them already. */
+static const struct snap_file *next_sock(struct wait_ctx *c, const struct find_target *t,
+					 const struct snap_file *previous)
+{
+	const struct snap_file target = { .kind = FILE_SOCKET, .ino = t->ino, .sock = t->sock };
+	uint32_t at = previous ? (uint32_t)(previous - c->snap->files.at) + 1 : 0;
+
+	at = t->ino ? model_next_of_sock(c->model, c->snap, &target, at) : 0;
+	return at ? &c->snap->files.at[at - 1] : NULL;
 }
 
 const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *t,
@@ -86,11 +126,9 @@ const struct snap_file *find_next(struct wait_ctx *c, const struct find_target *
 
 	if (!has_inode(t->kind) && !t->id && !t->description)
 		return NULL;
-	if (c->file_next.count != c->snap->files.count) {
-		map_release(&c->file_first);
-		vec_release(&c->file_next);
-		index_files(c);
-	}
+	if (t->kind == FILE_SOCKET)
+		return next_sock(c, t, previous);
+	index_files(c, t->kind);
 	if (!c->file_next.at)
 		return NULL;
 	if (previous)
@@ -157,6 +195,7 @@ uint32_t find_object(struct wait_ctx *c, const struct find_target *t)
 				   .mode = MODE_READ | MODE_WRITE,
 				   .dev = t->dev,
 				   .ino = t->ino,
+				   .sock = t->sock,
 				   .id = t->id,
 				   .description = t->description };
 

@@ -15,6 +15,7 @@ struct find_target {
 	uint8_t kind; /* enum file_kind */
 	uint64_t dev, ino, id;
 	uint32_t description;
+	uint32_t sock; /* 1 + index of a socket's entry, 0 unknown: saves a look-up */
 };
 
 /* The identity of an open file, of an epoll item's true target, of a socket. */
@@ -23,6 +24,8 @@ struct find_target find_of_file(const struct snap_file *f);
 struct find_target find_of_item(const struct snap_epitem *e);
 /* See find_of_file(). */
 struct find_target find_of_sock(uint64_t ino);
+/* See find_of_file(): of the other end of a unix socket. */
+struct find_target find_of_peer(const struct snap_sock *k);
 
 /* Whether that open file is the target; false too when too little is known to tell. */
 bool find_is(const struct find_target *t, const struct snap_file *f);

@@ -20,6 +20,7 @@ struct wait_ctx {
 	struct map detail_tried;  /* 1 + file whose details could not be loaded */
 	struct map file_first;	  /* folded identity -> 1 + file, see find.h */
 	VEC(uint32_t) file_next;  /* per file: 1 + the next one of the same folded identity */
+	uint32_t kinds_indexed;	  /* bits: which kinds of files these two know */
 	VEC(uint32_t) objects;	  /* object ids by file, 0 not asked for yet */
 	struct map child_first;	  /* ppid -> 1 + process, see find_child() */
 	VEC(uint32_t) child_next; /* per process: 1 + its next sibling */

@@ -17,7 +17,11 @@ void wait_describe(struct wait_ctx *c, uint32_t wait, enum wait_type kind, const
 
 	va_start(args, fmt);
 	w->kind = kind;
-	w->text = strtab_addv(c->model->strings, fmt, args);
+	/*
+	 * views compare the texts of threads; those of items name descriptors and are all different
+	 */
+	w->text = w->parent ? strtab_appendv(c->model->strings, fmt, args) :
+			      strtab_addv(c->model->strings, fmt, args);
 	va_end(args);
 }
 

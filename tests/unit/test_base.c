@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -144,6 +145,31 @@ Test(base_strbuf, grows)
 	cr_assert_str_eq(strbuf_str(&b), "abcd!");
 }
 
+/* Once as strbuf_addf() does it, once as the C library does. */
+#define cr_assert_same_text(...)                                                                   \
+	do {                                                                                       \
+		_cleanup_strbuf_ struct strbuf _text = STRBUF_INIT;                                \
+		char _want[256];                                                                   \
+                                                                                                   \
+		snprintf(_want, sizeof(_want), __VA_ARGS__);                                       \
+		strbuf_adds(&_text, ">");                                                          \
+		strbuf_addf(&_text, __VA_ARGS__);                                                  \
+		cr_assert_str_eq(_text.s + 1, _want);                                              \
+		cr_assert_eq(_text.len, strlen(_want) + 1);                                        \
+	} while (0)
+
+Test(base_strbuf, writes_what_printf_does)
+{
+	cr_assert_same_text("plain");
+	cr_assert_same_text("%d %d %d %d", 0, -1, INT32_MIN, INT32_MAX);
+	cr_assert_same_text("%u %lu %llu", UINT32_MAX, ULONG_MAX, ULLONG_MAX);
+	cr_assert_same_text("%ld, %lld%s", LONG_MIN, LLONG_MIN, "!");
+	cr_assert_same_text("%s%s", "", "two of them");
+	/* part of the text is written before it shows that printf is needed after all */
+	cr_assert_same_text("%s of %d: 0x%llx, %.3s, %5d %% %c", "a", 7, 255ULL, "abcdef", 3, 'c');
+	cr_assert_same_text("%u %zu %hhu %g", 1U, (size_t)2, (unsigned char)3, 0.5);
+}
+
 Test(base_strbuf, steal_leaves_it_empty)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -188,6 +214,18 @@ Test(base_strtab, parts)
 	cr_assert_neq(strtab_addn(t, "abc", 3), ab);
 	cr_assert_str_eq(strtab_get(t, strtab_add(t, "")), "");
 	cr_assert_neq(strtab_add(t, ""), 0);
+}
+
+Test(base_strtab, appended_strings_are_not_looked_for)
+{
+	_cleanup_strtab_ struct strtab *t = strtab_new();
+	uint32_t found = strtab_add(t, "same"), first = strtab_append(t, "same", 100);
+
+	cr_assert_eq(strtab_append(t, "same again", 4), first + 1);
+	cr_assert_eq(strtab_add(t, "same"), found);
+	cr_assert_str_eq(strtab_get(t, first), "same");
+	cr_assert_str_eq(strtab_get(t, first + 1), "same");
+	cr_assert_eq(strtab_count(t), 3);
 }
 
 /* ---- map.h ----------------------------------------------------------------------------------- */

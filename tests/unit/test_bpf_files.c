@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -167,6 +168,7 @@ static void compare_items(const struct snapshot *sa, const struct snap_file *fa,
 static void compare_file(struct snapshot *sa, struct snapshot *sb, int32_t tgid, int32_t id)
 {
 	const struct snap_file *a = snapshot_file(sa, tgid, id), *b = snapshot_file(sb, tgid, id);
+	struct timespec now;
 
 	cr_assert(a && b, "file %d is not in both", id);
 	if (!b->details)
@@ -184,8 +186,11 @@ static void compare_file(struct snapshot *sa, struct snapshot *sb, int32_t tgid,
 	if (a->kind != FILE_TIMERFD && a->kind != FILE_EPOLL)
 		SAME(id);
 	cr_expect_str_eq(snapshot_str(sa, a->path), snapshot_str(sb, b->path));
-	cr_expect(a->expires_ns + 1000000000 > b->expires_ns &&
-		  a->expires_ns < b->expires_ns + 1000000000);
+	/* time left, read at a moment between the start of the first look and now */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	cr_expect(llabs((int64_t)(sa->taken_boottime_ns + a->expires_ns) -
+			(int64_t)(sb->taken_boottime_ns + b->expires_ns)) <=
+		  (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)sa->taken_boottime_ns);
 	compare_items(sa, a, sb, b);
 }
 

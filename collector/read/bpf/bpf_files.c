@@ -33,6 +33,8 @@ static void bpf_pass_release(struct bpf_pass *x)
 	map_release(&x->names);
 	map_release(&x->paths);
 	map_release(&x->wanted);
+	vec_release(&x->wanted_socks);
+	vec_release(&x->asked);
 }
 DEFINE_PLACE_GUARD(bpf_pass)
 
@@ -580,7 +582,7 @@ int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 	bpf_outside(&x);
 	bpf_hidden(&x);
 	socks_link_files(s, tree_files);
-	snapshot_index(s);
+	snapshot_index_files(s);
 	count_files(s);
 	return 0;
 }

@@ -21,15 +21,62 @@ static uint64_t key(enum reason why, uint8_t kind, uint64_t number)
 	return number ^ (uint64_t)why << 60 ^ (uint64_t)kind << 52;
 }
 
+/*
+ * Of a tree of 30,000 files, those that nobody outside can have in common with it are not worth an
+ * entry each: a bit for each hash of what may be asked for says so. 32 KiB lie in the cache.
+ */
+enum { ASKED_BITS = 18 };
+
+static uint32_t asked_bit(uint64_t key)
+{
+	return (uint32_t)(key * 0x9e3779b97f4a7c15ull >> (64 - ASKED_BITS));
+}
+
+static void ask(struct bpf_pass *x, enum reason why, uint8_t kind, uint64_t number)
+{
+	uint32_t bit = asked_bit(key(why, kind, number));
+
+	x->asked.at[bit / 64] |= 1ull << bit % 64;
+}
+
+static bool may_be_asked(const struct bpf_pass *x, uint64_t key)
+{
+	uint32_t bit = asked_bit(key);
+
+	return !x->asked.count || x->asked.at[bit / 64] >> bit % 64 & 1;
+}
+
+/* Sockets that are listed have a mark of their own. */
+static void want_sock(struct bpf_pass *x, uint32_t sock)
+{
+	if (sock)
+		x->wanted_socks.at[sock - 1] = true;
+}
+
 static void want(struct bpf_pass *x, enum reason why, uint8_t kind, uint64_t number)
 {
-	if (number)
+	uint32_t sock = 0;
+
+	if (!number)
+		return;
+	if (why == BY_INODE && kind == FILE_SOCKET)
+		sock = map_get(&x->s->by_sock, number, 0);
+	if (sock)
+		want_sock(x, sock);
+	else if (may_be_asked(x, key(why, kind, number)))
 		map_put(&x->wanted, key(why, kind, number), 1);
 }
 
 static bool is_wanted(const struct bpf_pass *x, enum reason why, uint8_t kind, uint64_t number)
 {
-	return number && map_find(&x->wanted, key(why, kind, number), NULL);
+	uint32_t sock = 0;
+
+	if (!number)
+		return false;
+	if (why == BY_INODE && kind == FILE_SOCKET)
+		sock = map_get(&x->s->by_sock, number, 0);
+	return sock ? x->wanted_socks.at[sock - 1] :
+		      map_find(&x->wanted, key(why, kind, number), NULL);
 }
 
 enum { MAX_QUEUES = 8 }; /* sockets in queues of sockets in queues */
@@ -47,7 +94,9 @@ static void want_object(struct bpf_pass *x, const struct snap_file *f)
 {
 	bool plain = f->kind == FILE_REGULAR || f->kind == FILE_DIRECTORY;
 
-	if (has_inode(f->kind) && (!plain || f->lockable))
+	if (f->kind == FILE_SOCKET && f->sock)
+		want_sock(x, f->sock);
+	else if (has_inode(f->kind) && (!plain || f->lockable))
 		want(x, BY_INODE, f->kind, f->ino);
 	if (f->kind == FILE_EVENTFD)
 		want(x, BY_ID, f->kind, f->id);
@@ -74,14 +123,17 @@ static void want_items(struct bpf_pass *x, const struct snap_file *f)
 }
 
 /* The far ends of a socket, and the listener that would accept it. */
-static void want_ends(struct bpf_pass *x, uint64_t ino)
+static void want_ends(struct bpf_pass *x, uint32_t sock)
 {
-	const struct snap_sock *k = socks_find(x->s, ino), *end;
+	const struct snap_sock *k = &x->s->socks.at[sock - 1], *end;
 
-	if (!k)
-		return;
-	want(x, BY_INODE, FILE_SOCKET, k->peer_ino);
+	if (k->peer)
+		want_sock(x, k->peer);
+	else
+		want(x, BY_INODE, FILE_SOCKET, k->peer_ino);
 	want(x, BY_INODE, FILE_SOCKET, k->listener_ino);
+	if (k->family == AF_UNIX)
+		return; /* its other ends are these */
 	end = socks_peer(x->s, k);
 	want(x, BY_INODE, FILE_SOCKET, end ? end->ino : 0);
 	end = socks_listener(x->s, k);
@@ -93,8 +145,8 @@ static void want_sockets(struct bpf_pass *x)
 	struct snapshot *s = x->s;
 
 	for (uint32_t i = 0; i < s->files.count; i++)
-		if (s->files.at[i].kind == FILE_SOCKET)
-			want_ends(x, s->files.at[i].ino);
+		if (s->files.at[i].kind == FILE_SOCKET && s->files.at[i].sock)
+			want_ends(x, s->files.at[i].sock);
 	/*
 	 * Whoever sends to a socket of the tree names it, not the other way round. A thread that
 	 * connects or sends to an address has no other end yet.
@@ -102,10 +154,11 @@ static void want_sockets(struct bpf_pass *x)
 	for (uint32_t i = 0; i < s->socks.count; i++) {
 		const struct snap_sock *k = &s->socks.at[i];
 		bool reachable = k->state == SOCK_LISTENING || k->type == SOCK_DGRAM;
+		bool sends = k->peer ? x->wanted_socks.at[k->peer - 1] :
+				       is_wanted(x, BY_INODE, FILE_SOCKET, k->peer_ino);
 
-		if ((k->peer_ino && is_wanted(x, BY_INODE, FILE_SOCKET, k->peer_ino)) ||
-		    (x->connects && reachable && (k->path || k->vfs_ino || k->local_port)))
-			want(x, BY_INODE, FILE_SOCKET, k->ino);
+		if (sends || (x->connects && reachable && (k->path || k->vfs_ino || k->local_port)))
+			want_sock(x, k->ino ? i + 1 : 0);
 	}
 }
 
@@ -153,6 +206,8 @@ static void want_all(struct bpf_pass *x)
 {
 	struct snapshot *s = x->s;
 
+	while (x->wanted_socks.count < s->socks.count)
+		vec_push(&x->wanted_socks);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		want_object(x, &s->files.at[i]);
 		want_items(x, &s->files.at[i]);
@@ -192,21 +247,51 @@ static bool matters(const struct bpf_pass *x, const struct ev_file *e, const str
 	       (has_inode(f->kind) && is_wanted(x, BY_INODE, f->kind, f->ino));
 }
 
+/* All that is_wanted() will be asked for, see there. */
+static void ask_all(struct bpf_pass *x, const struct snap_file *others)
+{
+	const struct snapshot *s = x->s;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		if (s->processes.at[i].hidden)
+			return; /* bpf_hidden() asks for what it then finds */
+	while (x->asked.count < 1u << (ASKED_BITS - 6))
+		vec_push(&x->asked);
+	for (uint32_t i = 0; i < x->files.count; i++) {
+		ask(x, BY_DESCRIPTION, 0, others[i].description);
+		ask(x, BY_ID, others[i].kind, others[i].id);
+		ask(x, BY_INODE, others[i].kind, others[i].ino);
+		if (x->files.at[i].it.class == EV_CLASS_TTY)
+			ask(x, BY_TTY, 0, x->files.at[i].tty.tty_ref);
+	}
+	for (uint32_t i = 0; i < s->inflight.count; i++) {
+		const struct snap_inflight *q = &s->inflight.at[i];
+
+		ask(x, BY_INODE, FILE_SOCKET, q->sock_ino);
+		ask(x, BY_DESCRIPTION, 0, q->description);
+		ask(x, BY_ID, q->kind, q->id);
+		ask(x, BY_INODE, q->kind, q->ino);
+	}
+	for (uint32_t i = 0; i < s->socks.count; i++)
+		if (!s->socks.at[i].peer)
+			ask(x, BY_INODE, FILE_SOCKET, s->socks.at[i].peer_ino);
+}
+
 void bpf_outside(struct bpf_pass *x)
 {
+	_cleanup_free_ struct snap_file *others = xcalloc(x->files.count, sizeof(*others));
 	int32_t self = getpid();
 
+	for (uint32_t i = 0; i < x->files.count; i++)
+		others[i] = bpf_snap_file(x, &x->files.at[i]);
+	ask_all(x, others);
 	look_at_calls(x);
 	want_all(x);
 	for (uint32_t i = 0; i < x->files.count; i++) {
 		const struct ev_file *e = &x->files.at[i];
-		struct snap_file f;
 
-		if (e->tgid == self)
-			continue;
-		f = bpf_snap_file(x, e);
-		if (matters(x, e, &f))
-			*vec_push(&x->s->files) = f;
+		if (e->tgid != self && matters(x, e, &others[i]))
+			*vec_push(&x->s->files) = others[i];
 	}
 }
 

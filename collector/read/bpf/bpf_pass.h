@@ -31,12 +31,17 @@ struct bpf_pass {
 	VEC(uint64_t) ttys;	   /* both sides of the terminals that the tree has open */
 	VEC(struct bpf_set) sets;
 	VEC(struct bpf_pending) pending;
-	struct map descriptions;	     /* file_ref -> number */
-	struct map set_of;		     /* file_ref -> 1 + set */
-	struct map socks;		     /* inode number, or sock_ref without one -> nothing */
-	struct map names;		     /* inode number of a unix socket -> string id */
-	struct map paths;		     /* description -> string id */
-	struct map wanted;		     /* bpf_outside.c */
+	struct map descriptions; /* file_ref -> number */
+	struct map set_of;	 /* file_ref -> 1 + set */
+	struct map socks;	 /* inode number, or sock_ref without one -> nothing */
+	struct map names;	 /* inode number of a unix socket -> string id */
+	struct map paths;	 /* description -> string id */
+	/*
+	 * of bpf_outside.c: what is wanted, sockets that are, and a filter: what may be asked for
+	 */
+	struct map wanted;
+	VEC(uint8_t) wanted_socks;	     /* by socket */
+	VEC(uint64_t) asked;		     /* bits by hash; empty: anything may be */
 	uint32_t kind_names[EV_CLASS_COUNT]; /* string ids, 0 not looked up yet or none */
 	const struct snap_process *owner;    /* of the last file; NULL: of none that was listed */
 	int32_t owner_tgid;

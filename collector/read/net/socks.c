@@ -229,6 +229,11 @@ void socks_index(struct snapshot *s)
 			*vec_push(&s->net_spaces) = s->socks.at[i].net_ns;
 		map_put(&spaces, s->socks.at[i].net_ns, 1);
 	}
+	for (uint32_t i = 0; i < s->socks.count; i++) {
+		uint64_t ino = s->socks.at[i].peer_ino;
+
+		s->socks.at[i].peer = ino ? map_get(&s->by_sock, ino, 0) : 0;
+	}
 	socks_link_files(s, 0);
 }
 
@@ -286,7 +291,7 @@ const struct snap_sock *socks_peer(const struct snapshot *s, const struct snap_s
 	struct address a;
 
 	if (k->family == AF_UNIX)
-		return socks_find(s, k->peer_ino);
+		return k->peer ? &s->socks.at[k->peer - 1] : NULL;
 	if (!is_inet(k) || takes_anybody(k) || !k->remote_port)
 		return NULL;
 	a = address_of(k);

@@ -76,15 +76,29 @@ const struct snap_sock *net_sock(struct wait_ctx *c, const struct wait_fd *f, ui
 	return k;
 }
 
-void net_add_peer(struct wait_ctx *c, uint32_t wait, uint64_t ino, const char *what)
+static void add_end(struct wait_ctx *c, uint32_t wait, const struct find_target *t,
+		    const char *what)
 {
-	struct find_target t = find_of_sock(ino);
 	uint32_t own = model_wait(wait_model(c), wait)->object;
-	uint32_t peer = find_holders(c, wait, &t, &(struct term){ .as = AS_PEER }, what);
+	uint32_t peer = find_holders(c, wait, t, &(struct term){ .as = AS_PEER }, what);
 
 	model_object(wait_model(c), peer)->relevant = true;
 	if (own && own != peer && !model_object(wait_model(c), own)->peer)
 		model_object(wait_model(c), own)->peer = peer;
+}
+
+void net_add_peer(struct wait_ctx *c, uint32_t wait, uint64_t ino, const char *what)
+{
+	struct find_target t = find_of_sock(ino);
+
+	add_end(c, wait, &t, what);
+}
+
+void net_add_peer_of(struct wait_ctx *c, uint32_t wait, const struct snap_sock *k, const char *what)
+{
+	struct find_target t = find_of_peer(k);
+
+	add_end(c, wait, &t, what);
 }
 
 bool net_is_ready(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)

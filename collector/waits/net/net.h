@@ -32,6 +32,9 @@ const struct snap_sock *net_sock(struct wait_ctx *c, const struct wait_fd *f, ui
  * peer.
  */
 void net_add_peer(struct wait_ctx *c, uint32_t wait, uint64_t ino, const char *what);
+/* See net_add_peer(): of the other end of the unix socket `k`. */
+void net_add_peer_of(struct wait_ctx *c, uint32_t wait, const struct snap_sock *k,
+		     const char *what);
 
 /*
  * Ready by its own queues and state, so that a wait for that ends at once: TERM_NOW is added and

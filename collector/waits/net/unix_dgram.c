@@ -30,7 +30,7 @@ static void add_receive(struct wait_ctx *c, const struct wait_fd *f, const struc
 
 	/* unix_may_send(): a socket that is connected takes datagrams from its peer alone. */
 	if (k->peer_ino) {
-		net_add_peer(c, f->wait, k->peer_ino, "the other end");
+		net_add_peer_of(c, f->wait, k, "the other end");
 		return;
 	}
 	if (k->path)
@@ -72,7 +72,7 @@ static void add_send(struct wait_ctx *c, const struct wait_fd *f, const struct s
 	else if (at.addr)
 		wait_unknown(c, f->wait, "the receiver's socket %s was not found", name.text);
 	else if (k->peer_ino)
-		net_add_peer(c, f->wait, k->peer_ino, "the receiver's socket");
+		net_add_peer_of(c, f->wait, k, "the receiver's socket");
 	else if (f->in_set && !f->edge)
 		/*
 		 * unix_dgram_poll(): without a peer only the own buffer counts, and it is nearly

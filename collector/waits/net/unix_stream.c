@@ -12,7 +12,7 @@
 static void add_far_end(struct wait_ctx *c, const struct wait_fd *f, const struct snap_sock *k)
 {
 	if (k->peer_ino)
-		net_add_peer(c, f->wait, k->peer_ino, "the other end of this connection");
+		net_add_peer_of(c, f->wait, k, "the other end of this connection");
 	else if (k->listener_ino)
 		net_add_peer(c, f->wait, k->listener_ino, "the listener that has not accepted it");
 	else
