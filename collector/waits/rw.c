@@ -39,12 +39,14 @@ static bool decode_write(struct wait_ctx *c, const struct wait_site *site)
 
 const struct wait_kind wait_read = {
 	.name = "read",
+	.uninterruptible = true, /* the kinds of file say which are */
 	.syscalls = readers,
 	.decode = decode_read,
 };
 
 const struct wait_kind wait_write = {
 	.name = "write",
+	.uninterruptible = true, /* the kinds of file say which are */
 	.syscalls = writers,
 	.decode = decode_write,
 };

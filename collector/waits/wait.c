@@ -55,6 +55,21 @@ static void decode_unread(struct wait_ctx *c, const struct wait_site *site)
 		     site->process->denied ? ": permission denied" : "");
 }
 
+void wait_inside_kernel(struct wait_ctx *c, uint32_t wait, const struct snap_task *t)
+{
+	const char *op = model_str(c->model, model_wait(c->model, wait)->op);
+	const char *wchan = snapshot_str(c->snap, t->wchan);
+	bool hint = *wchan && strcmp(wchan, "0") != 0;
+
+	wait_describe(c, wait, WAIT_UNKNOWN, "in %s, asleep inside of the kernel%s%s", op,
+		      hint ? ", in " : "", hint ? wchan : "");
+	wait_unknown(c, wait, "the lock, memory or device that thread %d waits for in state D%s",
+		     t->tid,
+		     c->snap->has_kernel_locks ? "" :
+						 "; which lock needs root, BPF and "
+						 "CONFIG_DETECT_HUNG_TASK_BLOCKER (Linux 6.16)");
+}
+
 static void decode_other(struct wait_ctx *c, const struct wait_site *site)
 {
 	const struct snap_task *t = site->task;
@@ -69,6 +84,8 @@ static void decode_other(struct wait_ctx *c, const struct wait_site *site)
 		wait_unknown(c, site->wait, "32-bit system calls are not decoded");
 	} else if (t->nr == NR_RESTART) {
 		decode_restart(c, site);
+	} else if (t->state == 'D') {
+		wait_inside_kernel(c, site->wait, t);
 	} else {
 		const char *op = model_str(c->model, model_wait(c->model, site->wait)->op);
 
@@ -94,6 +111,7 @@ static bool decoded(struct wait_ctx *c, const struct wait_site *site)
 		return false;
 	for (uint32_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i]->decode && has_syscall(kinds[i], site->task->nr) &&
+		    (site->task->state != 'D' || kinds[i]->uninterruptible) &&
 		    kinds[i]->decode(c, site))
 			return true;
 	return false;

@@ -43,6 +43,7 @@ void wait_decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
 	uint32_t count;
 	const struct wait_kind *const *kinds = wait_kinds(&count);
+	bool inside = f->task->state == 'D' && !f->in_set;
 
 	if (!f->file) {
 		model_wait(c->model, f->wait)->fd = f->fd;
@@ -52,9 +53,12 @@ void wait_decode_file(struct wait_ctx *c, const struct wait_fd *f)
 	refer(c, f);
 	for (uint32_t i = 0; i < count; i++)
 		if (kinds[i]->decode_file && kinds[i]->files & 1u << f->file->kind &&
-		    kinds[i]->decode_file(c, f))
+		    (!inside || kinds[i]->uninterruptible) && kinds[i]->decode_file(c, f))
 			return;
-	decode_other(c, f);
+	if (inside)
+		wait_inside_kernel(c, f->wait, f->task);
+	else
+		decode_other(c, f);
 }
 
 void wait_on_file(struct wait_ctx *c, const struct wait_site *site, int32_t fd, uint8_t mode)

@@ -5,6 +5,7 @@
  */
 #include "scenario_harness.h"
 
+#include <bpf/btf.h>
 #include <errno.h>
 #include <glob.h>
 #include <linux/bpf.h>
@@ -34,6 +35,20 @@ static bool have_bpf(void)
 		return false;
 	_cleanup_close_ int fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
 	return fd >= 0;
+}
+
+/* Since 6.16, as it is configured: a thread that sleeps for a kernel lock notes which. */
+static bool have_blocker(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -1;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+	bool have = false;
+
+	for (uint32_t i = 0; type && i < btf_vlen(type) && !have; i++)
+		have = !strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), "blocker");
+	btf__free(btf);
+	return have;
 }
 
 static bool have_io_uring(void)
@@ -121,6 +136,7 @@ static const struct {
 	{ "cgroup1", have_cgroup1_freezer },
 	{ "cgroup2", have_cgroup2 },
 	{ "userfaultfd", have_userfaultfd },
+	{ "blocker", have_blocker },
 	{ "postgres", have_postgres },
 };
 

@@ -89,6 +89,29 @@ Test(waits_file, a_full_pipe_is_up_to_its_readers)
 	scene_free(x);
 }
 
+/* fs/pipe.c: for bytes and room a thread sleeps interruptibly, for the pipe's mutex it does not. */
+Test(waits_file, in_state_d_nobody_waits_for_a_pipe)
+{
+	static const int calls[] = { SYS_write, SYS_splice, SYS_futex };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct scene *x = two(calls[i]);
+
+		pipe_end(x, PID(1), 3, MODE_WRITE);
+		pipe_end(x, PID(2), 0, MODE_READ);
+		count(x, 2);
+		scene_task(x, PID(1))->state = 'D';
+		scene_task(x, PID(1))->wchan = strtab_add(x->snap->strings, "pipe_write");
+		const struct wait *w = decoded(x);
+		cr_assert(eq(int, w->kind, WAIT_UNKNOWN));
+		cr_assert_not_null(strstr(scene_str(x, w->text),
+					  "asleep inside of the kernel, in pipe_write"));
+		cr_assert(eq(u32, w->term_count, 1));
+		cr_assert(eq(u32, scene_terms(x, w, TERM_UNKNOWN), 1));
+		scene_free(x);
+	}
+}
+
 Test(waits_file, what_the_kernel_would_end_goes_on)
 {
 	struct scene *x = two(SYS_read);

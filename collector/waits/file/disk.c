@@ -67,6 +67,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 
 const struct wait_kind wait_disk = {
 	.name = "disk",
+	.uninterruptible = true,
 	.syscalls = (const int16_t[]){ SYS_fsync, SYS_fdatasync, SYS_sync, SYS_syncfs,
 				       SYS_sync_file_range, SYS_getdents, SYS_getdents64,
 				       SYS_ftruncate, SYS_fallocate, -1 },

@@ -56,6 +56,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 
 const struct wait_kind wait_exec = {
 	.name = "exec",
+	.uninterruptible = true,
 	.syscalls = (const int16_t[]){ SYS_execve, SYS_execveat, -1 },
 	.decode = decode,
 };

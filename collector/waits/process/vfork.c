@@ -80,6 +80,7 @@ static bool decode(struct wait_ctx *c, const struct wait_site *site)
 
 const struct wait_kind wait_vfork = {
 	.name = "vfork",
+	.uninterruptible = true,
 	.syscalls = (const int16_t[]){ SYS_vfork, SYS_clone, SYS_clone3, -1 },
 	.decode = decode,
 };

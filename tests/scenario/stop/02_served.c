@@ -84,22 +84,46 @@ static void write_page(void *arg)
 		scenario_die("write: %m");
 }
 
-SCENARIO(kernel_mutex, .needs = "root,userfaultfd,bpf", .reader = "bpf",
-	 .what = "the lock of a pipe, held by a thread that waits for a page")
+/* A thread that holds the lock of a pipe and waits for a page; the pipe's write end. */
+static int locked_pipe(struct writer *w, pid_t *tid)
 {
-	struct writer w;
 	int p[2], uffd;
 
 	must(pipe(p));
-	w.page = missing_page(&uffd);
-	w.fd = p[1];
-	pid_t tid = spawn_thread(write_page, &w);
-	wait_blocked(getpid(), tid);
+	w->page = missing_page(&uffd);
+	w->fd = p[1];
+	*tid = spawn_thread(write_page, w);
+	wait_blocked(getpid(), *tid);
+	return p[1];
+}
+
+SCENARIO(kernel_mutex, .needs = "root,userfaultfd,bpf,blocker", .reader = "bpf",
+	 .what = "the lock of a pipe, held by a thread that waits for a page")
+{
+	struct writer w;
+	pid_t tid;
+	int fd = locked_pipe(&w, &tid);
+
 	truth_verdict("deadlock", NULL);
 	truth_hop(getpid(), 0, "kernel-lock", NULL, getpid());
 	truth_hop(getpid(), tid, "userfault", NULL, getpid());
 	truth_ready();
-	if (write(p[1], "x", 1) < 0)
+	if (write(fd, "x", 1) < 0)
+		scenario_die("write: %m");
+}
+
+/* The pipe has room, and yet its writer cannot go on. */
+SCENARIO(kernel_mutex_untold, .needs = "root,userfaultfd", .reader = "procfs",
+	 .what = "the same where nothing tells of the lock: not known, and not going on")
+{
+	struct writer w;
+	pid_t tid;
+	int fd = locked_pipe(&w, &tid);
+
+	truth_verdict("undetermined", NULL);
+	truth_blocked(getpid(), tid);
+	truth_ready();
+	if (write(fd, "x", 1) < 0)
 		scenario_die("write: %m");
 }
 
