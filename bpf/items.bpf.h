@@ -128,14 +128,28 @@ static int bucket_step(__u32 i, void *state)
 	return cut != 0;
 }
 
+static __always_inline void table_requests(struct io_hash_table *table, struct seq_file *seq)
+{
+	__u32 bits = peek(table, hash_bits);
+
+	buckets = peek(table, hbs);
+	if (bits > 12) {
+		bits = 12;
+		cut = EV_FILE_CUT;
+	}
+	buckets_done = 0;
+	walk(1U << bits, 16, bucket_step, &seq);
+	if (buckets_done < 1U << bits)
+		cut = EV_FILE_CUT;
+}
+
 /*
- * Requests that wait for a file: they stand in the table through which they are cancelled
- * (io_uring/poll.c).
+ * Requests that wait for a file: they stand in the tables through which they are cancelled
+ * (io_uring/poll.c). The second is for those that were armed under the lock of the ring.
  */
 static __always_inline void uring_requests(struct file *file, struct seq_file *seq)
 {
 	struct io_ring_ctx *ring = peek(file, private_data);
-	__u32 bits;
 
 	if (!bpf_core_field_exists(ring->cancel_table)) {
 		cut = EV_FILE_CUT;
@@ -145,14 +159,8 @@ static __always_inline void uring_requests(struct file *file, struct seq_file *s
 	request.head.kind = EV_URING;
 	request.uring_ref = (__u64)file;
 	skipped = 0;
-	bits = peek(ring, cancel_table.hash_bits);
-	buckets = peek(ring, cancel_table.hbs);
-	if (bits > 12) {
-		bits = 12;
-		cut = EV_FILE_CUT;
-	}
-	buckets_done = 0;
-	walk(1U << bits, 16, bucket_step, &seq);
-	if (buckets_done < 1U << bits)
-		cut = EV_FILE_CUT;
+	table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table), seq);
+	if (!cut && bpf_core_field_exists(ring->cancel_table_locked))
+		table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table_locked),
+			       seq);
 }

@@ -133,7 +133,8 @@ struct io_hash_table {
 };
 
 struct io_ring_ctx {
-	struct io_hash_table cancel_table; /* since 5.19 */
+	struct io_hash_table cancel_table;	  /* since 5.19 */
+	struct io_hash_table cancel_table_locked; /* 6.0 to 6.11 */
 	struct list_head timeout_list;
 	struct hlist_head waitid_list; /* since 6.7 */
 	struct hlist_head futex_list;  /* since 6.7 */
