@@ -17,7 +17,7 @@ static bool find_acquire(struct py_parked *x, const struct py_frame *f)
 	    !py_parked_at(x, py_parked_attr(x, self, "wakeup")))
 		return false;
 	module = py_parked_text(x, py_parked_attr(x, self, "name"));
-	py_parked_make(x, WAIT_IMPORT_LOCK, "import lock", self);
+	py_parked_make(x, WAIT_IMPORT_LOCK, "import-lock", self);
 	x->park.completion = true;
 	if (*module) {
 		x->park.label = strtab_add(x->m->strings, module);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs at rest, whose threads wait for locks and queues all the same: no deadlock.
+ */
+#include "pylocks.h"
+
+static const struct pylocks_row rows[] = {
+	{ "idle_pool", "consumers and threads of a pool without work, and a listener",
+	  "from concurrent.futures import ThreadPoolExecutor\n"
+	  "q, tids = queue.Queue(), []\n"
+	  "consumer = start(q.get, 'consumer')\n"
+	  "pool = ThreadPoolExecutor(2)\n"
+	  "pool.submit(lambda: tids.append(threading.get_native_id())).result()\n"
+	  "listener = socket.socket()\n"
+	  "listener.bind(('127.0.0.1', 0))\n"
+	  "listener.listen()\n"
+	  "verdict('idle')\n"
+	  "never('deadlock')\n"
+	  "wait(consumer.native_id, 'queue-get', key('queue.Queue', q), PID)\n"
+	  "wait(tids[0], 'queue-get', '-', PID)\n"
+	  "ready()\n"
+	  "listener.accept()\n" },
+	{ "joins_consumer", "the main thread joins a consumer, another thread listens",
+	  "q = queue.Queue()\n"
+	  "consumer = start(q.get, 'consumer')\n"
+	  "listener = socket.socket()\n"
+	  "listener.bind(('127.0.0.1', 0))\n"
+	  "listener.listen()\n"
+	  "start(lambda: q.put(listener.accept()), 'listener')\n"
+	  "verdict('idle')\n"
+	  "verdict('undetermined')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'thread-join', key('threading.Thread', consumer), PID)\n"
+	  "hop(consumer.native_id, 'queue-get', key('queue.Queue', q), PID)\n"
+	  "ready()\n"
+	  "consumer.join()\n" },
+	{ "signal_ends", "the main thread waits for an event that the handler of a signal sets",
+	  "import signal\n"
+	  "end, q = threading.Event(), queue.Queue()\n"
+	  "signal.signal(signal.SIGTERM, lambda *unused: end.set())\n"
+	  "start(q.get, 'consumer')\n"
+	  "verdict('idle')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'event', key('threading.Event', end))\n"
+	  "says('a signal that it handles')\n"
+	  "ready()\n"
+	  "end.wait()\n" },
+	{ "turns_to_accept", "threads take turns to accept with a Lock",
+	  "turn = threading.Lock()\n"
+	  "listener = socket.socket()\n"
+	  "listener.bind(('127.0.0.1', 0))\n"
+	  "listener.listen()\n"
+	  "def serve():\n"
+	  "    with turn: listener.accept()\n"
+	  "threads = [start(serve, 'server-%d' % i) for i in range(3)]\n"
+	  "never('deadlock')\n"
+	  "verdict('idle')\n"
+	  "verdict('undetermined')\n"
+	  "ready()\n"
+	  "threads[0].join()\n" },
+	{ "owner_sleeps", "an RLock whose owner sleeps",
+	  "lock, held = threading.RLock(), threading.Event()\n"
+	  "def own():\n"
+	  "    with lock:\n"
+	  "        held.set()\n"
+	  "        time.sleep(100000)\n"
+	  "owner = start(own, 'owner')\n"
+	  "held.wait()\n"
+	  "verdict('waiting-with-timeout')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'mutex', key('threading.RLock', lock), PID)\n"
+	  "hop(owner.native_id, 'sleep')\n"
+	  "says('waiting for threading.RLock held by ' + named(owner))\n"
+	  "ready()\n"
+	  "lock.acquire()\n" },
+	{ NULL },
+};
+
+static void make(void)
+{
+	pylocks_register(rows);
+}
+
+__attribute__((constructor)) static void add_rows(void)
+{
+	scenario_maker(make);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pylocks.h"
+
+#include "base/alloc.h"
+#include "base/strbuf.h"
+#include "lib/common_python.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * The program states its truth line by line, with a tab between words, and calls ready() before
+ * its last thread blocks. An object's address is its id().
+ */
+static const char prelude[] =
+	"import os, queue, socket, sys, threading, time\n"
+	"D = os.path.dirname(os.path.abspath(__file__))\n"
+	"PID, ANYBODY, NOBODY = os.getpid(), 0, -1\n"
+	"truth = []\n"
+	"def say(*words):\n"
+	"    truth.append('\\t'.join(map(str, words)))\n"
+	"def key(kind, thing, pid=PID):\n"
+	"    return '%s:[%d/0x%x]' % (kind, pid, id(thing))\n"
+	"def verdict(kind): say('verdict', kind)\n"
+	"def never(kind): say('not', kind)\n"
+	"def hop(tid, kind, thing='-', on=ANYBODY, pid=PID):\n"
+	"    say('hop', pid, tid, kind, thing, on)\n"
+	"def wait(tid, kind, thing='-', on=ANYBODY):\n"
+	"    say('wait', PID, tid, kind, thing, on)\n"
+	"def culprit(tid, reason, pid=PID): say('culprit', pid, tid, reason)\n"
+	"def finding(kind, pid=PID): say('finding', kind, pid)\n"
+	"def says(text): say('says', text)\n"
+	"def named(t): return \"thread '%s' (tid %d)\" % (t.name, t.native_id)\n"
+	"def ready():\n"
+	"    path = os.path.join(D, 'truth')\n"
+	"    with open(path + '~', 'w') as f:\n"
+	"        f.write('\\n'.join(truth) + '\\n')\n"
+	"    os.rename(path + '~', path)\n"
+	"def start(call, name):\n"
+	"    t = threading.Thread(target=call, name=name, daemon=True)\n"
+	"    t.start()\n"
+	"    return t\n"
+	"def hang():\n"
+	"    r, w = os.pipe()\n"
+	"    os.read(r, 1)\n";
+
+struct pylocks_case {
+	const struct pylocks_row *row;
+	const char *python;
+};
+
+enum { WORDS_MAX = 8, LINE_BYTES = 1024 };
+
+/* ---- what the program says ------------------------------------------------------------------- */
+
+static pid_t number(const char *word)
+{
+	return (pid_t)strtol(word, NULL, 10);
+}
+
+static void state(char *const words[WORDS_MAX])
+{
+	const char *thing = words[4] && strcmp(words[4], "-") != 0 ? words[4] : NULL;
+
+	if (!strcmp(words[0], "verdict"))
+		truth_verdict(words[1], NULL);
+	else if (!strcmp(words[0], "not"))
+		truth_not(words[1]);
+	else if (!strcmp(words[0], "hop"))
+		truth_hop(number(words[1]), number(words[2]), words[3], thing, number(words[5]));
+	else if (!strcmp(words[0], "wait"))
+		truth_wait(number(words[1]), number(words[2]), words[3], thing, number(words[5]));
+	else if (!strcmp(words[0], "culprit"))
+		truth_culprit_on(number(words[1]), number(words[2]), words[3], NULL);
+	else if (!strcmp(words[0], "finding"))
+		truth_finding(words[1], number(words[2]));
+	else if (!strcmp(words[0], "says"))
+		truth_says("%s", words[1]);
+	else
+		scenario_die("the program says '%s'", words[0]);
+}
+
+static bool is_there(void *arg)
+{
+	return !access(arg, F_OK);
+}
+
+static void read_truth(void)
+{
+	char *path = (char *)text("%s/truth", scenario_dir()), line[LINE_BYTES];
+	FILE *f;
+
+	wait_until(is_there, path, "the program states its truth");
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		char *words[WORDS_MAX] = { NULL }, *at = line;
+
+		line[strcspn(line, "\n")] = '\0';
+		for (int i = 0; i < WORDS_MAX && at; i++)
+			words[i] = strsep(&at, "\t");
+		state(words);
+	}
+	if (!f || ferror(f))
+		scenario_die("%s: %m", path);
+	fclose(f);
+}
+
+static void run(void)
+{
+	const struct pylocks_case *c = scenario_arg();
+	_cleanup_strbuf_ struct strbuf program = STRBUF_INIT;
+	pid_t python;
+
+	strbuf_addf(&program, "%s%s", prelude, c->row->program);
+	python = python_spawn(c->python, strbuf_str(&program));
+	truth_root(python);
+	read_truth();
+	truth_blocked(python, 0);
+	truth_ready();
+	waitpid(python, NULL, 0);
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static void add(const struct pylocks_row *row, const char *python, uint32_t minor)
+{
+	struct pylocks_case *c = xcalloc(1, sizeof(*c));
+	struct scenario *s = xcalloc(1, sizeof(*s));
+	char *name = NULL;
+
+	*c = (struct pylocks_case){ .row = row, .python = python };
+	if (asprintf(&name, "%s@3.%u", row->name, minor) < 0)
+		abort();
+	*s = (struct scenario){
+		.name = name,
+		.file = __FILE__,
+		.what = row->what,
+		.needs = "python",
+		.arg = c,
+		.body = run,
+	};
+	scenario_register(s);
+}
+
+void pylocks_register(const struct pylocks_row *rows)
+{
+	uint32_t seen = 0, minor;
+
+	/* one of each version */
+	for (uint32_t i = 0; interpreter_find(i, &minor); i++) {
+		const char *path = interpreter_find(i, &minor);
+
+		if (minor > 31 || seen & 1u << minor)
+			continue;
+		seen |= 1u << minor;
+		for (const struct pylocks_row *row = rows; row->name; row++)
+			add(row, path, minor);
+	}
+}
