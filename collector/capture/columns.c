@@ -144,7 +144,7 @@ static const struct column wait_columns[] = {
 	NEEDED(actor, ACTORS), NEEDED(thread, THREADS), PLAIN(UINT, task), REF(parent, WAITS),
 	PLAIN(TEXT, op), WORDS(kind, WAIT), REF(object, OBJECTS), PLAIN(INT, fd), PLAIN(UINT, need),
 	PLAIN(INT, timeout_ms), PLAIN(OPTIONAL, since_ms), PLAIN(TEXT, text), PLAIN(TEXT, external),
-	PLAIN(BOOL, completion), PLAIN(BOOL, input), WORDS(level, LEVEL),
+	PLAIN(BOOL, completion), PLAIN(BOOL, input), WORDS(level, LEVEL), PLAIN(TEXT, doubt),
 };
 #undef ELEMENT
 

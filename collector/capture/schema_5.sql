@@ -4,6 +4,8 @@
 ALTER TABLE actors ADD COLUMN collecting INTEGER NOT NULL DEFAULT 0; -- garbage, its interpreter
 ALTER TABLE threads ADD COLUMN script_gil TEXT NOT NULL DEFAULT '';  -- "held", "wanted"
 
+ALTER TABLE waits ADD COLUMN doubt TEXT; -- how it could end though no term of it holds, or NULL
+
 ALTER TABLE script_frames ADD COLUMN kind TEXT NOT NULL DEFAULT 'function'; -- "coroutine", ..
 ALTER TABLE script_frames ADD COLUMN source TEXT;     -- the line of its file that it is at
 ALTER TABLE script_frames ADD COLUMN source_why TEXT; -- why that is not told, if it was asked for

@@ -397,6 +397,7 @@ static void treat_waits(struct redactor *r)
 		treat(r, &m->waits.at[i].op, KEPT);
 		treat(r, &m->waits.at[i].text, TEXT);
 		treat(r, &m->waits.at[i].external, TEXT);
+		treat(r, &m->waits.at[i].doubt, TEXT);
 	}
 	for (uint32_t i = 0; i < m->terms.count; i++)
 		treat(r, &m->terms.at[i].text, TEXT);

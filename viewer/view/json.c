@@ -496,6 +496,7 @@ static void put_wait(struct document *d, uint32_t id)
 		jsonw_null(&d->w, "timeout_ms");
 	put_since(d, wait->since_ms);
 	json_put_string(d, "external", wait->external);
+	json_put_string(d, "doubt", wait->doubt);
 	jsonw_close(&d->w, '}');
 }
 

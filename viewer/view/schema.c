@@ -180,6 +180,7 @@ static const struct field fields[] = {
 	{ "wait", "need", "integer" }, { "wait", "terms", "integer" },
 	{ "wait", "level", "@term_level" }, { "wait", "timeout_ms", "integer?" },
 	{ "wait", "since_ms", "integer?" }, { "wait", "external", "string?" },
+	{ "wait", "doubt", "string?" },
 
 	{ "party", "actor", "string" }, { "party", "tid", "integer?" },
 	{ "party", "task", "string?" }, { "party", "as", "@role" },
