@@ -69,7 +69,7 @@ static const struct pylocks_row rows[] = {
 	  "verdict('waiting-with-timeout')\n"
 	  "never('deadlock')\n"
 	  "hop(PID, 'mutex', key('threading.RLock', lock), PID)\n"
-	  "hop(owner.native_id, 'sleep')\n"
+	  "hop(owner.native_id, 'sleep|poll')\n"
 	  "says('waiting for threading.RLock held by ' + named(owner))\n"
 	  "ready()\n"
 	  "lock.acquire()\n" },

@@ -82,12 +82,15 @@ static uint64_t word_now(struct mem *mem, uint64_t addr)
 static int32_t tid_now(struct mem *mem, uint64_t ident)
 {
 	uint64_t first;
+	int32_t tid;
 
 	if (mem_read(mem, ident, &first, sizeof(first)) == -EFAULT)
 		return 0;
 	if (word_now(mem, ident) != ident || word_now(mem, ident + PD_SELF) != ident)
 		return -1;
-	return (int32_t)(uint32_t)word_now(mem, ident + PD_TID);
+	tid = (int32_t)(uint32_t)word_now(mem, ident + PD_TID);
+	/* pthread_join() puts -1 there */
+	return tid > 0 ? tid : 0;
 }
 
 /* The thread of the process that forked this one, when the same lock there is its. 0: none is. */
