@@ -12,7 +12,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS = 200, PAGE_SIZE = 4096 };
+enum {
+	TIMEOUT_MS = 200,
+	PAGE_SIZE = MEM_PAGE,
+	WINDOW = 64, /* so many pages are asked about at once */
+	BATCH = 64,  /* and so many are read at once */
+};
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 static const uint64_t PAGEMAP_PRESENT = 1ull << 63;
@@ -205,6 +210,85 @@ int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len)
 {
 	return read_pages(m, addr, buf, len, false);
 }
+
+/* ---- many pages ------------------------------------------------------------------------------ */
+
+/* Which of the pages from the first on are present, as far as one question goes: how many. */
+static uint32_t ask_window(const struct mem *m, const uint64_t *pages, uint32_t count,
+			   bool *present)
+{
+	uint64_t first = pages[0] / PAGE_SIZE, entries[WINDOW];
+	uint32_t n = 1;
+	uint64_t last;
+	ssize_t len;
+
+	while (n < count && pages[n] > pages[n - 1] && pages[n] / PAGE_SIZE - first < WINDOW)
+		n++;
+	last = pages[n - 1] / PAGE_SIZE - first;
+	len = pread(m->pagemap, entries, (size_t)(last + 1) * sizeof(*entries),
+		    (off_t)(first * sizeof(*entries)));
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t at = pages[i] / PAGE_SIZE - first;
+
+		present[i] = len >= (ssize_t)((at + 1) * sizeof(*entries)) &&
+			     (entries[at] & PAGEMAP_PRESENT);
+	}
+	return n;
+}
+
+/* Pages that are read in one call. */
+struct page_batch {
+	struct iovec local[BATCH], remote[BATCH];
+	uint32_t which[BATCH], count;
+};
+
+/* They are present now; one that has gone meanwhile is left out. */
+static void read_batch(int32_t tgid, struct page_batch *b, bool *got)
+{
+	for (uint32_t done = 0; done < b->count;) {
+		ssize_t n = process_vm_readv(tgid, b->local + done, b->count - done,
+					     b->remote + done, b->count - done, 0);
+		uint32_t pages = n > 0 ? (uint32_t)n / PAGE_SIZE : 0;
+
+		if (n < 0 && errno != EFAULT)
+			break;
+		for (uint32_t i = 0; i < pages; i++)
+			got[b->which[done + i]] = true;
+		/* it stops at the first one that cannot be read */
+		done += pages + 1;
+	}
+	b->count = 0;
+}
+
+void mem_read_pages(struct mem *m, const uint64_t *pages, uint32_t count, uint8_t *const *bufs,
+		    bool *got)
+{
+	struct page_batch b;
+
+	b.count = 0;
+	memset(got, 0, count * sizeof(*got));
+	if (m->suspicious || m->pagemap < 0)
+		return;
+	for (uint32_t i = 0; i < count;) {
+		bool present[WINDOW];
+		uint32_t asked =
+			ask_window(m, pages + i, count - i < WINDOW ? count - i : WINDOW, present);
+
+		for (uint32_t k = 0; k < asked; k++, i++) {
+			if (!present[k])
+				continue;
+			b.which[b.count] = i;
+			b.local[b.count] = (struct iovec){ bufs[i], PAGE_SIZE };
+			b.remote[b.count++] =
+				(struct iovec){ (void *)(uintptr_t)pages[i], PAGE_SIZE };
+			if (b.count == BATCH)
+				read_batch(m->tgid, &b, got);
+		}
+	}
+	read_batch(m->tgid, &b, got);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 int mem_read_text(mem_read_fn *read, void *from, uint64_t addr, char *buf, size_t size)
 {

@@ -21,6 +21,8 @@
 
 struct mem;
 
+enum { MEM_PAGE = 4096 };
+
 /* Access to the memory of `tgid`; `suspicious`: one of its threads is in D state. Never NULL. */
 struct mem *mem_new(int32_t tgid, bool suspicious);
 
@@ -42,6 +44,13 @@ int mem_read(struct mem *m, uint64_t addr, void *buf, size_t len);
  */
 SNAG_MUST_CHECK
 int mem_read_present(struct mem *m, uint64_t addr, void *buf, size_t len);
+
+/*
+ * Those of `count` pages for which a copy is enough, see mem_read_present(), in few calls: bytes of
+ * pages[i] to bufs[i], and got[i] says whether they are there. Best in order of their addresses.
+ */
+void mem_read_pages(struct mem *m, const uint64_t *pages, uint32_t count, uint8_t *const *bufs,
+		    bool *got);
 
 /* Who reads: as mem_read(), from whatever it takes for memory. */
 typedef int mem_read_fn(void *from, uint64_t addr, void *buf, size_t len);

@@ -27,8 +27,9 @@ struct runtime_site {
 	struct model *model;
 	const struct snap_process *process;
 	uint32_t actor;
-	const struct maps *maps; /* its address space */
-	bool locals;		 /* variables of calls are asked for */
+	const struct maps *maps; /* its address space when it was read, see runtime_maps() */
+	bool maps_tried;
+	bool locals; /* variables of calls are asked for */
 	/* where pages come from instead of the process, or NULL: a test is the process then */
 	int (*pages)(void *arg, uint64_t page, void *buf);
 	void *pages_arg;
@@ -58,6 +59,30 @@ void runtimes_want_locals(struct runtimes *all);
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m);
 
 /* ---- for runtimes ---------------------------------------------------------------------------- */
+
+/*
+ * The address space of the process; NULL: it may not be read, or the process is gone. Read when it
+ * is asked for first: that costs more than all the rest of a process.
+ */
+const struct maps *runtime_maps(struct runtime_site *site);
+
+/*
+ * What a runtime has found in one process, for others that run the same program: forked ones have
+ * it all at the same addresses.
+ */
+struct runtime_note {
+	struct map_area area; /* where its file is mapped; the path is not looked at */
+	uint64_t words[4];    /* its own */
+};
+
+/* Leave a note. Only processes of which one knows that they run the same program will see it. */
+void runtime_note(struct runtime_site *site, const struct runtime_note *note);
+
+/*
+ * The note that was left by a process of the same program, if the same file is mapped at the same
+ * place of this process. False: look for yourself.
+ */
+bool runtime_recall(struct runtime_site *site, struct runtime_note *note);
 
 /*
  * Exactly `len` bytes at `addr` of the process: 0 or -errno as mem_read(). Pages are kept until

@@ -9,21 +9,40 @@
 #include <errno.h>
 #include <string.h>
 
-/* 64 MiB of one process; what walks over more is led astray. */
-enum { PAGE_BYTES = 4096, PAGES_MAX = 16384 };
+enum {
+	PAGE_BYTES = MEM_PAGE,
+	PAGES_MAX = 16384, /* 64 MiB of one process; what walks over more is led astray */
+	FEW_PAGES = 48,	   /* who needs more than these needs their neighbours, too */
+	CHUNK = 8,	   /* so many then come with the one that is asked for */
+	AHEAD_MAX = 1024,
+};
 
 struct page {
 	uint8_t bytes[PAGE_BYTES];
 };
 
+/* What the processes of one program have in common. */
+struct program {
+	uint64_t code;	 /* see struct snap_process */
+	uint32_t absent; /* bits of runtimes that are not there */
+	bool noted;
+	struct runtime_note note;
+	VEC(uint64_t) pages; /* with `noted`: what was of use in one of them, by address */
+};
+
 struct runtimes {
 	struct files *files;
 	bool locals;
-	struct map without; /* the code of processes of this look that have no runtime */
+	/* of this look */
+	VEC(struct program) programs;
+	struct map by_code; /* 1 + program */
 	/* of the process that is looked at */
+	struct maps *maps;
 	struct mem *mem;
 	struct map page_ids; /* address -> 1 + page */
 	VEC(struct page *) pages;
+	VEC(uint64_t) addrs; /* of the pages */
+	uint32_t ahead;	     /* so many came before anybody asked */
 };
 
 #define POINTER(name) &runtime_##name,
@@ -40,19 +59,36 @@ struct runtimes *runtimes_new(void)
 }
 
 /* Forget the memory of a process. */
-static void leave(struct runtimes *all)
+static void forget_memory(struct runtimes *all)
 {
 	for (uint32_t i = 0; i < all->pages.count; i++)
 		free(all->pages.at[i]);
-	vec_release(&all->pages);
+	all->pages.count = 0;
+	all->addrs.count = 0;
+	all->ahead = 0;
 	map_release(&all->page_ids);
 	mem_free(all->mem);
 	all->mem = NULL;
 }
 
+static void forget_programs(struct runtimes *all)
+{
+	for (uint32_t i = 0; i < all->programs.count; i++)
+		vec_release(&all->programs.at[i].pages);
+	all->programs.count = 0;
+	map_release(&all->by_code);
+}
+
+static void leave(struct runtimes *all)
+{
+	forget_memory(all);
+	maps_free(all->maps);
+	all->maps = NULL;
+}
+
 void runtime_forget(struct runtime_site *site)
 {
-	leave(site->all);
+	forget_memory(site->all);
 }
 
 void runtimes_free(struct runtimes *all)
@@ -60,40 +96,114 @@ void runtimes_free(struct runtimes *all)
 	if (!all)
 		return;
 	leave(all);
-	map_release(&all->without);
+	forget_programs(all);
+	vec_release(&all->programs);
+	vec_release(&all->pages);
+	vec_release(&all->addrs);
 	files_free(all->files);
 	free(all);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+const struct maps *runtime_maps(struct runtime_site *site)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+	int32_t tgid = site->process->tgid;
+
+	if (site->maps || site->maps_tried)
+		return site->maps;
+	site->maps_tried = true;
+	/* who is gone, or may not be looked into, is told of elsewhere */
+	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &site->all->maps, &err) < 0)
+		log_debug("runtimes of process %d: %s", tgid, err.text);
+	site->maps = site->all->maps;
+	return site->maps;
+}
+
+static struct mem *mem_of(struct runtime_site *site)
+{
+	int32_t tgid = site->process->tgid;
+
+	if (!site->all->mem)
+		site->all->mem = mem_new(tgid, snapshot_is_suspicious(site->snap, tgid));
+	return site->all->mem;
+}
+
+/* The page is theirs now. 1 + its number. */
+static uint32_t keep_page(struct runtimes *all, uint64_t addr, struct page *page)
+{
+	*vec_push(&all->pages) = page;
+	*vec_push(&all->addrs) = addr;
+	map_put(&all->page_ids, addr, all->pages.count);
+	return all->pages.count;
+}
+
+/* Pages that are not kept yet, as far as that takes no more than a copy. At most AHEAD_MAX. */
+static void read_ahead(struct runtime_site *site, const uint64_t *addrs, uint32_t count)
+{
+	struct runtimes *all = site->all;
+	_cleanup_free_ uint8_t **bufs = xcalloc(count, sizeof(*bufs));
+	_cleanup_free_ bool *got = xcalloc(count, sizeof(*got));
+
+	if (all->pages.count + count > PAGES_MAX)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		bufs[i] = xmalloc(sizeof(struct page));
+	mem_read_pages(mem_of(site), addrs, count, bufs, got);
+	for (uint32_t i = 0; i < count; i++) {
+		if (got[i])
+			keep_page(all, addrs[i], (struct page *)bufs[i]);
+		else
+			free(bufs[i]);
+	}
+}
+
+/* The page and those around it. */
+static void read_chunk(struct runtime_site *site, uint64_t addr)
+{
+	uint64_t first = addr - addr % (CHUNK * PAGE_BYTES), addrs[CHUNK];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < CHUNK; i++)
+		if (!map_find(&site->all->page_ids, first + i * PAGE_BYTES, NULL))
+			addrs[count++] = first + i * PAGE_BYTES;
+	read_ahead(site, addrs, count);
+}
+
+/* One page, whatever it takes. 0 or -errno. */
+static int read_page(struct runtime_site *site, uint64_t addr, uint8_t *bytes)
+{
+	const struct map_area *area;
+	int rc = site->maps ? -EAGAIN : mem_read_present(mem_of(site), addr, bytes, PAGE_BYTES);
+
+	if (rc != -EAGAIN)
+		return rc;
+	/* a wild pointer costs no more than that */
+	area = runtime_maps(site) ? maps_find(site->maps, addr) : NULL;
+	return area && area->read ? mem_read(mem_of(site), addr, bytes, PAGE_BYTES) : -EFAULT;
+}
+
 static int page_at(struct runtime_site *site, uint64_t addr, const uint8_t **ret)
 {
 	struct runtimes *all = site->all;
-	uint32_t at;
+	uint32_t at = map_get(&all->page_ids, addr, 0);
 	int rc;
 
-	if (!map_find(&all->page_ids, addr, &at)) {
-		const struct map_area *area = maps_find(site->maps, addr);
-		struct page *page;
+	if (!at && all->pages.count >= FEW_PAGES) {
+		read_chunk(site, addr);
+		at = map_get(&all->page_ids, addr, 0);
+	}
+	if (!at) {
+		_cleanup_free_ struct page *page = NULL;
 
-		/* a wild pointer costs no system call */
-		if (!area || !area->read)
-			return -EFAULT;
 		if (all->pages.count >= PAGES_MAX)
 			return -ENOBUFS;
-		if (!all->mem)
-			all->mem = mem_new(site->process->tgid,
-					   snapshot_is_suspicious(site->snap, site->process->tgid));
 		page = xmalloc(sizeof(*page));
-		rc = mem_read(all->mem, addr, page->bytes, sizeof(page->bytes));
-		if (rc < 0) {
-			free(page);
+		rc = read_page(site, addr, page->bytes);
+		if (rc < 0)
 			return rc;
-		}
-		*vec_push(&all->pages) = page;
-		at = all->pages.count;
-		map_put(&all->page_ids, addr, at);
+		at = keep_page(all, addr, steal(page));
 	}
 	*ret = all->pages.at[at - 1]->bytes;
 	return 0;
@@ -133,7 +243,8 @@ int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_
 
 struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area)
 {
-	const char *path = strtab_get(site->maps->strings, area->path);
+	const struct maps *maps = runtime_maps(site);
+	const char *path = maps ? strtab_get(maps->strings, area->path) : NULL;
 	const struct file_place place = {
 		.tgid = site->process->tgid,
 		.suspicious = snapshot_is_suspicious(site->snap, site->process->tgid),
@@ -149,26 +260,105 @@ struct code_file *runtime_file(struct runtime_site *site, const struct map_area 
 	return f;
 }
 
+/* ---- what processes have in common ----------------------------------------------------------- */
+
+/* The program of a process; NULL: one cannot tell which others run it. */
+static struct program *program_of(const struct runtime_site *site)
+{
+	struct runtimes *all = site->all;
+	uint32_t at = map_get(&all->by_code, site->process->code, 0);
+	struct program *p;
+
+	if (!site->process->code)
+		return NULL;
+	if (at)
+		return &all->programs.at[at - 1];
+	p = vec_push(&all->programs);
+	p->code = site->process->code;
+	map_put(&all->by_code, p->code, all->programs.count);
+	return p;
+}
+
+void runtime_note(struct runtime_site *site, const struct runtime_note *note)
+{
+	struct program *p = program_of(site);
+
+	if (!p)
+		return;
+	p->noted = true;
+	p->note = *note;
+	p->pages.count = 0;
+}
+
+/* Is the same file mapped there? */
+static bool is_mapped(const struct runtime_site *site, const struct map_area *area)
+{
+	_cleanup_close_ int fd = -1;
+	struct map_area there;
+
+	if (snapshot_is_suspicious(site->snap, site->process->tgid))
+		return false;
+	fd = maps_open(site->process->tgid);
+	return fd >= 0 && maps_query(fd, area->start, &there, NULL, 0) > 0 &&
+	       there.start == area->start && there.end == area->end &&
+	       there.offset == area->offset && there.dev == area->dev && there.ino == area->ino;
+}
+
+bool runtime_recall(struct runtime_site *site, struct runtime_note *note)
+{
+	const struct program *p = program_of(site);
+
+	if (!p || !p->noted || !is_mapped(site, &p->note.area))
+		return false;
+	*note = p->note;
+	/* what was of use there mostly is here */
+	read_ahead(site, p->pages.at, p->pages.count);
+	site->all->ahead = site->all->pages.count;
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Which pages the next process will be asked for: those of the last one, and what it lacked. */
+static void learn_pages(const struct runtimes *all, struct program *p)
+{
+	uint32_t before = p->pages.count;
+
+	if (!p->noted)
+		return;
+	for (uint32_t i = all->ahead; i < all->addrs.count && p->pages.count < AHEAD_MAX; i++)
+		if (!before ||
+		    !bsearch(&all->addrs.at[i], p->pages.at, before, sizeof(*p->pages.at), compare))
+			*vec_push(&p->pages) = all->addrs.at[i];
+	if (p->pages.count > before)
+		qsort(p->pages.at, p->pages.count, sizeof(*p->pages.at), compare);
+}
+
 /* ---- all together ---------------------------------------------------------------------------- */
 
-/* Is there any? When it may not be told, there may be one. */
-static bool look_at(struct runtime_site *site)
-{
-	_cleanup_maps_ struct maps *maps = NULL;
-	struct snag_error err = SNAG_ERROR_INIT;
-	int32_t tgid = site->process->tgid;
-	bool found = false;
+enum { RUNTIME_COUNT = sizeof(all_runtimes) / sizeof(*all_runtimes) };
+_Static_assert(RUNTIME_COUNT < 32, "a bit for each");
 
-	/* who is gone, or may not be looked into, is told of elsewhere */
-	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &maps, &err) < 0) {
-		log_debug("runtimes of process %d: %s", tgid, err.text);
-		return true;
+static void look_at(struct runtime_site *site)
+{
+	struct program *p = program_of(site);
+	uint32_t absent = p ? p->absent : 0;
+
+	for (uint32_t i = 0; i < RUNTIME_COUNT; i++)
+		if (!(absent & 1u << i) && !all_runtimes[i]->read(site))
+			absent |= 1u << i;
+	/* where one could not look there may be one */
+	p = program_of(site);
+	if (p && (site->maps || !site->maps_tried)) {
+		p->absent = absent;
+		learn_pages(site->all, p);
 	}
-	site->maps = maps;
-	for (size_t i = 0; i < sizeof(all_runtimes) / sizeof(*all_runtimes); i++)
-		found |= all_runtimes[i]->read(site);
 	leave(site->all);
-	return found;
 }
 
 void runtimes_want_locals(struct runtimes *all)
@@ -191,12 +381,8 @@ void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 		if (!p || !p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
 			continue;
 		site.process = p;
-		/* reading an address space costs as much as all the rest of a process */
-		if (p->code && map_find(&all->without, p->code, NULL))
-			continue;
-		if (!look_at(&site) && p->code)
-			map_put(&all->without, p->code, 1);
+		look_at(&site);
 	}
 	model_order_homes(m);
-	map_release(&all->without);
+	forget_programs(all);
 }

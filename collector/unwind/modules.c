@@ -6,25 +6,10 @@
 #include "base/vec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/sysmacros.h>
 
 enum { MAX_AREAS = 1 << 16 };
-
-/* include/uapi/linux/fs.h of Linux 6.11; our headers may be older. */
-struct procmap_query_6_11 {
-	uint64_t size, query_flags, query_addr;
-	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
-	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
-	uint64_t vma_name_addr, build_id_addr;
-};
-_Static_assert(sizeof(struct procmap_query_6_11) == 104, "as the kernel has it");
-#define PROCMAP_QUERY_6_11 _IOWR('f', 17, struct procmap_query_6_11)
-static const uint64_t VMA_EXECUTABLE = 4;
 
 struct modules {
 	struct module_cache *cache;
@@ -204,14 +189,6 @@ static void open_area(struct modules *m, struct module_area *a, const struct fil
 
 /* ---- one question at a time ------------------------------------------------------------------ */
 
-static int open_maps(const struct modules *m)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", m->tgid);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 static const char *text_of(int rc)
 {
 	switch (-rc) {
@@ -228,33 +205,14 @@ static const char *text_of(int rc)
 	}
 }
 
-/* The area into *area, its name into `name`. 1, 0 none, -ENOTTY: an older kernel, -errno. */
+/* As maps_query(). */
 static int query(struct modules *m, uint64_t addr, struct map_area *area, char *name, uint32_t size)
 {
 	struct module_cache *c = m->cache;
-	struct procmap_query_6_11 q = { .size = sizeof(q), .query_addr = addr };
 
 	if (c->maps_fd < 0)
-		c->maps_fd = open_maps(m);
-	if (c->maps_fd < 0)
-		return -errno;
-	name[0] = '\0';
-	if (size) {
-		q.vma_name_addr = (uintptr_t)name;
-		q.vma_name_size = size;
-	}
-	if (ioctl(c->maps_fd, PROCMAP_QUERY_6_11, &q) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	*area = (struct map_area){ .start = q.vma_start,
-				   .end = q.vma_end,
-				   .offset = q.vma_offset,
-				   .ino = q.inode,
-				   .exec = q.vma_flags & VMA_EXECUTABLE };
-	if (q.inode)
-		area->dev = makedev(q.dev_major, q.dev_minor);
-	if (size)
-		name[size - 1] = '\0';
-	return 1;
+		c->maps_fd = maps_open(m->tgid);
+	return c->maps_fd < 0 ? c->maps_fd : maps_query(c->maps_fd, addr, area, name, size);
 }
 
 static struct module_area *insert(struct modules *m, const struct map_area *area)

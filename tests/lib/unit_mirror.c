@@ -12,6 +12,9 @@ void mirror_open(struct mirror *x)
 	x->all = runtimes_new();
 	cr_assert_eq(maps_read(getpid(), false, &x->maps, &err), 0, "%s", err.text);
 	x->process.tgid = getpid();
+	x->process.in_tree = true;
+	*vec_push(&x->snap->processes) = x->process;
+	snapshot_index(x->snap);
 	x->site = (struct runtime_site){ .all = x->all,
 					 .snap = x->snap,
 					 .model = x->model,

@@ -109,3 +109,31 @@ Test(maps, of_a_process_that_is_gone)
 	cr_assert_eq(maps_read(2000000000, true, &m, &err), -ESRCH);
 	cr_assert_null(m);
 }
+
+Test(maps, one_area_is_what_the_whole_file_says)
+{
+	const uint64_t addrs[] = { (uintptr_t)TEXT, (uintptr_t)&errno, (uintptr_t)maps_query, 0 };
+	_cleanup_close_ int fd = maps_open(getpid());
+	struct map_area area;
+	char name[4096];
+
+	cr_assert_geq(fd, 0);
+	if (maps_query(fd, (uintptr_t)TEXT, &area, NULL, 0) == -ENOTTY)
+		cr_skip_test("this kernel has no PROCMAP_QUERY");
+	for (size_t i = 0; i < sizeof(addrs) / sizeof(*addrs); i++) {
+		_cleanup_maps_ struct maps *m = NULL;
+		const struct map_area *a;
+
+		cr_assert_eq(maps_read(getpid(), false, &m, NULL), 0);
+		a = maps_find(m, addrs[i]);
+		cr_assert_eq(maps_query(fd, addrs[i], &area, name, sizeof(name)), a != NULL);
+		if (!a)
+			continue;
+		cr_expect(area.start == a->start && area.end == a->end &&
+			  area.offset == a->offset && area.dev == a->dev && area.ino == a->ino);
+		cr_expect(area.read == a->read && area.write == a->write && area.exec == a->exec &&
+			  area.shared == a->shared);
+		cr_expect_str_eq(name, a->path ? strtab_get(m->strings, a->path) : "");
+	}
+	cr_expect_eq(maps_open(2000000000), -ENOENT);
+}

@@ -205,3 +205,46 @@ Test(mem, a_page_of_a_file_system_that_hangs)
 	child_end(tgid);
 	rmdir(dir);
 }
+
+/* Many pages, far apart and side by side, of which every third was never touched. */
+Test(mem, many_pages_at_once)
+{
+	enum { PAGES = 200, HOLE = 100 };
+	static uint8_t bytes[PAGES + 1][MEM_PAGE];
+	char *at = map_pages(2 * PAGES, MAP_PRIVATE);
+	uint64_t pages[PAGES + 1];
+	uint8_t *bufs[PAGES + 1];
+	bool got[PAGES + 1];
+	struct mem *m;
+	int32_t tgid;
+
+	for (int i = 0; i < PAGES; i++) {
+		int page = i < 150 ? i : i + 200;
+
+		pages[i] = (uintptr_t)at + (uint64_t)page * MEM_PAGE;
+		if (i % 3)
+			at[page * MEM_PAGE + 7] = (char)i;
+		bufs[i] = bytes[i];
+	}
+	/* and one that is not mapped */
+	cr_assert_eq(munmap(at + HOLE * MEM_PAGE, MEM_PAGE), 0);
+	pages[PAGES] = 1ull << 55;
+	bufs[PAGES] = bytes[PAGES];
+	tgid = child_start(wait_for_ever, NULL);
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	m = mem_new(tgid, false);
+	mem_read_pages(m, pages, PAGES + 1, bufs, got);
+	for (int i = 0; i < PAGES; i++) {
+		cr_expect_eq(got[i], i % 3 && i != HOLE, "page %d", i);
+		cr_expect(!got[i] || bytes[i][7] == (uint8_t)i, "page %d", i);
+	}
+	cr_expect_not(got[PAGES]);
+	mem_read_pages(m, pages, 0, bufs, got);
+	mem_free(m);
+	m = mem_new(tgid, true);
+	mem_read_pages(m, pages, PAGES, bufs, got);
+	for (int i = 0; i < PAGES; i++)
+		cr_expect_not(got[i], "nothing at once of a process that may be stuck");
+	mem_free(m);
+	child_end(tgid);
+}

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { PAGE = 4096 };
 
@@ -88,4 +89,61 @@ Test(runtimes, a_mapped_file_is_opened_once)
 	cr_expect_eq(f->elf->runtime_table, 0, "this program has no descriptor");
 	cr_expect_eq(runtime_file(&x.site, code), f);
 	mirror_close(&x);
+}
+
+/* What was found in one process holds for another one of the same program, mapped the same. */
+Test(runtimes, a_note_is_for_those_who_have_the_same_file_there)
+{
+	struct runtime_note note = { .words = { 1, 2, 3, 4 } }, got;
+	const struct map_area *code;
+	struct map_area query;
+	struct mirror x;
+
+	mirror_open(&x);
+	code = maps_find(x.maps, mirror_at((const void *)(uintptr_t)mirror_open));
+	cr_assert_not_null(code);
+	_cleanup_close_ int fd = maps_open(getpid());
+	if (maps_query(fd, code->start, &query, NULL, 0) == -ENOTTY)
+		cr_skip_test("this kernel has no PROCMAP_QUERY");
+	note.area = *code;
+	runtime_note(&x.site, &note);
+	cr_expect_not(runtime_recall(&x.site, &got), "nobody knows which program it runs");
+	x.process.code = 7;
+	cr_expect_not(runtime_recall(&x.site, &got), "no note is there yet");
+	runtime_note(&x.site, &note);
+	cr_assert(runtime_recall(&x.site, &got));
+	cr_expect_arr_eq(got.words, note.words, sizeof(note.words));
+	x.process.code = 8;
+	cr_expect_not(runtime_recall(&x.site, &got), "that is another program");
+	x.process.code = 7;
+	note.area.offset += PAGE;
+	runtime_note(&x.site, &note);
+	cr_expect_not(runtime_recall(&x.site, &got), "another piece of the file is there");
+	note.area = *code;
+	note.area.ino++;
+	runtime_note(&x.site, &note);
+	cr_expect_not(runtime_recall(&x.site, &got), "another file is there");
+	mirror_close(&x);
+}
+
+/* Those who need many pages get their neighbours with them, and the bytes are the same. */
+Test(runtimes, neighbours_come_along)
+{
+	enum { PAGES = 128 };
+	char *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
+	struct mirror x;
+	uint32_t got;
+
+	cr_assert_neq(at, MAP_FAILED);
+	for (uint32_t i = 0; i < PAGES; i++)
+		if (i % 2)
+			memcpy(at + i * PAGE, &i, sizeof(i));
+	mirror_open(&x);
+	for (uint32_t i = 0; i < PAGES; i++) {
+		cr_assert_eq(runtime_read(&x.site, mirror_at(at) + i * PAGE, &got, sizeof(got)), 0);
+		cr_expect_eq(got, i % 2 ? i : 0, "page %u", i);
+	}
+	mirror_close(&x);
+	munmap(at, PAGES * PAGE);
 }

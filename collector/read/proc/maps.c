@@ -7,7 +7,10 @@
 #include "read/proc/procfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 enum {
@@ -15,6 +18,17 @@ enum {
 	/* vm.max_map_count is 65530 by default; some databases raise it. */
 	MAX_AREAS = 4 << 20,
 };
+
+/* include/uapi/linux/fs.h of Linux 6.11; our headers may be older. */
+struct procmap_query_6_11 {
+	uint64_t size, query_flags, query_addr;
+	uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+	uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+	uint64_t vma_name_addr, build_id_addr;
+};
+_Static_assert(sizeof(struct procmap_query_6_11) == 104, "as the kernel has it");
+#define PROCMAP_QUERY_6_11 _IOWR('f', 17, struct procmap_query_6_11)
+enum { VMA_READABLE = 1, VMA_WRITABLE = 2, VMA_EXECUTABLE = 4, VMA_SHARED = 8 };
 
 struct maps_job {
 	int32_t tgid;
@@ -59,6 +73,42 @@ int maps_read(int32_t tgid, bool suspicious, struct maps **ret, struct snag_erro
 	if (rc != -ETIMEDOUT)
 		maps_job_free(job);
 	return rc < 0 ? error_set(err, rc, "/proc/%d/maps: %m", tgid) : 0;
+}
+
+int maps_open(int32_t tgid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int maps_query(int fd, uint64_t addr, struct map_area *area, char *name, uint32_t size)
+{
+	struct procmap_query_6_11 q = { .size = sizeof(q), .query_addr = addr };
+
+	if (size) {
+		name[0] = '\0';
+		q.vma_name_addr = (uintptr_t)name;
+		q.vma_name_size = size;
+	}
+	if (ioctl(fd, PROCMAP_QUERY_6_11, &q) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*area = (struct map_area){ .start = q.vma_start,
+				   .end = q.vma_end,
+				   .offset = q.vma_offset,
+				   .ino = q.inode,
+				   .read = q.vma_flags & VMA_READABLE,
+				   .write = q.vma_flags & VMA_WRITABLE,
+				   .exec = q.vma_flags & VMA_EXECUTABLE,
+				   .shared = q.vma_flags & VMA_SHARED };
+	if (q.inode)
+		area->dev = makedev(q.dev_major, q.dev_minor);
+	if (size)
+		name[size - 1] = '\0';
+	return 1;
 }
 
 /* The character `c` at *p, skipped. */

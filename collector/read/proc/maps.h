@@ -32,6 +32,18 @@ struct maps {
 SNAG_MUST_CHECK
 int maps_read(int32_t tgid, bool suspicious, struct maps **ret, struct snag_error *err);
 
+/* The maps file of a process, for maps_query(). A descriptor or -errno. */
+SNAG_MUST_CHECK
+int maps_open(int32_t tgid);
+
+/*
+ * The one area that holds `addr`, at a fraction of what the whole file costs. Its path stays 0; its
+ * name goes into `name` when `size` is not 0, "" when it has none. 1, 0 there is none, -ENOTTY a
+ * kernel before 6.11, -errno. Takes the mmap_lock: not for a process with a stuck thread.
+ */
+SNAG_MUST_CHECK
+int maps_query(int fd, uint64_t addr, struct map_area *area, char *name, uint32_t size);
+
 /* Parse the text of a maps file; lines that do not fit are left out. Never NULL. */
 struct maps *maps_parse(const char *text);
 

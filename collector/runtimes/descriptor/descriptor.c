@@ -551,11 +551,12 @@ static void read_runtime(struct runtime_site *site, uint64_t address)
 
 static bool read_process(struct runtime_site *site)
 {
+	const struct maps *maps = runtime_maps(site);
 	uint64_t done[TABLES_MAX];
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < site->maps->count && count < TABLES_MAX; i++) {
-		const struct map_area *area = &site->maps->areas[i];
+	for (uint32_t i = 0; maps && i < maps->count && count < TABLES_MAX; i++) {
+		const struct map_area *area = &maps->areas[i];
 		const struct code_file *f;
 		uint64_t addr, at;
 		bool new = true;

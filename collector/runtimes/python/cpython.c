@@ -119,7 +119,8 @@ static void index_threads(struct reading *r)
 static uint32_t thread_by_stack(const struct reading *r, uint64_t addr)
 {
 	const struct runtime_site *site = r->site;
-	const struct map_area *area = addr ? maps_find(site->maps, addr) : NULL;
+	const struct maps *maps = addr ? runtime_maps(r->site) : NULL;
+	const struct map_area *area = maps ? maps_find(maps, addr) : NULL;
 
 	for (uint32_t i = 0; area && i < site->process->task_count; i++) {
 		const struct snap_task *t = &site->snap->tasks.at[site->process->first_task + i];

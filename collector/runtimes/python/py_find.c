@@ -43,13 +43,14 @@ static bool starts_with(const char *s, const char *with)
 }
 
 /* The first mapping of the file that is most likely to hold the interpreter, or NULL. */
-static const struct map_area *find_area(const struct runtime_site *site)
+static const struct map_area *find_area(struct runtime_site *site)
 {
+	const struct maps *maps = runtime_maps(site);
 	const struct map_area *best = NULL;
 	uint32_t last = 0;
 
-	for (uint32_t i = 0; i < site->maps->count; i++) {
-		const struct map_area *a = &site->maps->areas[i];
+	for (uint32_t i = 0; maps && i < maps->count; i++) {
+		const struct map_area *a = &maps->areas[i];
 		const char *base;
 
 		if (!a->ino || !a->path || a->path == last)
@@ -172,10 +173,27 @@ static void open_candidate(struct candidate *c, const char **why)
 	c->bias = c->area->start - addr;
 }
 
+/* As it was found in a process that was forked from the same one. */
+static bool recall(struct runtime_site *site, struct py_found *found)
+{
+	struct runtime_note note;
+
+	if (!runtime_recall(site, &note))
+		return false;
+	*found = (struct py_found){ .runtime = note.words[0],
+				    .secret = note.words[1],
+				    .version = (uint32_t)note.words[2],
+				    .minor = (uint32_t)note.words[3] };
+	return true;
+}
+
 bool py_find(struct runtime_site *site, struct py_mem *mem, struct py_found *found)
 {
-	struct candidate c = { .site = site, .area = find_area(site) };
+	struct candidate c = { .site = site };
 
+	if (recall(site, found))
+		return true;
+	c.area = find_area(site);
 	if (!c.area)
 		return false;
 	*found = (struct py_found){ .runtime = 0 };
@@ -189,8 +207,14 @@ bool py_find(struct runtime_site *site, struct py_mem *mem, struct py_found *fou
 		found->minor = found->version >> 16 & 0xff;
 	if (!found->runtime && !found->why)
 		found->why = "it has no _PyRuntime that we can find";
-	if (found->runtime)
+	if (found->runtime) {
+		const struct runtime_note note = { .area = *c.area,
+						   .words = { found->runtime, found->secret,
+							      found->version, found->minor } };
+
 		found->why = NULL;
+		runtime_note(site, &note);
+	}
 	/* a program that is only called so */
 	return found->runtime || found->minor;
 }

@@ -12,13 +12,20 @@
 static const uint32_t NOT_THERE = UINT32_MAX;
 static const uint64_t NO_PAGE = 1; /* no page begins there */
 
+/* An object and its type are on two pages, and those who follow pointers go to and fro. */
+enum { NEAR = 128 };
+
+struct near {
+	uint64_t page;
+	const uint8_t *data;
+};
+
 struct py_mem {
 	int (*read)(void *arg, uint64_t page, void *buf);
 	void *arg;
 	VEC(uint8_t *) pages;
-	struct map by_addr; /* page -> its number, or NOT_THERE */
-	uint64_t last;	    /* the page of last_data */
-	const uint8_t *last_data;
+	struct map by_addr;	/* page -> its number, or NOT_THERE */
+	struct near near[NEAR]; /* used last, by number of page */
 	int failed;
 };
 
@@ -33,7 +40,8 @@ struct py_mem *py_mem_new(int (*read)(void *arg, uint64_t page, void *buf), void
 
 	m->read = read;
 	m->arg = arg;
-	m->last = NO_PAGE;
+	for (int i = 0; i < NEAR; i++)
+		m->near[i].page = NO_PAGE;
 	return m;
 }
 
@@ -76,19 +84,18 @@ static const uint8_t *load(struct py_mem *m, uint64_t page)
 
 static const uint8_t *page_at(struct py_mem *m, uint64_t page)
 {
+	struct near *near = &m->near[page / PY_MEM_PAGE % NEAR];
 	const uint8_t *data;
 	uint32_t at;
 
-	if (m->last == page)
-		return m->last_data;
+	if (near->page == page)
+		return near->data;
 	if (map_find(&m->by_addr, page, &at))
 		data = at == NOT_THERE ? NULL : m->pages.at[at];
 	else
 		data = load(m, page);
-	if (data) {
-		m->last = page;
-		m->last_data = data;
-	}
+	if (data)
+		*near = (struct near){ page, data };
 	return data;
 }
 
@@ -119,8 +126,14 @@ bool py_mem_read(struct py_mem *m, uint64_t addr, void *buf, size_t len)
 
 uint64_t py_mem_u64(struct py_mem *m, uint64_t addr)
 {
-	uint64_t v;
+	const struct near *near = &m->near[addr / PY_MEM_PAGE % NEAR];
+	uint64_t offset = addr % PY_MEM_PAGE, v;
 
+	/* nearly all that is read are pointers on a page that was read before */
+	if (near->page == addr - offset && offset <= PY_MEM_PAGE - sizeof(v)) {
+		memcpy(&v, near->data + offset, sizeof(v));
+		return v;
+	}
 	return py_mem_read(m, addr, &v, sizeof(v)) ? v : 0;
 }
 

@@ -40,7 +40,7 @@ bool py_semlock_read(struct runtime_site *site, struct py *py, uint64_t obj, str
 	ret->count = (int32_t)py_mem_u32(py->mem, obj + COUNT);
 	ret->max = (int32_t)py_mem_u32(py->mem, obj + MAX);
 	ret->recursive = kind == RECURSIVE_MUTEX;
-	ret->place = place_of(site->maps, ret->handle);
+	ret->place = place_of(runtime_maps(site), ret->handle);
 	/* a wrapper written in Python has the name too */
 	return kind <= SEMAPHORE && ret->max > 0 && ret->place;
 }

@@ -172,9 +172,9 @@ static void list_circle(struct py_tasks *x, uint64_t head, uint64_t node)
 
 static bool find_debug(struct py_tasks *x, uint64_t words[DEBUG_WORDS])
 {
-	const struct maps *maps = x->site->maps;
+	const struct maps *maps = runtime_maps(x->site);
 
-	for (uint32_t i = 0; i < maps->count; i++) {
+	for (uint32_t i = 0; maps && i < maps->count; i++) {
 		const struct map_area *area = &maps->areas[i];
 		const char *path = strtab_get(maps->strings, area->path);
 		const struct elf_section *s;
