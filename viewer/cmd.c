@@ -121,14 +121,33 @@ struct view_opts page_opts(const struct common_opts *opts)
 	};
 }
 
+/* Where the parts of a document go. */
+struct output {
+	const char *command;
+	enum status status; /* after an error nothing more is written */
+};
+
+static void write_part(void *arg, struct strbuf *part)
+{
+	struct output *o = arg;
+
+	if (o->status == STATUS_DONE)
+		o->status = print(o->command, part);
+	strbuf_reset(part);
+}
+
 enum status show(const char *command, const struct view *view, const struct common_opts *opts,
 		 const struct model *m)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	const struct view_opts v = page_opts(opts);
+	struct output o = { .command = command, .status = STATUS_DONE };
+	struct view_opts v = page_opts(opts);
 
+	v.flush = write_part;
+	v.flush_arg = &o;
 	view->render(m, &v, &out);
-	return print(command, &out);
+	write_part(&o, &out);
+	return o.status;
 }
 
 void command_help(const struct command *c, int width, struct strbuf *out)

@@ -560,20 +560,34 @@ static void put_source(struct document *d)
 	}
 }
 
+/* So much is worth a write; a document of 5,000 processes has 40 MB. */
+enum { PART_BYTES = 256 << 10 };
+
+/* Behind each element of a list: pass on what is written. */
+static void pass_on(struct document *d)
+{
+	if (d->opts->flush && d->w.out->len >= PART_BYTES)
+		d->opts->flush(d->opts->flush_arg, d->w.out);
+}
+
 static void put_actors_and_objects(struct document *d)
 {
 	const struct model *m = d->m;
 
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "actors", '[');
-	for (uint32_t id = 1; id <= m->actors.count; id++)
+	for (uint32_t id = 1; id <= m->actors.count; id++) {
 		put_actor(d, id);
+		pass_on(d);
+	}
 	jsonw_close(&d->w, ']');
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "objects", '[');
-	for (uint32_t id = 1; id <= m->objects.count; id++)
+	for (uint32_t id = 1; id <= m->objects.count; id++) {
 		if (d->shown[id])
 			put_object(d, id);
+		pass_on(d);
+	}
 	jsonw_close(&d->w, ']');
 }
 
@@ -583,8 +597,10 @@ static void put_waits_and_findings(struct document *d)
 
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "waits", '[');
-	for (uint32_t id = 1; id <= m->waits.count; id++)
+	for (uint32_t id = 1; id <= m->waits.count; id++) {
 		put_wait(d, id);
+		pass_on(d);
+	}
 	jsonw_close(&d->w, ']');
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "findings", '[');
@@ -607,16 +623,23 @@ static void *write_waits(void *d)
 static void put_lists(struct document *d)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct view_opts gather = { .flush = NULL };
 	struct document other = *d;
 	bool many = d->m->waits.count >= WAITS_MANY;
 	pthread_t thread;
 
+	other.opts = &gather; /* its turn comes when the first half is written */
 	other.w = (struct jsonw){ .out = &out, .comma = true };
 	many = many && pthread_create(&thread, NULL, write_waits, &other) == 0;
 	put_actors_and_objects(d);
 	if (many) {
 		pthread_join(thread, NULL);
-		strbuf_addn(d->w.out, out.s, out.len);
+		if (d->opts->flush) {
+			d->opts->flush(d->opts->flush_arg, d->w.out);
+			d->opts->flush(d->opts->flush_arg, &out);
+		} else {
+			strbuf_addn(d->w.out, out.s, out.len);
+		}
 	} else {
 		put_waits_and_findings(d);
 	}
@@ -626,9 +649,10 @@ static void render(const struct model *m, const struct view_opts *opts, struct s
 {
 	_cleanup_free_ bool *shown = xcalloc((size_t)m->objects.count + 1, sizeof(*shown));
 	_cleanup_free_ uint32_t *stamps = xcalloc((size_t)m->actors.count + 1, sizeof(*stamps));
-	struct document d = { .w = { .out = out }, .m = m, .shown = shown, .on_stamp = stamps };
+	struct document d = {
+		.w = { .out = out }, .opts = opts, .m = m, .shown = shown, .on_stamp = stamps
+	};
 
-	(void)opts;
 	mark_objects(&d);
 	jsonw_open(&d.w, NULL, '{');
 	put_source(&d);

@@ -10,6 +10,7 @@
 
 struct document {
 	struct jsonw w;
+	const struct view_opts *opts;
 	const struct model *m;
 	bool *shown;	    /* by object id */
 	uint32_t *on_stamp; /* by actor id: the last wait that named it, so that it is named once */

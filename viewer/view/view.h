@@ -19,6 +19,12 @@ struct view_opts {
 	bool utf8;	 /* the reader's locale shows UTF-8 */
 	bool verbose;	 /* nothing is folded */
 	uint32_t thread; /* stacks: of this thread of the model only; 0: of all */
+	/*
+	 * Takes what there is of a long document and empties `part`; a view may call it while it
+	 * renders. NULL: all of it is wanted at the end.
+	 */
+	void (*flush)(void *arg, struct strbuf *part);
+	void *flush_arg;
 };
 
 struct view {
