@@ -93,6 +93,22 @@ static bool have_userfaultfd(void)
 	return fd >= 0;
 }
 
+/* Does a system call of 32-bit programs answer? In a child, which a kernel without them kills. */
+static bool have_ia32(void)
+{
+	enum { NR_GETPID = 20 };
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int answer = NR_GETPID;
+
+		__asm__ volatile("int $0x80" : "+a"(answer) : : "r8", "r9", "r10", "r11", "memory");
+		_exit(answer != getpid());
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 static bool have_program(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -137,6 +153,7 @@ static const struct {
 	{ "cgroup2", have_cgroup2 },
 	{ "userfaultfd", have_userfaultfd },
 	{ "blocker", have_blocker },
+	{ "ia32", have_ia32 },
 	{ "postgres", have_postgres },
 };
 
