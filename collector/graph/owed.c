@@ -27,7 +27,8 @@ static void add_condition(struct verdict *v, struct strtab *strings)
 	v->confidence = CONFIDENCE_CONDITIONAL;
 	*vec_push(&v->caveats) = strtab_add(
 		strings,
-		"what the last one waits for lies unread in a queue, from which it may yet be taken");
+		"what the last one waits for lies unread in a queue, from which it may yet "
+		"be taken");
 }
 
 /*

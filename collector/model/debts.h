@@ -3,7 +3,8 @@
  * debts.h - who waits for work that was given to whom.
  *
  *	model_add_work(m, (struct work){ .thread = worker, .kind = WORK_JOB, .number = 7 });
- * 	model_add_expect(m, (struct expect){ .thread = main, .kind = WORK_JOB, .number = 7 }, &actor, 1);
+ *	struct expect result = { .thread = main, .kind = WORK_JOB, .number = 7 };
+ *	model_add_expect(m, result, &actor, 1);
  *	model_find_debts(m);
  */
 #pragma once

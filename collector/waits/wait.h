@@ -59,11 +59,7 @@ struct wait_kind {
 	 * call).
 	 */
 	bool (*decode)(struct wait_ctx *c, const struct wait_site *site);
-	/*
-	 * Its waits are sleeps in state D, killable or not. A thread in that state is in no wait of
-	 * the other kinds, whatever its system call: it sleeps for a lock, for memory or for a
-	 * device.
-	 */
+	/* Its waits are sleeps in state D, in which a thread is in no wait of the other kinds. */
 	bool uninterruptible;
 	/* A wait for a descriptor. False: not mine after all. */
 	bool (*decode_file)(struct wait_ctx *c, const struct wait_fd *f);
@@ -79,12 +75,6 @@ struct wait_ctx *wait_ctx_new(struct snapshot *snap, struct model *model);
 void wait_ctx_free(struct wait_ctx *c);
 DEFINE_GUARD(wait_ctx)
 #define _cleanup_wait_ctx_ _cleanup_(wait_ctx_free_guard)
-
-/*
- * Of a thread in state D that is in no wait that its system call is known for: says so, and that
- * who ends it is unknown.
- */
-void wait_inside_kernel(struct wait_ctx *c, uint32_t wait, const struct snap_task *t);
 
 /* Decode the wait of every blocked thread of the tree: adds waits, objects, holders, terms. */
 void waits_decode(struct wait_ctx *c);

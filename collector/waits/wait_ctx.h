@@ -44,5 +44,11 @@ uint64_t wait_since_ms(const struct wait_ctx *c, const struct snap_task *t);
 /* Decode one blocked thread of the tree; a test may call it alone. Returns the wait's id. */
 uint32_t wait_decode_thread(struct wait_ctx *c, const struct snap_task *t, uint32_t thread);
 
+/*
+ * Of a thread in state D that is in no wait that its system call is known for: says so, and that
+ * who ends it is unknown.
+ */
+void wait_inside_kernel(struct wait_ctx *c, uint32_t wait, const struct snap_task *t);
+
 /* Hand the wait of a descriptor to the kind that knows the file; `f->file` may be NULL. */
 void wait_decode_file(struct wait_ctx *c, const struct wait_fd *f);

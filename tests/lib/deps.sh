@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh [demo|bench|vm]: install the Debian packages that building, testing and linting need; for a
-# demo only those that it needs, for a bench also what snag is measured beside, for another kernel
+# deps.sh [demo|bench|vm]: install the Debian packages that building, testing and linting need, for
+# a demo only those that it needs, for a bench also what snag is measured beside, for another kernel
 # also what boots it. docs/DEPENDENCIES.md says why. Quick and silent when nothing is missing, one
 # clear line when it cannot help. Fails only when snag or its unit tests could not be built.
 set -eu

@@ -14,11 +14,12 @@ mkdir -p "$vm"
 unpack() {
 	[ ! -d "$vm/$1" ] || return 0
 	echo "vm: fetching $1"
-	(cd "$vm" && apt-get download "$1" >/dev/null 2>"$vm/log" && dpkg-deb -x "$1"_*.deb "$1.new" &&
+	(cd "$vm" && apt-get download "$1" >/dev/null 2>log && dpkg-deb -x "$1"_*.deb "$1.new" &&
 		rm -f "$1"_*.deb && mv "$1.new" "$1") || { cat "$vm/log" >&2; exit 1; }
 }
 
-kernel=${KERNEL:-$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')}
+stable=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')
+kernel=${KERNEL:-$stable}
 if [ -d "$kernel" ]; then
 	root=$kernel
 else

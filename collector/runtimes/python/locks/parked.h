@@ -20,7 +20,8 @@
  *		py_parked_says(x, "waiting for threading.Event to be set");
  *		return true;
  *	}
- * 	static const struct py_place places[] = { { "/threading.py", "wait", find_event }, { NULL } };
+ *	static const struct py_place places[] = { { "/threading.py", "wait", find_event },
+ *						  { NULL } };
  *	const struct py_lock_kind py_lock_event = { .name = "event", .places = places };
  */
 #pragma once
