@@ -217,6 +217,7 @@ static void spawn_one(struct spawn *x, struct actor *a)
 	} else if (!bare) {
 		claim(x, a, SPAWN_FORK_EXEC, why, known);
 		a->spawn_backend = backend_of(x, p);
+		a->spawn_requested_by = known && a->spawn_backend ? a->parent : 0;
 	} else if (is_fork_server(x, parent)) {
 		claim_fork_server(x, a, parent);
 	} else if (known && p->forker && p->forker != parent->tgid) {

@@ -65,8 +65,7 @@ static void check(const struct model *m, const struct python *py, char lines[][6
 		cr_expect(strstr(model_str(m, a->spawn_evidence), "Popen") ||
 				  strstr(model_str(m, a->spawn_evidence), "has it as its Process"),
 			  "%s: %s", py->path, model_str(m, a->spawn_evidence));
-		if (a->spawn_method == SPAWN_FORKSERVER)
-			cr_expect_eq(a->spawn_requested_by, root);
+		cr_expect_eq(a->spawn_requested_by, root, "%s: %s", py->path, lines[i]);
 	}
 }
 

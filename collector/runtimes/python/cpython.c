@@ -355,6 +355,7 @@ static bool read_cpython(struct runtime_site *site)
 	py_locks_read(site, r->py);
 	py_spawn_read(site, r->py);
 	py_tasks_read(site, r->py);
+	py_spawn_read_tasks(site);
 	return true;
 }
 

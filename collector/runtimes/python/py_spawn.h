@@ -3,8 +3,9 @@
  * py_spawn.h - which of Python's ways to start processes a child came by.
  *
  * The kernel saw a fork or an exec; the parent's objects know who asked for it: Process objects of
- * multiprocessing, Popen objects of subprocess that a call still has, and what a forked child has
- * kept of the call that made it.
+ * multiprocessing, Popen objects of subprocess that a call still has, tasks that wait for an exit.
+ * A child knows besides what it has kept of the call that made it, and which process called
+ * start(): also when its parent is a fork server, or has died.
  */
 #pragma once
 
@@ -17,3 +18,6 @@ uint32_t py_spawn_child(const struct runtime_site *site, int64_t pid);
 
 /* Name the children of the process, and the process itself, in the model. */
 void py_spawn_read(struct runtime_site *site, struct py *py);
+
+/* Name the children for whose exits tasks of the process wait. Its tasks have been read by then. */
+void py_spawn_read_tasks(struct runtime_site *site);
