@@ -6,7 +6,7 @@
 #include "pymp.h"
 
 /* A regular expression that goes back and forth over its text: it needs 2^60 steps. */
-#define SEARCH "re.match('(a+)+b', 'a' * 60)\n"
+#define SEARCH "pattern.match('a' * 60)\n"
 
 static void searching(pid_t python)
 {
@@ -32,6 +32,7 @@ static const struct pymp_row rows[] = {
 	{ .name = "gil_busy",
 	  .what = "the first thread searches, and another one wants the GIL",
 	  .program = "import re\n"
+		     "pattern = re.compile('(a+)+b')\n"
 		     "def search():\n"
 		     "    tell('ready')\n"
 		     "    " SEARCH "def other():\n"
@@ -45,6 +46,7 @@ static const struct pymp_row rows[] = {
 	{ .name = "gil_wanted",
 	  .what = "the first thread wants the GIL of one that searches for ever",
 	  .program = "import re\n"
+		     "pattern = re.compile('(a+)+b')\n"
 		     "def search():\n"
 		     "    tell('ready')\n"
 		     "    " SEARCH "threading.Thread(target=search, daemon=True).start()\n"
