@@ -137,7 +137,7 @@ static const struct pylocks_row rows[] = {
 	  "says('threading.Lock, which does not say who holds it')\n"
 	  "ready()\n"
 	  "with lock: pass\n" },
-	{ NULL },
+	{ 0 },
 };
 
 static void make(void)

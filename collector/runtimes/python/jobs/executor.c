@@ -128,7 +128,7 @@ static const struct py_job_place places[] = {
 	{ "/concurrent/futures/_base.py", "exception", read_future },
 	{ process, "_process_worker", read_process },
 	{ thread, "run", read_thread },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_job_kind py_job_executor = { .name = "executor", .places = places };

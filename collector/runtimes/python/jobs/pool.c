@@ -116,7 +116,7 @@ static const struct py_job_place places[] = {
 	{ file, "worker", read_worker },
 	{ file, "wait", read_result },
 	{ file, "next", read_result },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_job_kind py_job_pool = { .name = "pool", .places = places };

@@ -90,7 +90,7 @@ static const struct py_job_place places[] = {
 	{ "/_pytest/runner.py", "call_and_report", read_phase },
 	{ "/_pytest/python.py", "pytest_pyfunc_call", read_call },
 	{ "/unittest/case.py", "run", read_case },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_job_kind py_job_test = { .name = "test", .places = places };

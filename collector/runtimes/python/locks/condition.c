@@ -93,7 +93,7 @@ static const struct py_place places[] = {
 	{ "/threading.py", "wait_for", find_wait_for },
 	{ "/threading.py", "acquire", find_semaphore },
 	{ "/threading.py", "__enter__", find_semaphore },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_condition = { .name = "condition", .places = places };

@@ -132,7 +132,7 @@ static const struct py_place places[] = {
 	{ "/multiprocessing/popen_fork.py", "wait", find_popen },
 	{ "/multiprocessing/popen_forkserver.py", "poll", find_served },
 	{ "/multiprocessing/process.py", "join", find_join },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_connection = { .name = "connection", .places = places };

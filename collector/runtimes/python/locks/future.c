@@ -243,7 +243,7 @@ static const struct py_place places[] = {
 	{ "/concurrent/futures/_base.py", "exception", find_result },
 	{ "/concurrent/futures/_base.py", "wait", find_several },
 	{ "/concurrent/futures/_base.py", "as_completed", find_several },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_future = { .name = "future", .places = places };

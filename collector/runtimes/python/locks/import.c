@@ -34,7 +34,7 @@ static bool find_acquire(struct py_parked *x, const struct py_frame *f)
 
 static const struct py_place places[] = {
 	{ "<frozen importlib._bootstrap>", "acquire", find_acquire },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_import = { .name = "import", .places = places };

@@ -78,7 +78,7 @@ static const struct py_place places[] = {
 	{ "/threading.py", "join", find_join },
 	{ "/threading.py", "_wait_for_tstate_lock", find_join },
 	{ "/threading.py", "_shutdown", find_shutdown },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_join = { .name = "join", .places = places };

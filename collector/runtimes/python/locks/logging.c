@@ -30,7 +30,7 @@ static const struct py_place places[] = {
 	{ "/logging/__init__.py", "handle", find_handler },
 	{ "/logging/__init__.py", "flush", find_handler },
 	{ "/logging/__init__.py", "close", find_handler },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_logging = { .name = "logging", .places = places };

@@ -21,7 +21,7 @@
  *		return true;
  *	}
  *	static const struct py_place places[] = { { "/threading.py", "wait", find_event },
- *						  { NULL } };
+ *						  { 0 } };
  *	const struct py_lock_kind py_lock_event = { .name = "event", .places = places };
  */
 #pragma once

@@ -99,7 +99,7 @@ static const struct py_place places[] = {
 	{ "/queue.py", "get", find_get },
 	{ "/queue.py", "put", find_put },
 	{ "/queue.py", "join", find_join },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_queue = { .name = "queue", .places = places, .bare = find_bare };

@@ -301,7 +301,7 @@ static const struct py_place places[] = {
 	{ queues, "join", find_join },
 	{ queues, "_feed", find_feed },
 	{ queues, "_finalize_join", find_end },
-	{ NULL },
+	{ 0 },
 };
 
 const struct py_lock_kind py_lock_semlock = {
