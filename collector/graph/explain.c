@@ -203,6 +203,58 @@ bool explain_circle(struct judge *j, struct hops *h)
 	return true;
 }
 
+/* The first thread of the process whose exit a task waits for, when it can go on no more than the
+ * loop; 0: none. */
+static uint32_t dead_child(const struct judge *j, uint32_t task)
+{
+	const struct wait *w = inner_wait(j->m, task);
+	const struct term *term = w && w->term_count == 1 ? &j->m->terms.at[w->first_term] : NULL;
+	uint32_t thread;
+
+	if (!term || term->kind != TERM_EXIT || !is_exit_wait(w) ||
+	    !model_actor(j->m, term->id)->thread_count)
+		return 0;
+	thread = model_actor(j->m, term->id)->first_thread;
+	return graph_node(j->g, graph_find(j->g, NODE_THREAD, thread))->pass >= j->residue ?
+		       thread :
+		       0;
+}
+
+/*
+ * The last task waits for the exit of a process: from that on as the kernel's objects tell. Where
+ * the way leads back into the process of the task, the two wait for each other, and of what each
+ * owes the other one is to blame.
+ */
+static bool leads_back(struct explaining *x, struct hops *h)
+{
+	_cleanup_path_ struct path path = { .cycle = 0 };
+	_cleanup_hops_ struct hops rest = { .cycle = 0 };
+	uint32_t before = h->at.count, last = x->way[x->count - 1];
+	uint32_t child = x->j->comp ? dead_child(x->j, last) : 0, loop;
+
+	if (!child || !model_task(x->m, last)->thread || h->at.at[before - 1].task != last)
+		return false;
+	loop = graph_find(x->j->g, NODE_THREAD, model_task(x->m, last)->thread);
+	if (!x->j->comp[loop])
+		return false;
+	path_to_component(x->j->g, graph_find(x->j->g, NODE_THREAD, child),
+			  &(struct region){ .from = x->j->residue,
+					    .comp = x->j->comp,
+					    .target = x->j->comp[loop] },
+			  &path);
+	hops_from_path(x->j, &path, &rest);
+	for (uint32_t i = 0; i < rest.at.count; i++) {
+		if (rest.at.at[i].actor == model_task(x->m, last)->actor) {
+			h->cycle = before - 1;
+			culprit_give(x->j, h);
+			return true;
+		}
+		*vec_push(&h->at) = rest.at.at[i];
+	}
+	h->at.count = before;
+	return false;
+}
+
 void explain_rest(struct judge *j, struct hops *h)
 {
 	_cleanup_(explaining_release_guard) struct explaining x = { .j = NULL };
@@ -218,6 +270,9 @@ void explain_rest(struct judge *j, struct hops *h)
 	find_leaf(&x, task);
 	add_hops(&x, h);
 	leaf = x.way[x.count - 1];
+	if (model_task(x.m, leaf)->delivered != TOLD_YES &&
+	    model_task(x.m, leaf)->shielded != TOLD_YES && leads_back(&x, h))
+		return;
 	blame(&x, leaf,
 	      model_task(x.m, leaf)->delivered == TOLD_YES ? "cancel-swallowed" :
 	      model_task(x.m, leaf)->shielded == TOLD_YES  ? "shielded" :

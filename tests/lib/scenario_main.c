@@ -53,7 +53,7 @@ void scenario_register(const struct scenario *s)
 	n_scenarios++; /* main() refuses to run when there are more than fit */
 }
 
-enum { MAX_MAKERS = 8 };
+enum { MAX_MAKERS = 32 };
 static void (*makers[MAX_MAKERS])(void);
 static size_t n_makers;
 

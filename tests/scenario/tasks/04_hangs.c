@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loops that hang for the sake of a process, of a signal or of another interpreter, and servers
+ * that rest, in every interpreter of this machine: which task it is, and what it waits for.
+ */
+#include "lib/common_python.h"
+#include "lib/scenario.h"
+#include "lib/scenario_python.h"
+#include "lib/scenario_tasks.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+struct row {
+	const char *name, *what;
+	const char *module; /* skipped without it */
+	const char *program;
+	void (*truth)(pid_t python);
+};
+
+struct hanging {
+	const struct row *row;
+	const char *path;
+};
+
+/* The first line that the program has printed: a number. */
+static pid_t told(pid_t python)
+{
+	const char *path = text("%s/said.%d", scenario_dir(), python);
+	FILE *f = fopen(path, "re");
+	int number = 0;
+
+	if (!f || fscanf(f, "%d", &number) != 1)
+		scenario_die("%s: no number in it", path);
+	fclose(f);
+	return number;
+}
+
+static void full_pipe(pid_t python)
+{
+	pid_t head = wait_child(python, "head");
+
+	truth_verdict("deadlock", NULL);
+	truth_hop(python, 0, "poll", NULL, ANYBODY);
+	truth_hop(python, 0, "child-exit", NULL, head);
+	truth_hop(head, 0, "pipe-write", NULL, python);
+	truth_culprit_on(python, python, "not-reading", key_of_fd_in(head, 1));
+	truth_says("task \"waits for head\" can empty %s but does not read it while it is waiting "
+		   "for process %d (head) to exit",
+		   key_of_fd_in(head, 1), head);
+}
+
+/* The process is gone, and nobody will tell the task: its own process still could, by a signal. */
+static void exit_taken(pid_t python)
+{
+	pid_t cat = told(python);
+
+	truth_verdict("deadlock", NULL);
+	truth_hop(python, 0, "poll", NULL, ANYBODY);
+	truth_hop(python, 0, "nursery|task-join", NULL, ANYBODY);
+	truth_no_actor(cat);
+	truth_culprit_on(python, python, "never-woken", NULL);
+	truth_says("task \"waits for cat\" is waiting for process %d to exit [never-woken]", cat);
+}
+
+static void deaf_loop(pid_t python)
+{
+	truth_verdict("deadlock", NULL);
+	truth_hop(python, 0, "poll", NULL, ANYBODY);
+	truth_hop(python, 0, "task-event", NULL, ANYBODY);
+	truth_culprit_on(python, python, "never-woken", NULL);
+	truth_says("task \"waits for SIGINT\" is waiting for event [never-woken]");
+}
+
+static void idle(pid_t python)
+{
+	truth_verdict("idle", NULL);
+	truth_hop(python, 0, "poll", NULL, ANYBODY);
+	truth_culprit_on(python, python, "waiting-for-input", NULL);
+}
+
+static const struct row rows[] = {
+	{ "full_pipe", "the end of a process is awaited whose output nobody reads", "asyncio",
+	  "full_pipe", full_pipe },
+	{ "exit_taken", "a group awaits a process whose exit another call has taken",
+	  "asyncio; asyncio.FastChildWatcher", "exit_taken", exit_taken },
+	{ "deaf_loop", "a handler of SIGINT sets an event, but does not wake the loop", "asyncio",
+	  "deaf_loop", deaf_loop },
+	{ "idle_asyncio", "a server of asyncio at rest, with a group of tasks", "asyncio",
+	  "idle_asyncio", idle },
+	{ "idle_trio", "a server of trio at rest, with a nursery", "trio", "idle_trio", idle },
+};
+
+static void run(void)
+{
+	const struct hanging *h = scenario_arg();
+	pid_t python;
+
+	if (!python_imports(h->path, h->row->module))
+		scenario_skip(h->row->module, text("%s has no %s", h->path, h->row->module));
+	python = tasks_spawn(h->path, h->row->program, NULL);
+	python_said(python);
+	truth_root(python);
+	h->row->truth(python);
+	truth_ready();
+	waitpid(python, NULL, 0);
+}
+
+static void add(const struct row *row, const char *path, uint32_t minor)
+{
+	struct hanging *h = xcalloc(1, sizeof(*h));
+	struct scenario *s = xcalloc(1, sizeof(*s));
+	char *name = NULL;
+
+	*h = (struct hanging){ .row = row, .path = path };
+	if (asprintf(&name, "%s@3.%u", row->name, minor) < 0)
+		abort();
+	*s = (struct scenario){
+		.name = name,
+		.file = __FILE__,
+		.what = row->what,
+		.needs = "python",
+		.arg = h,
+		.body = run,
+	};
+	scenario_register(s);
+}
+
+static void add_all(void)
+{
+	uint32_t seen = 0, minor;
+	const char *path;
+
+	/* one of each version */
+	for (uint32_t i = 0; (path = interpreter_find(i, &minor)); i++) {
+		if (minor > 31 || seen & 1u << minor)
+			continue;
+		seen |= 1u << minor;
+		for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
+			add(&rows[k], path, minor);
+	}
+}
+
+__attribute__((constructor)) static void register_all(void)
+{
+	scenario_maker(add_all);
+}
