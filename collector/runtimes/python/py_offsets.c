@@ -279,6 +279,20 @@ const struct py_offsets *py_offsets_of(uint32_t minor)
 	return &tables[minor - PY_MINOR_FIRST];
 }
 
+_Static_assert(PY_MINOR_FIRST == 9 && PY_MINOR_LAST == 15, "these texts name them");
+
+const char *py_offsets_needed(uint32_t minor)
+{
+	if (!minor)
+		return "its version is unknown: neither its memory nor the name of its file "
+		       "has it";
+	if (minor < PY_MINOR_FIRST)
+		return "this version is unknown: it needs a table in py_offsets.c, which has "
+		       "those of 3.9 to 3.15";
+	return "this version is unknown: it needs a table in py_offsets.c, which has those of "
+	       "3.9 to 3.15, and sound debug offsets of its own";
+}
+
 size_t py_offsets_debug_size(uint32_t minor)
 {
 	size_t size = HEAD;
@@ -343,15 +357,17 @@ bool py_offsets_check(struct py_offsets *off, const uint8_t *bytes, const char *
 
 	if (memcmp(bytes, cookie, sizeof(cookie)) != 0 || version >> 24 != 3 ||
 	    (version >> 16 & 0xff) != off->minor) {
-		*why = "its debug offsets are of another version";
+		*why = "its debug offsets are of another version: from 3.13 on sound ones are "
+		       "needed";
 		return false;
 	}
 	if (word_at(bytes, 16)) {
-		*why = "it is a free-threaded build";
+		*why = "it is a free-threaded build, which needs a table of its own in "
+		       "py_offsets.c";
 		return false;
 	}
 	if (!take_words(&mine, bytes)) {
-		*why = "its debug offsets make no sense";
+		*why = "its debug offsets make no sense: from 3.13 on sound ones are needed";
 		return false;
 	}
 	*off = mine;

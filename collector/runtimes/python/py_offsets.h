@@ -92,6 +92,9 @@ enum {
 /* The table of 3.`minor`, or NULL when that is not one we know. Static. */
 const struct py_offsets *py_offsets_of(uint32_t minor);
 
+/* What it would take to read 3.`minor`, which has no table; 0: a version not known. Static text. */
+const char *py_offsets_needed(uint32_t minor);
+
 /* How many bytes py_offsets_check() wants to see from _PyRuntime on; 0: that version has none. */
 size_t py_offsets_debug_size(uint32_t minor);
 

@@ -152,7 +152,7 @@ static void find_layout(struct py_mem *mem, uint64_t runtime, uint32_t minor,
 	size_t size = py_offsets_debug_size(minor);
 	_cleanup_free_ uint8_t *bytes = xcalloc(1, size + 1);
 
-	*why = table ? NULL : "no table of offsets for this version of Python";
+	*why = table ? NULL : py_offsets_needed(minor);
 	if (!table)
 		return;
 	*off = *table;
