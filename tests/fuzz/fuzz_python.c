@@ -5,7 +5,9 @@
  * A live python3 with threads in locks, exceptions, generators and tasks of asyncio and trio is
  * read once, and every page that this takes is kept; $SNAG_PYTHON names another one. Input: records
  * of 12 bytes, each of which puts something into a page: a place (page, offset) and a value, or the
- * address of another place. Then all is read again from these pages, with all variables, and told.
+ * address of another place. A place may also be in one of the objects that the program tells of,
+ * which few words of all the pages are. Then all is read again from these pages, with all
+ * variables, and told.
  */
 #include "lib/common_pages.h"
 
@@ -19,9 +21,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-enum { RECORD = 12, RECORDS_MAX = 32, LEAST_PAGES = 60 };
+enum { RECORD = 12, RECORDS_MAX = 32, LEAST_PAGES = 60, LEAST_OBJECTS = 12, OBJECTS_MAX = 64 };
+
+/* Bits of the offset of a record. */
+enum {
+	POINTER = 0x8000,   /* the value is a place */
+	TO_OBJECT = 0x4000, /* and that is in an object */
+	IN_OBJECT = 0x2000, /* the place is in an object */
+};
 
 static struct pages *pages;
+static uint64_t objects[OBJECTS_MAX];
+static uint32_t object_count;
 
 /* ---- the interpreter ------------------------------------------------------------------------- */
 
@@ -47,10 +58,15 @@ static pid_t start(void)
 	close(out[1]);
 	close(in[0]);
 	f = fdopen(out[0], "r");
-	while (f && strcmp(line, "done\n") != 0)
+	while (f && strcmp(line, "done\n") != 0) {
+		uint64_t at;
+
 		if (!fgets(line, sizeof(line), f))
 			abort();
-	if (!f)
+		if (object_count < OBJECTS_MAX && sscanf(line, "%*s %lu", &at) == 1)
+			objects[object_count++] = at;
+	}
+	if (!f || object_count < LEAST_OBJECTS)
 		abort();
 	fclose(f);
 	return pid;
@@ -87,19 +103,24 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- the input ------------------------------------------------------------------------------- */
 
+static uint64_t place(uint32_t number, uint64_t offset, bool in_object)
+{
+	if (in_object)
+		return objects[number % object_count] + (offset & 0xf8);
+	return pages_at(pages, number % pages_count(pages)) + (offset & 0xff8);
+}
+
 static void put(const uint8_t *record)
 {
-	uint32_t count = pages_count(pages);
-	uint16_t page, offset;
+	uint16_t number, offset;
 	uint64_t value;
 
-	memcpy(&page, record, 2);
+	memcpy(&number, record, 2);
 	memcpy(&offset, record + 2, 2);
 	memcpy(&value, record + 4, 8);
-	/* the highest bit: a pointer to some other place */
-	if (offset & 0x8000)
-		value = pages_at(pages, (uint32_t)(value >> 16) % count) + (value & 0xff8);
-	pages_put(pages, pages_at(pages, page % count) + (offset & 0xff8), value);
+	if (offset & POINTER)
+		value = place((uint32_t)(value >> 16), value, offset & TO_OBJECT);
+	pages_put(pages, place(number, offset, offset & IN_OBJECT), value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
