@@ -67,7 +67,7 @@ static const struct pylocks_row rows[] = {
 	  "never('progressing')\n"
 	  "ready()\n"
 	  "hang()\n" },
-	{ NULL },
+	{ 0 },
 };
 
 static void make(void)
