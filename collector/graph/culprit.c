@@ -110,7 +110,11 @@ static void tell_blame(struct judge *j, const struct hop *hop, const struct hop 
 
 	say_who(&b, m, culprit);
 	if (hop == culprit) {
-		strbuf_addf(&b, " itself is the only one who could end that (%s)", key);
+		strbuf_addf(&b,
+			    is_any_threads(m, hop) ?
+				    " waits, and no thread that could end that (%s) can go on" :
+				    " itself is the only one who could end that (%s)",
+			    key);
 		j->m->verdict.culprit.text = strtab_add(m->strings, strbuf_str(&b));
 		return;
 	}

@@ -44,6 +44,14 @@ void say_task(struct strbuf *b, const struct model *m, uint32_t task)
 	strbuf_addc(b, '"');
 }
 
+bool is_any_threads(const struct model *m, const struct hop *hop)
+{
+	uint32_t wait = hop->item ? hop->item : hop->wait;
+
+	return wait && is_anybodys(m, model_wait(m, wait)) &&
+	       model_actor(m, hop->actor)->thread_count > 1;
+}
+
 /* "running", or "running search (find.py:7)" where an interpreter says what. */
 static const char *running_text(const struct model *m, uint32_t thread)
 {

@@ -94,6 +94,10 @@ bool debts_give(struct judge *j, struct hops *h);
 /* "python3[812]". */
 void say_actor(struct strbuf *b, const struct model *m, uint32_t actor);
 
+/* Is what a hop waits for up to any thread of its process, which has several? Then a circle from it
+ * to itself is one of several that all are closed. */
+bool is_any_threads(const struct model *m, const struct hop *hop);
+
 /* What a hop waits for, in the words of its decoder. */
 const char *hop_text(const struct model *m, const struct hop *hop);
 

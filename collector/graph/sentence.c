@@ -72,7 +72,9 @@ static void say_deadlock(struct strbuf *b, const struct judge *j, const struct h
 	else if (!circle)
 		strbuf_adds(b, "; nobody can end that");
 	else if (circle == 1)
-		strbuf_adds(b, "; it waits for itself");
+		strbuf_adds(b, is_any_threads(m, &h->at.at[h->cycle]) ?
+				       "; no thread that could end that can go on" :
+				       "; it waits for itself");
 	else
 		strbuf_addf(b, "; %s",
 			    h->cycle ? "the last ones wait for each other" :

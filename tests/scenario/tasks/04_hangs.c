@@ -75,6 +75,17 @@ static void deaf_loop(pid_t python)
 	truth_says("task \"waits for SIGINT\" is waiting for event [never-woken]");
 }
 
+/* A channel does not say who shall receive: no interpreter of the process is left who could. */
+static void channel(pid_t python)
+{
+	truth_verdict("deadlock", NULL);
+	truth_hop(python, 0, "semaphore", NULL, python);
+	truth_wait(python, told(python), "semaphore", NULL, python);
+	truth_culprit_on(python, python, "self-wait", NULL);
+	truth_says("no thread that could end that can go on");
+	truth_says("channel.py:27: channels.send(request, b\"request\")");
+}
+
 static void idle(pid_t python)
 {
 	truth_verdict("idle", NULL);
@@ -89,6 +100,8 @@ static const struct row rows[] = {
 	  "asyncio; asyncio.FastChildWatcher", "exit_taken", exit_taken },
 	{ "deaf_loop", "a handler of SIGINT sets an event, but does not wake the loop", "asyncio",
 	  "deaf_loop", deaf_loop },
+	{ "channel", "an interpreter and the one inside wait until a channel is read",
+	  "_interpchannels", "channel", channel },
 	{ "idle_asyncio", "a server of asyncio at rest, with a group of tasks", "asyncio",
 	  "idle_asyncio", idle },
 	{ "idle_trio", "a server of trio at rest, with a nursery", "trio", "idle_trio", idle },
