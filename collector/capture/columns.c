@@ -120,7 +120,7 @@ static const struct column thread_columns[] = {
 	PLAIN(TEXT, wchan), WORDS(stack, STACK), PLAIN(BOOL, stack_current), PLAIN(TEXT, stack_why),
 	PLAIN(TEXT, stack_end), NAMED("script_title", TEXT, script.title, 0),
 	NAMED("script_runtime", TEXT, script.runtime, 0), NAMED("script_why", TEXT, script.why, 0),
-	NAMED("script_note", TEXT, script.note, 0),
+	NAMED("script_note", TEXT, script.note, 0), NAMED("script_work", TEXT, script.work, 0),
 	NAMED("script_gil", WORD, script.gil, WORDS_GIL),
 };
 #undef ELEMENT
@@ -214,7 +214,7 @@ static const struct column task_columns[] = {
 	PLAIN(TRISTATE, requested), PLAIN(TRISTATE, shielded), PLAIN(TRISTATE, delivered),
 	PLAIN(UINT, signals),
 	PLAIN(TEXT, cancel_by), PLAIN(TEXT, cancel_reason), REF(wait, WAITS),
-	PLAIN(TEXT, stack_why),
+	PLAIN(TEXT, stack_why), PLAIN(INT, gone_tid), PLAIN(INT, serves_fd), PLAIN(INT, serves_call),
 };
 #undef ELEMENT
 

@@ -3,6 +3,11 @@
 
 ALTER TABLE actors ADD COLUMN collecting INTEGER NOT NULL DEFAULT 0; -- garbage, its interpreter
 ALTER TABLE threads ADD COLUMN script_gil TEXT NOT NULL DEFAULT '';  -- "held", "wanted"
+ALTER TABLE threads ADD COLUMN script_work TEXT; -- "test test_a.py::test_b", or NULL
+
+ALTER TABLE tasks ADD COLUMN gone_tid INTEGER NOT NULL DEFAULT 0;    -- of its loop, 0 none
+ALTER TABLE tasks ADD COLUMN serves_fd INTEGER NOT NULL DEFAULT -1;  -- whose call it answers
+ALTER TABLE tasks ADD COLUMN serves_call INTEGER NOT NULL DEFAULT 0; -- which call
 
 ALTER TABLE waits ADD COLUMN doubt TEXT; -- how it could end though no term of it holds, or NULL
 

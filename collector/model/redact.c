@@ -340,6 +340,7 @@ static void treat_scripts(struct redactor *r)
 		treat(r, &s->runtime, KEPT);
 		treat(r, &s->why, TEXT);
 		treat(r, &s->note, TEXT);
+		treat(r, &s->work, TEXT);
 	}
 	for (uint32_t i = 0; i < m->script_frames.count; i++) {
 		struct script_frame *f = &m->script_frames.at[i];

@@ -120,6 +120,7 @@ static void put_script(struct document *d, uint32_t thread)
 	json_put_string(d, "runtime", s->runtime);
 	json_put_string(d, "name", s->title);
 	json_put_string(d, "note", s->note);
+	json_put_string(d, "work", s->work);
 	json_put_string(d, "why", s->why);
 	jsonw_string(&d->w, "gil", script_gil_name(s->gil));
 	put_exceptions(d, thread, 0);

@@ -109,6 +109,7 @@ static const struct field fields[] = {
 
 	{ "interpreter", "runtime", "string?" }, { "interpreter", "name", "string?" },
 	{ "interpreter", "note", "string?" }, { "interpreter", "why", "string?" },
+	{ "interpreter", "work", "string?" },
 	{ "interpreter", "gil", "@gil?" }, { "interpreter", "exceptions", "[@exception]" },
 
 	{ "exception", "type", "string" }, { "exception", "text", "string?" },
