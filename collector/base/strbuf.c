@@ -31,7 +31,7 @@ char *strbuf_put_number(char *to, uint64_t value)
 
 static void add_unsigned(struct strbuf *b, uint64_t value)
 {
-	char digits[STRBUF_DIGITS];
+	char digits[STRBUF_DIGITS] = { 0 };
 
 	strbuf_addn(b, digits, (size_t)(strbuf_put_number(digits, value) - digits));
 }

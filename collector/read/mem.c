@@ -252,7 +252,7 @@ static void read_batch(int32_t tgid, struct page_batch *b, bool *got)
 
 		if (n < 0 && errno != EFAULT)
 			break;
-		for (uint32_t i = 0; i < pages; i++)
+		for (uint32_t i = 0; i < pages && done + i < b->count; i++)
 			got[b->which[done + i]] = true;
 		/* it stops at the first one that cannot be read */
 		done += pages + 1;
