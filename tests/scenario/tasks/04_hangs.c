@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 
 struct row {
 	const char *name, *what;
@@ -66,8 +65,11 @@ static void exit_taken(pid_t python)
 	truth_says("task \"waits for cat\" is waiting for process %d to exit [never-woken]", cat);
 }
 
-static void deaf_loop(pid_t python)
+static void deaf_loop(pid_t parent)
 {
+	pid_t python = told(parent);
+
+	truth_root(python);
 	truth_verdict("deadlock", NULL);
 	truth_hop(python, 0, "poll", NULL, ANYBODY);
 	truth_hop(python, 0, "task-event", NULL, ANYBODY);
@@ -119,7 +121,7 @@ static void run(void)
 	truth_root(python);
 	h->row->truth(python);
 	truth_ready();
-	waitpid(python, NULL, 0);
+	hang(NULL);
 }
 
 static void add(const struct row *row, const char *path, uint32_t minor)

@@ -1,4 +1,4 @@
-"""deaf_loop.py - SIGINT sets an event of asyncio, but by a handler of which the loop does not know.
+"""deaf_loop.py - an orphan: SIGINT sets an event of asyncio, but by a handler of which the loop does not know.
 
 signal.signal() has no wakeup fd: the handler runs within epoll_wait(2), which is then called again
 (PEP 475). What the handler made ready is never run.
@@ -40,4 +40,9 @@ async def main():
     await asked.wait()
 
 
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+resting.until(lambda: os.getppid() != parent)
+print(os.getpid(), flush=True)
 asyncio.run(main())
