@@ -214,7 +214,8 @@ static const struct column task_columns[] = {
 	PLAIN(TRISTATE, requested), PLAIN(TRISTATE, shielded), PLAIN(TRISTATE, delivered),
 	PLAIN(UINT, signals),
 	PLAIN(TEXT, cancel_by), PLAIN(TEXT, cancel_reason), REF(wait, WAITS),
-	PLAIN(TEXT, stack_why), PLAIN(INT, gone_tid), PLAIN(INT, serves_fd), PLAIN(INT, serves_call),
+	PLAIN(TEXT, stack_why), PLAIN(INT, gone_tid), PLAIN(INT, serves_fd),
+	PLAIN(INT, serves_call),
 };
 #undef ELEMENT
 

@@ -27,10 +27,8 @@ static const char schema_5[] =
  * read.
  */
 const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
-	{ .version = 1, .sql = schema_1 },
-	{ .version = 2, .sql = schema_2 },
-	{ .version = 3, .sql = schema_3 },
-	{ .version = 4, .sql = schema_4 },
+	{ .version = 1, .sql = schema_1 }, { .version = 2, .sql = schema_2 },
+	{ .version = 3, .sql = schema_3 }, { .version = 4, .sql = schema_4 },
 	{ .version = 5, .sql = schema_5 },
 };
 

@@ -7,10 +7,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const char before[] =
-	"import ctypes, os, sys, threading, time\n"
-	"runtime = ctypes.c_char.in_dll(ctypes.pythonapi, '_PyRuntime'); "
-	"print(ctypes.addressof(runtime), flush=True)\n";
+static const char before[] = "import ctypes, os, sys, threading, time\n"
+			     "runtime = ctypes.c_char.in_dll(ctypes.pythonapi, '_PyRuntime'); "
+			     "print(ctypes.addressof(runtime), flush=True)\n";
 
 bool interp_start(struct interp *x, uint32_t i, const char *script)
 {

@@ -192,8 +192,7 @@ static int submit(struct grove_job *job, struct grove_error *err)
 	join_dead(&dead);
 	if (code == 0)
 		return 0;
-	return grove_error_set(err, -code, "no thread for '%s': %s", job->name,
-			       strerror(code));
+	return grove_error_set(err, -code, "no thread for '%s': %s", job->name, strerror(code));
 }
 
 size_t grove_threads_drain(void)
