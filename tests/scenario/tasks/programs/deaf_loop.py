@@ -1,5 +1,5 @@
-"""deaf_loop.py - an orphan: SIGINT sets an event of asyncio, but by a handler that the loop does not
-know.
+"""deaf_loop.py - an orphan: SIGINT sets an event of asyncio, but by a handler that its loop does
+not know.
 
 signal.signal() has no wakeup fd: the handler runs within epoll_wait(2), which is then called again
 (PEP 475). What the handler made ready is never run.
