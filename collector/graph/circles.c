@@ -59,6 +59,17 @@ bool is_anybodys(const struct model *m, const struct wait *w)
 	return any;
 }
 
+/*
+ * A wait that any thread may end, one that waits for new input too: who waits for this one may be
+ * any of them by that, but does not owe it.
+ */
+static bool may_be_set(const struct judge *j, uint32_t node)
+{
+	const struct graph_node *n = graph_node(j->g, node);
+
+	return n->pass == PASS_NEW && is_anybodys(j->m, model_wait(j->m, n->id));
+}
+
 /* A poll set with an item that somebody could answer who can never go on. */
 static bool has_dead_item(const struct judge *j, uint32_t node)
 {
@@ -83,7 +94,8 @@ struct circles circles_find(const struct judge *j)
 	_cleanup_free_ bool *rests = xcalloc(n, sizeof(*rests));
 
 	for (uint32_t i = 0; i < n; i++)
-		rests[i] = graph_node(j->g, i)->type == NODE_WAIT && is_at_rest(j, i);
+		rests[i] = graph_node(j->g, i)->type == NODE_WAIT &&
+			   (is_at_rest(j, i) || may_be_set(j, i));
 	graph_components_without(j->g, j->residue, rests, comp);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct graph_node *node = graph_node(j->g, i);

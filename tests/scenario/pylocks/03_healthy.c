@@ -45,6 +45,28 @@ static const struct pylocks_row rows[] = {
 	  "says('a signal that it handles')\n"
 	  "ready()\n"
 	  "end.wait()\n" },
+	{ "interrupt_ends", "the main thread waits for an event that the handler of SIGINT sets",
+	  "import signal\n"
+	  "end = threading.Event()\n"
+	  "signal.signal(signal.SIGINT, lambda *unused: end.set())\n"
+	  "verdict('undetermined')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'event', key('threading.Event', end))\n"
+	  "ready()\n"
+	  "end.wait()\n" },
+	{ "rests_above_servers", "the main thread rests until Ctrl-C, a child serves",
+	  "import signal\n"
+	  "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+	  "listener = socket.socket()\n"
+	  "listener.bind(('127.0.0.1', 0))\n"
+	  "listener.listen()\n"
+	  "if os.fork() == 0:\n"
+	  "    listener.accept()\n"
+	  "verdict('undetermined')\n"
+	  "never('deadlock')\n"
+	  "ready()\n"
+	  "try: threading.Event().wait()\n"
+	  "except KeyboardInterrupt: pass\n" },
 	{ "turns_to_accept", "threads take turns to accept with a Lock",
 	  "turn = threading.Lock()\n"
 	  "listener = socket.socket()\n"
@@ -73,7 +95,7 @@ static const struct pylocks_row rows[] = {
 	  "says('waiting for threading.RLock held by ' + named(owner))\n"
 	  "ready()\n"
 	  "lock.acquire()\n" },
-	{ NULL },
+	{ 0 },
 };
 
 static void make(void)

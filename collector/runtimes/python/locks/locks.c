@@ -21,7 +21,8 @@ enum {
 
 /*
  * Handlers that do not count: a fault is no visitor, what comes of a child's exit and of alarms is
- * known to the graph, every Python has one for SIGINT, and libc two or three from 32 on.
+ * known to the graph, every Python has one for SIGINT (but see is_until_interrupted()), and libc
+ * two or three from 32 on.
  */
 #define BIT(signal) (1ull << ((signal)-1))
 static const uint64_t ignored = BIT(SIGINT) | BIT(SIGCHLD) | BIT(SIGALRM) | BIT(SIGSEGV) |
@@ -57,13 +58,31 @@ static void find_bare(struct py_parked *x)
 			return;
 }
 
+/*
+ * Programs rest until Ctrl-C in Event().wait() and its like, with a handler for SIGINT of their own
+ * or KeyboardInterrupt of the one that every Python has; which one it is in no object. Such a wait
+ * of the main thread of the first process is at rest as likely as it is lost, unless it has a job
+ * to do.
+ */
+static bool is_until_interrupted(const struct py_parked *x)
+{
+	const struct snap_process *p = x->site->process;
+
+	return x->park.signals && !x->park.completion && x->site->actor == x->m->root &&
+	       x->task->tid == p->tgid && !model_thread(x->m, x->thread)->script.work &&
+	       p->has_signals && p->sig_caught & ~p->sig_ignored & BIT(SIGINT);
+}
+
 /* The wait is known: into the model. */
 static void give(struct py_parked *x)
 {
 	const struct snap_process *p = x->site->process;
 
-	if (p->has_signals && !(p->sig_caught & ~p->sig_ignored & ~ignored))
-		x->park.signals = false;
+	if (p->has_signals && !(p->sig_caught & ~p->sig_ignored & ~ignored)) {
+		x->park.signals = is_until_interrupted(x);
+		/* owed or not: nobody knows */
+		x->park.completion |= x->park.signals;
+	}
 	if (x->facts.len) {
 		_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
 
