@@ -60,14 +60,15 @@ bool is_anybodys(const struct model *m, const struct wait *w)
 }
 
 /*
- * A wait that any thread may end, one that waits for new input too: who waits for this one may be
- * any of them by that, but does not owe it.
+ * A wait that any thread may end, one that waits for new input too, and that nobody owes: who waits
+ * for this one may be any of them by that, but does not owe it.
  */
 static bool may_be_set(const struct judge *j, uint32_t node)
 {
 	const struct graph_node *n = graph_node(j->g, node);
+	const struct wait *w = model_wait(j->m, n->id);
 
-	return n->pass == PASS_NEW && is_anybodys(j->m, model_wait(j->m, n->id));
+	return n->pass == PASS_NEW && !w->completion && is_anybodys(j->m, w);
 }
 
 /* A poll set with an item that somebody could answer who can never go on. */

@@ -58,6 +58,15 @@ static void find_bare(struct py_parked *x)
 			return;
 }
 
+/* Has it given work to others, the result of which it waits for? */
+static bool expects(const struct py_parked *x)
+{
+	for (uint32_t i = 0; i < x->m->expects.count; i++)
+		if (x->m->expects.at[i].thread == x->thread)
+			return true;
+	return false;
+}
+
 /*
  * Programs rest until Ctrl-C in Event().wait() and its like, with a handler for SIGINT of their own
  * or KeyboardInterrupt of the one that every Python has; which one it is in no object. Such a wait
@@ -70,7 +79,7 @@ static bool is_until_interrupted(const struct py_parked *x)
 
 	return x->park.signals && !x->park.completion && x->site->actor == x->m->root &&
 	       x->task->tid == p->tgid && !model_thread(x->m, x->thread)->script.work &&
-	       p->has_signals && p->sig_caught & ~p->sig_ignored & BIT(SIGINT);
+	       !expects(x) && p->has_signals && p->sig_caught & ~p->sig_ignored & BIT(SIGINT);
 }
 
 /* The wait is known: into the model. */
