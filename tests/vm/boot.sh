@@ -56,6 +56,6 @@ timeout "${VM_SECONDS:-1800}" qemu-system-x86_64 -accel tcg,thread=multi -cpu ma
 	-nographic -no-reboot -kernel "$image" -initrd "$vm/first.cpio" \
 	-append "console=ttyS0 quiet panic=-1" \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
-	</dev/null 2>&1 | tr -d '\r' | sed -n '/^vm: up/,$p' | tee "$vm/console"
+	</dev/null 2>&1 | tr -d '\r' | sed -n '/vm: up/,$p' | tee "$vm/console"
 rc=$(sed -n 's/^vm: exit //p' "$vm/console")
 exit "${rc:-1}"
