@@ -100,11 +100,20 @@ uint32_t py_frames(struct py *py, uint64_t frame, struct py_frame *frames, uint3
 /* The one frame at `addr`; false: there is none, or it belongs to C. */
 bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f);
 
+/* Does the path of a file, NULL: none, end so ("/threading.py")? */
+bool py_path_ends(const char *path, const char *end);
+
+/* Is it that of `function` in a file whose path ends so? NULL: of any function, in any file. */
+bool py_frame_is(const struct py *py, const struct py_frame *f, const char *file,
+		 const char *function);
+
 /*
  * The local variable or argument of that name, also one in a cell; false: there is none, or it is
  * not bound.
  */
 bool py_frame_local(struct py *py, const struct py_frame *f, const char *name, uint64_t *value);
+/* As py_frame_local(); 0: there is none, or it is None. */
+uint64_t py_frame_value(struct py *py, const struct py_frame *f, const char *name);
 
 /* A variable of a frame that is bound. */
 struct py_local {

@@ -420,3 +420,18 @@ bool py_attr(struct py_objs *p, uint64_t obj, const char *name, uint64_t *value)
 		return managed_attr(p, obj, name, value);
 	return dict_attr(p, obj, name, value);
 }
+
+uint64_t py_attr_value(struct py_objs *p, uint64_t obj, const char *name)
+{
+	uint64_t value;
+
+	return obj && py_attr(p, obj, name, &value) && !py_is_none(p, value) ? value : 0;
+}
+
+int64_t py_attr_number(struct py_objs *p, uint64_t obj, const char *name, int64_t none)
+{
+	uint64_t value = py_attr_value(p, obj, name);
+	int64_t number;
+
+	return value && py_int(p, value, &number) ? number : none;
+}

@@ -185,6 +185,22 @@ uint32_t py_frames(struct py *py, uint64_t frame, struct py_frame *frames, uint3
 	return count;
 }
 
+bool py_path_ends(const char *path, const char *end)
+{
+	size_t n = path ? strlen(path) : 0, k = strlen(end);
+
+	return path && n >= k && !strcmp(path + n - k, end);
+}
+
+bool py_frame_is(const struct py *py, const struct py_frame *f, const char *file,
+		 const char *function)
+{
+	const char *name = strtab_get(py_strings(py->objs), f->name);
+
+	return (!function || (name && !strcmp(name, function))) &&
+	       (!file || py_path_ends(strtab_get(py_strings(py->objs), f->file), file));
+}
+
 /* ---- locals ---------------------------------------------------------------------------------- */
 
 /* The index of `name` in a tuple of names; -1: it is not there. */
@@ -232,6 +248,13 @@ bool py_frame_local(struct py *py, const struct py_frame *f, const char *name, u
 	if (v)
 		*value = v;
 	return v != 0;
+}
+
+uint64_t py_frame_value(struct py *py, const struct py_frame *f, const char *name)
+{
+	uint64_t value;
+
+	return py_frame_local(py, f, name, &value) && !py_is_none(py->objs, value) ? value : 0;
 }
 
 /* A list that is being filled. */

@@ -132,6 +132,10 @@ bool py_dict_get(struct py_objs *p, uint64_t dict, const char *key, uint64_t *va
  * for one. Not properties, nor what only its class has. False when it is not there.
  */
 bool py_attr(struct py_objs *p, uint64_t obj, const char *name, uint64_t *value);
+/* As py_attr(); 0: it is not there, or None. An `obj` of 0 has none. */
+uint64_t py_attr_value(struct py_objs *p, uint64_t obj, const char *name);
+/* An attribute that is a number, or `none`. */
+int64_t py_attr_number(struct py_objs *p, uint64_t obj, const char *name, int64_t none);
 
 /* The object that a cell holds, or `obj` itself when it is no cell; 0 for an empty one. */
 uint64_t py_uncell(struct py_objs *p, uint64_t obj);

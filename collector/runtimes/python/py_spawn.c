@@ -196,16 +196,6 @@ static const char *text_of(const struct spawns *x, uint32_t string)
 	return text ? text : "";
 }
 
-static bool is_in(const struct spawns *x, const struct py_frame *f, const char *file,
-		  const char *function)
-{
-	const char *path = text_of(x, f->file);
-	size_t len = strlen(path), end = strlen(file);
-
-	return len >= end && strcmp(path + len - end, file) == 0 &&
-	       (!function || strcmp(text_of(x, f->name), function) == 0);
-}
-
 /* A call of subprocess.Popen whose child is known by its pid. */
 static void read_popen(const struct spawns *x, const struct py_frame *f)
 {
@@ -214,8 +204,8 @@ static void read_popen(const struct spawns *x, const struct py_frame *f)
 	int64_t pid;
 	uint32_t child;
 
-	if (!is_in(x, f, "/subprocess.py", NULL) || !py_frame_local(x->py, f, "self", &self) ||
-	    !attr_pid(x, self, &pid))
+	if (!py_frame_is(x->py, f, "/subprocess.py", NULL) ||
+	    !py_frame_local(x->py, f, "self", &self) || !attr_pid(x, self, &pid))
 		return;
 	child = child_of(x, pid);
 	if (child && model_actor(x->site->model, child)->spawn_backend)
@@ -256,7 +246,7 @@ static void read_fork_exec(const struct spawns *x, const struct py_thread *t)
 {
 	struct model *m = x->site->model;
 
-	if (!is_in(x, &x->frames[0], "/subprocess.py", "_execute_child"))
+	if (!py_frame_is(x->py, &x->frames[0], "/subprocess.py", "_execute_child"))
 		return;
 	for (uint32_t i = 1; i <= m->actors.count; i++) {
 		const struct actor *a = model_actor(m, i);
@@ -281,8 +271,10 @@ static void read_own(const struct spawns *x, uint32_t count)
 	    (a->spawn_method != SPAWN_FORK && a->spawn_method != SPAWN_THREAD_FORK))
 		return;
 	for (uint32_t i = 1; i < count; i++)
-		if (is_in(x, &x->frames[i], "/multiprocessing/popen_fork.py", "_launch") &&
-		    is_in(x, &x->frames[i - 1], "/multiprocessing/process.py", "_bootstrap")) {
+		if (py_frame_is(x->py, &x->frames[i], "/multiprocessing/popen_fork.py",
+				"_launch") &&
+		    py_frame_is(x->py, &x->frames[i - 1], "/multiprocessing/process.py",
+				"_bootstrap")) {
 			tell(x, x->site->actor, "multiprocessing fork",
 			     "Popen._launch() has called its Process._bootstrap()");
 			model_actor(x->site->model, x->site->actor)->spawn_requested_by =

@@ -17,13 +17,6 @@ PY_JOBS(DECLARE)
 static const struct py_job_kind *const kinds[] = { PY_JOBS(ADDRESS) };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
-static bool ends_with(const char *path, const char *end)
-{
-	size_t n = strlen(path), k = strlen(end);
-
-	return n >= k && !strcmp(path + n - k, end);
-}
-
 /* ---- for kinds ------------------------------------------------------------------------------- */
 
 void py_job_says(struct py_job *x, const char *fmt, ...)
@@ -50,17 +43,12 @@ const char *py_job_function(const struct py_job *x, const struct py_frame *f)
 bool py_job_is_in(const struct py_job *x, const struct py_frame *f, const char *file,
 		  const char *function)
 {
-	return ends_with(text_of(x, f->file), file) &&
-	       (!function || !strcmp(text_of(x, f->name), function));
+	return py_frame_is(x->py, f, file, function);
 }
 
 uint64_t py_job_local(struct py_job *x, const struct py_frame *f, const char *name)
 {
-	uint64_t value;
-
-	if (!py_frame_local(x->py, f, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return py_untag(x->py->objs, value);
+	return py_frame_value(x->py, f, name);
 }
 
 bool py_job_number(struct py_job *x, const struct py_frame *f, const char *name, int64_t *value)
@@ -72,11 +60,7 @@ bool py_job_number(struct py_job *x, const struct py_frame *f, const char *name,
 
 uint64_t py_job_attr(struct py_job *x, uint64_t obj, const char *name)
 {
-	uint64_t value;
-
-	if (!obj || !py_attr(x->py->objs, obj, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return py_untag(x->py->objs, value);
+	return py_attr_value(x->py->objs, obj, name);
 }
 
 void py_job_add_worker(struct py_job *x, uint64_t process)
@@ -143,7 +127,7 @@ struct py_job_call py_job_call(const struct py_job *x, const char *file)
 		const struct py_frame *f = &x->frames[i];
 		const char *path = text_of(x, f->file), *slash = strrchr(path, '/');
 
-		if (ends_with(path, file))
+		if (py_frame_is(x->py, f, file, NULL))
 			continue;
 		snprintf(call.text, sizeof(call.text), " (%.60s, %.60s:%u)", py_job_function(x, f),
 			 slash ? slash + 1 : path, f->line);
@@ -160,7 +144,7 @@ static const struct py_job_place *place_of(const char *function, const char *pat
 		const struct py_job_place *place = kinds[i]->places;
 
 		for (; place->file; place++)
-			if (!strcmp(function, place->function) && ends_with(path, place->file))
+			if (!strcmp(function, place->function) && py_path_ends(path, place->file))
 				return place;
 	}
 	return NULL;

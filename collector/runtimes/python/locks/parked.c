@@ -89,46 +89,25 @@ uint64_t py_parked_find(struct py_parked *x, bool (*is)(struct py_parked *x, uin
 	return 0;
 }
 
-static bool ends_with(const char *path, const char *end)
-{
-	size_t n = strlen(path), k = strlen(end);
-
-	return n >= k && !strcmp(path + n - k, end);
-}
-
 bool py_parked_is(const struct py_parked *x, const struct py_frame *f, const char *file,
 		  const char *function)
 {
-	const char *name = strtab_get(py_strings(x->py->objs), f->name);
-	const char *path = strtab_get(py_strings(x->py->objs), f->file);
-
-	return name && path && !strcmp(name, function) && ends_with(path, file);
+	return py_frame_is(x->py, f, file, function);
 }
 
 uint64_t py_parked_local(struct py_parked *x, const struct py_frame *f, const char *name)
 {
-	uint64_t value;
-
-	if (!py_frame_local(x->py, f, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return value;
+	return py_frame_value(x->py, f, name);
 }
 
 uint64_t py_parked_attr(struct py_parked *x, uint64_t obj, const char *name)
 {
-	uint64_t value;
-
-	if (!obj || !py_attr(x->py->objs, obj, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return value;
+	return py_attr_value(x->py->objs, obj, name);
 }
 
 int64_t py_parked_int(struct py_parked *x, uint64_t obj, const char *name, int64_t none)
 {
-	uint64_t value = py_parked_attr(x, obj, name);
-	int64_t number;
-
-	return value && py_int(x->py->objs, value, &number) ? number : none;
+	return py_attr_number(x->py->objs, obj, name, none);
 }
 
 const char *py_parked_text(struct py_parked *x, uint64_t obj)

@@ -66,10 +66,6 @@ const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 /* Is the innermost frame but `depth` that one? */
 bool py_chain_at(const struct py_tasks *x, uint32_t depth, const char *file, const char *function);
 
-/* Is it that one? `file` as in py_chain_find(). */
-bool py_frame_is(const struct py_tasks *x, const struct py_frame *f, const char *file,
-		 const char *function);
-
 /* A local variable of a frame, 0 when there is none. */
 uint64_t py_chain_local(struct py_tasks *x, const struct py_frame *f, const char *name);
 

@@ -19,9 +19,9 @@ static void add_job(struct py_tasks *x, const struct py_frame *f, const struct p
 {
 	uint64_t key = 0;
 
-	if (py_frame_is(x, f, "concurrent/futures/thread.py", "run"))
+	if (py_frame_is(x->py, f, "concurrent/futures/thread.py", "run"))
 		key = py_attr_or_0(x, py_chain_local(x, f, "self"), "future");
-	else if (py_frame_is(x, f, "trio/_core/_thread_cache.py", "_handle_job"))
+	else if (py_frame_is(x->py, f, "trio/_core/_thread_cache.py", "_handle_job"))
 		key = py_chain_local(x, f, "deliver");
 	if (key)
 		map_put(&x->jobs, key, py_thread_id(x, t));

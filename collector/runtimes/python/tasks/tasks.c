@@ -41,19 +41,12 @@ uint32_t py_model_str(struct py_tasks *x, uint64_t obj)
 
 uint64_t py_attr_or_0(struct py_tasks *x, uint64_t obj, const char *name)
 {
-	uint64_t value;
-
-	if (!obj || !py_attr(x->py->objs, obj, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return value;
+	return py_attr_value(x->py->objs, obj, name);
 }
 
 int64_t py_attr_int(struct py_tasks *x, uint64_t obj, const char *name, int64_t none)
 {
-	uint64_t value = py_attr_or_0(x, obj, name);
-	int64_t number;
-
-	return value && py_int(x->py->objs, value, &number) ? number : none;
+	return py_attr_number(x->py->objs, obj, name, none);
 }
 
 bool py_attr_float(struct py_tasks *x, uint64_t obj, const char *name, double *value)
@@ -148,27 +141,11 @@ void py_chain_add(struct py_tasks *x, uint32_t task)
 	}
 }
 
-static bool ends_with(const char *path, const char *end)
-{
-	size_t n = strlen(path), k = strlen(end);
-
-	return n >= k && !strcmp(path + n - k, end);
-}
-
-bool py_frame_is(const struct py_tasks *x, const struct py_frame *f, const char *file,
-		 const char *function)
-{
-	const char *name = strtab_get(py_strings(x->py->objs), f->name);
-	const char *path = strtab_get(py_strings(x->py->objs), f->file);
-
-	return name && !strcmp(name, function) && (!file || (path && ends_with(path, file)));
-}
-
 const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 				     const char *function)
 {
 	for (uint32_t i = x->frame_count; i-- > 0;)
-		if (py_frame_is(x, &x->frames[i], file, function))
+		if (py_frame_is(x->py, &x->frames[i], file, function))
 			return &x->frames[i];
 	return NULL;
 }
@@ -176,16 +153,12 @@ const struct py_frame *py_chain_find(const struct py_tasks *x, const char *file,
 bool py_chain_at(const struct py_tasks *x, uint32_t depth, const char *file, const char *function)
 {
 	return depth < x->frame_count &&
-	       py_frame_is(x, &x->frames[x->frame_count - 1 - depth], file, function);
+	       py_frame_is(x->py, &x->frames[x->frame_count - 1 - depth], file, function);
 }
 
 uint64_t py_chain_local(struct py_tasks *x, const struct py_frame *f, const char *name)
 {
-	uint64_t value;
-
-	if (!f || !py_frame_local(x->py, f, name, &value) || py_is_none(x->py->objs, value))
-		return 0;
-	return value;
+	return f ? py_frame_value(x->py, f, name) : 0;
 }
 
 /* ---- all together ---------------------------------------------------------------------------- */

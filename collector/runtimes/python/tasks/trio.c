@@ -410,7 +410,7 @@ static uint32_t poller_of(struct py_tasks *x, uint64_t runner)
 		for (uint32_t k = 0; k < x->frame_count; k++) {
 			const struct py_frame *f = &x->frames[k];
 
-			if (py_frame_is(x, f, "trio/_core/_io_epoll.py", "get_events") &&
+			if (py_frame_is(x->py, f, "trio/_core/_io_epoll.py", "get_events") &&
 			    py_chain_local(x, f, "self") == manager)
 				return py_thread_id(x, t);
 		}
