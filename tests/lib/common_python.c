@@ -69,3 +69,18 @@ const char *interpreter_find(uint32_t i, uint32_t *minor)
 	*minor = minors[i];
 	return paths[i];
 }
+
+const char *interpreter_version(uint32_t i, uint32_t *minor)
+{
+	uint32_t seen = 0, distinct = 0;
+	const char *path;
+
+	for (uint32_t k = 0; (path = interpreter_find(k, minor)); k++) {
+		if (*minor > 31 || seen & 1u << *minor)
+			continue;
+		seen |= 1u << *minor;
+		if (distinct++ == i)
+			return path;
+	}
+	return NULL;
+}

@@ -11,3 +11,6 @@
  * pyenv, those in $SNAG_PYTHONS with : between. NULL: there is no such one.
  */
 const char *interpreter_find(uint32_t i, uint32_t *minor);
+
+/* As interpreter_find(), where only the first one of each version counts. */
+const char *interpreter_version(uint32_t i, uint32_t *minor);

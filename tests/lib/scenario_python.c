@@ -4,6 +4,7 @@
  */
 #include "lib/scenario_python.h"
 
+#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "lib/common_python.h"
 #include "scenario_harness.h"
@@ -23,6 +24,22 @@ const char *python_path(unsigned i)
 	uint32_t minor;
 
 	return interpreter_find(i, &minor);
+}
+
+void python_scenario(struct scenario like, struct python_case of)
+{
+	struct python_case *arg = xcalloc(1, sizeof(*arg));
+	struct scenario *s = xcalloc(1, sizeof(*s));
+	char *name = NULL;
+
+	*arg = of;
+	if ((of.number > 1 ? asprintf(&name, "%s@3.%u-%u", like.name, of.minor, of.number) :
+			     asprintf(&name, "%s@3.%u", like.name, of.minor)) < 0)
+		abort();
+	*s = like;
+	s->name = name;
+	s->arg = arg;
+	scenario_register(s);
 }
 
 /* ---- what patients say ----------------------------------------------------------------------- */

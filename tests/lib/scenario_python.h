@@ -16,6 +16,20 @@ struct strbuf;
  */
 const char *python_path(unsigned i);
 
+/* A row of a table and the interpreter that it is for. */
+struct python_case {
+	const void *row;
+	const char *path;
+	uint32_t minor;	 /* of that one's version */
+	unsigned number; /* 1: the first of that version, 2: the second */
+};
+
+/*
+ * In a maker: register `like`, whose name is that of the row, under the name "NAME@3.N", or
+ * "NAME@3.N-2" for the second interpreter of that version. Its scenario_arg() is `of`.
+ */
+void python_scenario(struct scenario like, struct python_case of);
+
 /* Run `program`, which is written into the folder of the scenario, with it; returns its pid. */
 pid_t python_spawn(const char *path, const char *program);
 

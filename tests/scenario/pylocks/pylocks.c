@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pylocks.h"
 
-#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "lib/common_python.h"
 
@@ -46,11 +45,6 @@ static const char prelude[] =
 	"def hang():\n"
 	"    r, w = os.pipe()\n"
 	"    os.read(r, 1)\n";
-
-struct pylocks_case {
-	const struct pylocks_row *row;
-	const char *python;
-};
 
 enum { WORDS_MAX = 8, LINE_BYTES = 1024 };
 
@@ -110,12 +104,13 @@ static void read_truth(void)
 
 static void run(void)
 {
-	const struct pylocks_case *c = scenario_arg();
+	const struct python_case *c = scenario_arg();
+	const struct pylocks_row *row = c->row;
 	_cleanup_strbuf_ struct strbuf program = STRBUF_INIT;
 	pid_t python;
 
-	strbuf_addf(&program, "%s%s", prelude, c->row->program);
-	python = python_spawn(c->python, strbuf_str(&program));
+	strbuf_addf(&program, "%s%s", prelude, row->program);
+	python = python_spawn(c->path, strbuf_str(&program));
 	truth_root(python);
 	read_truth();
 	truth_blocked(python, 0);
@@ -125,38 +120,25 @@ static void run(void)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static void add(const struct pylocks_row *row, const char *python, uint32_t minor)
+static void add(const struct pylocks_row *row, const char *path, uint32_t minor)
 {
-	struct pylocks_case *c = xcalloc(1, sizeof(*c));
-	struct scenario *s = xcalloc(1, sizeof(*s));
-	char *name = NULL;
-
-	*c = (struct pylocks_case){ .row = row, .python = python };
-	if (asprintf(&name, "%s@3.%u", row->name, minor) < 0)
-		abort();
-	*s = (struct scenario){
-		.name = name,
+	struct scenario like = {
+		.name = row->name,
 		.file = __FILE__,
 		.what = row->what,
 		.needs = "python",
-		.arg = c,
 		.body = run,
 	};
-	scenario_register(s);
+
+	python_scenario(like, (struct python_case){ row, path, minor, 1 });
 }
 
 void pylocks_register(const struct pylocks_row *rows)
 {
-	uint32_t seen = 0, minor;
+	const char *path;
+	uint32_t minor;
 
-	/* one of each version */
-	for (uint32_t i = 0; interpreter_find(i, &minor); i++) {
-		const char *path = interpreter_find(i, &minor);
-
-		if (minor > 31 || seen & 1u << minor)
-			continue;
-		seen |= 1u << minor;
+	for (uint32_t i = 0; (path = interpreter_version(i, &minor)); i++)
 		for (const struct pylocks_row *row = rows; row->name; row++)
 			add(row, path, minor);
-	}
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "pymp.h"
 
-#include "base/alloc.h"
 #include "base/strbuf.h"
 #include "lib/common_python.h"
 
@@ -32,11 +31,6 @@ static const char prelude[] =
 	"            return f.read().split()[0]\n"
 	"    except OSError:\n"
 	"        return ''\n";
-
-struct pymp_case {
-	const struct pymp_row *row;
-	const char *python;
-};
 
 static bool has_told(void *arg)
 {
@@ -78,55 +72,43 @@ void pymp_healthy(pid_t python)
 
 static void run(void)
 {
-	const struct pymp_case *c = scenario_arg();
+	const struct python_case *c = scenario_arg();
+	const struct pymp_row *row = c->row;
 	_cleanup_strbuf_ struct strbuf program = STRBUF_INIT;
 	pid_t python;
 
-	strbuf_addf(&program, "%s%s", prelude, c->row->program);
-	python = python_spawn(c->python, strbuf_str(&program));
+	strbuf_addf(&program, "%s%s", prelude, row->program);
+	python = python_spawn(c->path, strbuf_str(&program));
 	truth_root(python);
 	pymp_told("ready");
-	c->row->truth(python);
-	if (!c->row->awake)
+	row->truth(python);
+	if (!row->awake)
 		truth_blocked(python, 0);
 	truth_ready();
 	waitpid(python, NULL, 0);
 }
 
-static void add(const struct pymp_row *row, const char *python, uint32_t minor)
+static void add(const struct pymp_row *row, const char *path, uint32_t minor)
 {
-	struct pymp_case *c = xcalloc(1, sizeof(*c));
-	struct scenario *s = xcalloc(1, sizeof(*s));
-	char *name = NULL;
-
-	*c = (struct pymp_case){ .row = row, .python = python };
-	if (asprintf(&name, "%s@3.%u", row->name, minor) < 0)
-		abort();
-	*s = (struct scenario){
-		.name = name,
+	struct scenario like = {
+		.name = row->name,
 		.file = __FILE__,
 		.what = row->what,
 		.needs = row->needs ? row->needs : "python",
 		.moving = row->moving,
-		.arg = c,
 		.body = run,
 	};
-	scenario_register(s);
+
+	python_scenario(like, (struct python_case){ row, path, minor, 1 });
 }
 
 void pymp_register(const struct pymp_row *rows)
 {
-	uint32_t seen = 0, minor;
+	const char *path;
+	uint32_t minor;
 
-	/* one of each version */
-	for (uint32_t i = 0; interpreter_find(i, &minor); i++) {
-		const char *path = interpreter_find(i, &minor);
-
-		if (minor > 31 || seen & 1u << minor)
-			continue;
+	for (uint32_t i = 0; (path = interpreter_version(i, &minor)); i++)
 		for (const struct pymp_row *row = rows; row->name; row++)
-			if (!seen || !row->first)
+			if (!i || !row->first)
 				add(row, path, minor);
-		seen |= 1u << minor;
-	}
 }

@@ -5,94 +5,72 @@
  * lines, nurseries, scopes, cancels, and what each one waits for.
  */
 #include "lib/common_python.h"
-#include "lib/scenario.h"
+#include "lib/scenario_python.h"
 #include "lib/scenario_tasks.h"
 
-#include "base/alloc.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 
-/* A program and the interpreter that runs it. */
-struct telling {
-	const char *path, *module, *program, *argument;
+static const struct row {
+	const char *name, *what;
+	const char *module, *program, *argument;
 	const char *verdict;
+} rows[] = {
+	{ "asyncio", "every wait that asyncio has", "asyncio", "all_asyncio", NULL,
+	  "waiting-with-timeout" },
+	{ "trio", "every wait that trio has", "trio", "all_trio", NULL, "waiting-with-timeout" },
+	{ "trio_guest", "a run of trio that is a guest in a loop of asyncio", "trio", "guest_trio",
+	  NULL, "waiting-with-timeout" },
+	{ "asyncio_1000", "1,000 tasks that wait for an event", "asyncio", "all_asyncio", "1000",
+	  "deadlock" },
+	{ "asyncio_inside", "loops in an interpreter and in one inside of it", "asyncio",
+	  "inner_asyncio", NULL, "deadlock" },
+	{ "trio_1000", "1,000 tasks that wait for an event", "trio", "all_trio", "1000",
+	  "deadlock" },
 };
 
 static void run(void)
 {
-	const struct telling *t = scenario_arg();
+	const struct python_case *c = scenario_arg();
+	const struct row *row = c->row;
 	pid_t python;
 
-	if (!python_imports(t->path, t->module))
-		scenario_skip(t->module, text("%s has no %s", t->path, t->module));
-	python = tasks_spawn(t->path, t->program, t->argument);
+	if (!python_imports(c->path, row->module))
+		scenario_skip(row->module, text("%s has no %s", c->path, row->module));
+	python = tasks_spawn(c->path, row->program, row->argument);
 	truth_root(python);
 	truth_tasks(python);
 	truth_blocked(python, 0);
-	truth_verdict(t->verdict, NULL);
+	truth_verdict(row->verdict, NULL);
 	truth_ready();
 	waitpid(python, NULL, 0);
 }
 
-static const struct row {
-	const char *name, *what;
-	struct telling telling;
-} rows[] = {
-	{ "asyncio",
-	  "every wait that asyncio has",
-	  { NULL, "asyncio", "all_asyncio", NULL, "waiting-with-timeout" } },
-	{ "trio",
-	  "every wait that trio has",
-	  { NULL, "trio", "all_trio", NULL, "waiting-with-timeout" } },
-	{ "trio_guest",
-	  "a run of trio that is a guest in a loop of asyncio",
-	  { NULL, "trio", "guest_trio", NULL, "waiting-with-timeout" } },
-	{ "asyncio_1000",
-	  "1,000 tasks that wait for an event",
-	  { NULL, "asyncio", "all_asyncio", "1000", "deadlock" } },
-	{ "asyncio_inside",
-	  "loops in an interpreter and in one inside of it",
-	  { NULL, "asyncio", "inner_asyncio", NULL, "deadlock" } },
-	{ "trio_1000",
-	  "1,000 tasks that wait for an event",
-	  { NULL, "trio", "all_trio", "1000", "deadlock" } },
-};
-
-/* "trio@3.11", and "trio@3.11-2" for the second interpreter of that version. */
-static void add(const struct row *row, const char *path, uint32_t minor, unsigned number)
+static void add(const struct row *row, struct python_case of)
 {
-	struct telling *t = xcalloc(1, sizeof(*t));
-	struct scenario *s = xcalloc(1, sizeof(*s));
-	char *name = NULL;
-
-	*t = row->telling;
-	t->path = path;
-	if ((number > 1 ? asprintf(&name, "%s@3.%u-%u", row->name, minor, number) :
-			  asprintf(&name, "%s@3.%u", row->name, minor)) < 0)
-		abort();
-	*s = (struct scenario){
-		.name = name,
+	struct scenario like = {
+		.name = row->name,
 		.file = __FILE__,
 		.what = row->what,
 		.needs = "python",
-		.arg = t,
 		.body = run,
 	};
-	scenario_register(s);
+
+	of.row = row;
+	python_scenario(like, of);
 }
 
 static void add_all(void)
 {
 	unsigned numbers[32] = { 0 };
-	const char *path;
-	uint32_t minor;
+	struct python_case of;
 
-	for (uint32_t i = 0; (path = interpreter_find(i, &minor)); i++)
-		for (size_t k = 0; minor < 32 && k < sizeof(rows) / sizeof(*rows); k++)
-			add(&rows[k], path, minor, k ? numbers[minor] : ++numbers[minor]);
+	for (uint32_t i = 0; (of.path = interpreter_find(i, &of.minor)); i++) {
+		if (of.minor > 31)
+			continue;
+		of.number = ++numbers[of.minor];
+		for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
+			add(&rows[k], of);
+	}
 }
 
 __attribute__((constructor)) static void register_all(void)

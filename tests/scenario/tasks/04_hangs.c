@@ -8,8 +8,6 @@
 #include "lib/scenario_python.h"
 #include "lib/scenario_tasks.h"
 
-#include "base/alloc.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,11 +16,6 @@ struct row {
 	const char *module; /* skipped without it */
 	const char *program;
 	void (*truth)(pid_t python);
-};
-
-struct hanging {
-	const struct row *row;
-	const char *path;
 };
 
 /* The first line that the program has printed: a number. */
@@ -111,52 +104,41 @@ static const struct row rows[] = {
 
 static void run(void)
 {
-	const struct hanging *h = scenario_arg();
+	const struct python_case *c = scenario_arg();
+	const struct row *row = c->row;
 	pid_t python;
 
-	if (!python_imports(h->path, h->row->module))
-		scenario_skip(h->row->module, text("%s has no %s", h->path, h->row->module));
-	python = tasks_spawn(h->path, h->row->program, NULL);
+	if (!python_imports(c->path, row->module))
+		scenario_skip(row->module, text("%s has no %s", c->path, row->module));
+	python = tasks_spawn(c->path, row->program, NULL);
 	python_said(python);
 	truth_root(python);
-	h->row->truth(python);
+	row->truth(python);
 	truth_ready();
 	hang(NULL);
 }
 
 static void add(const struct row *row, const char *path, uint32_t minor)
 {
-	struct hanging *h = xcalloc(1, sizeof(*h));
-	struct scenario *s = xcalloc(1, sizeof(*s));
-	char *name = NULL;
-
-	*h = (struct hanging){ .row = row, .path = path };
-	if (asprintf(&name, "%s@3.%u", row->name, minor) < 0)
-		abort();
-	*s = (struct scenario){
-		.name = name,
+	struct scenario like = {
+		.name = row->name,
 		.file = __FILE__,
 		.what = row->what,
 		.needs = "python",
-		.arg = h,
 		.body = run,
 	};
-	scenario_register(s);
+
+	python_scenario(like, (struct python_case){ row, path, minor, 1 });
 }
 
 static void add_all(void)
 {
-	uint32_t seen = 0, minor;
 	const char *path;
+	uint32_t minor;
 
-	/* one of each version */
-	for (uint32_t i = 0; (path = interpreter_find(i, &minor)); i++) {
-		if (minor > 31 || seen & 1u << minor)
-			continue;
-		seen |= 1u << minor;
+	for (uint32_t i = 0; (path = interpreter_version(i, &minor)); i++)
 		for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
 			add(&rows[k], path, minor);
-	}
 }
 
 __attribute__((constructor)) static void register_all(void)
