@@ -3,6 +3,7 @@
 
 #include "lib/common_python.h"
 #include "lib/unit_child.h"
+#include "snag.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -75,6 +76,19 @@ uint64_t python_number(struct python *py)
 void python_wait(const struct python *py, int nr)
 {
 	child_wait_syscall(py->tgid, py->tgid, nr);
+}
+
+struct model *python_look(const struct python *py, bool locals)
+{
+	const struct session_opts opts = { .reader = "procfs", .locals = locals };
+	const struct read_scope scope = { .roots = &py->tgid, .root_count = 1 };
+	_cleanup_session_ struct session *s = NULL;
+	struct snag_error err = SNAG_ERROR_INIT;
+	struct model *m = NULL;
+
+	cr_assert_eq(session_open(&opts, &s, &err), 0, "%s", err.text);
+	cr_assert_eq(session_look(s, &scope, &m, &err), 0, "%s", err.text);
+	return m;
 }
 
 void python_end(struct python *py)

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct model;
+
 struct python {
 	const char *path;
 	int32_t tgid;
@@ -37,6 +39,9 @@ uint64_t python_number(struct python *py);
 
 /* Wait until its first thread is blocked in system call `nr`. */
 void python_wait(const struct python *py, int nr);
+
+/* What snag makes of it as it stands, `locals`: with the variables of its calls. Yours. */
+struct model *python_look(const struct python *py, bool locals);
 
 /* Kill it with its children, and reap it. */
 void python_end(struct python *py);

@@ -4,26 +4,10 @@
  */
 #include "lib/unit_python.h"
 #include "model/tasks.h"
-#include "snag.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-
-/* What snag sees of a process. */
-static struct model *look(int32_t tgid)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct session *s = NULL;
-	struct model *m = NULL;
-	int rc = session_open(&(struct session_opts){ .reader = "procfs" }, &s, &err);
-
-	cr_assert_eq(rc, 0, "%s", err.text);
-	rc = session_look(s, &(struct read_scope){ .roots = &tgid, .root_count = 1 }, &m, &err);
-	cr_assert_eq(rc, 0, "%s", err.text);
-	session_free(s);
-	return m;
-}
 
 /* The innermost function of a task that is the program's own, "name:line". */
 static void own_frame(struct strbuf *b, const struct model *m, uint32_t task)
@@ -110,7 +94,7 @@ Test(asyncio, tasks_are_what_the_program_says, .timeout = 120)
 			lines[k] = xstrdup(python_line(&py));
 		python_wait(&py, SYS_epoll_wait);
 		{
-			_cleanup_model_ struct model *m = look(py.tgid);
+			_cleanup_model_ struct model *m = python_look(&py, false);
 
 			cr_expect_eq(m->tasks.count, count + 1, "%s: %u tasks", py.path,
 				     m->tasks.count);

@@ -3,26 +3,11 @@
 
 #include "lib/unit_python.h"
 #include "model/frames.h"
-#include "snag.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-
-/* What snag makes of a process that stands still. Yours. */
-static struct model *look(const struct python *py)
-{
-	_cleanup_session_ struct session *s = NULL;
-	struct snag_error err = SNAG_ERROR_INIT;
-	const struct read_scope scope = { .roots = &py->tgid, .root_count = 1 };
-	struct model *m = NULL;
-
-	cr_assert_eq(session_open(&(struct session_opts){ .reader = "procfs" }, &s, &err), 0, "%s",
-		     err.text);
-	cr_assert_eq(session_look(s, &scope, &m, &err), 0, "%s", err.text);
-	return m;
-}
 
 Test(cpython, runtime_and_names, .timeout = 120)
 {
@@ -44,7 +29,7 @@ Test(cpython, runtime_and_names, .timeout = 120)
 		int32_t tid = (int32_t)python_number(&py);
 
 		python_wait(&py, SYS_pause);
-		m = look(&py);
+		m = python_look(&py, false);
 		cr_expect_str_eq(model_str(m, model_actor(m, m->root)->runtime), version);
 		uint32_t thread = model_find_tid(m, tid);
 
@@ -81,7 +66,7 @@ Test(cpython, interpreters_and_who_runs_them, .timeout = 120)
 		int32_t host = (int32_t)python_number(&py);
 
 		python_wait(&py, SYS_pause);
-		m = look(&py);
+		m = python_look(&py, false);
 		for (uint32_t id = 1; id <= m->actors.count; id++) {
 			const struct actor *a = model_actor(m, id);
 
@@ -134,7 +119,7 @@ Test(cpython, interpreters_and_who_runs_them, .timeout = 120)
 /* Nothing but the version is told of the process, and `needs`. */
 static void expect_unknown(const struct python *py, const char *version, const char *needs)
 {
-	_cleanup_model_ struct model *m = look(py);
+	_cleanup_model_ struct model *m = python_look(py, false);
 	char begin[80];
 	uint32_t told = 0;
 

@@ -4,25 +4,10 @@
 #include "lib/unit_python.h"
 #include "model/frames.h"
 #include "model/tasks.h"
-#include "snag.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/syscall.h>
-
-/* What snag makes of a process that stands still. Yours. */
-static struct model *look(const struct python *py, bool locals)
-{
-	const struct session_opts opts = { .reader = "procfs", .locals = locals };
-	const struct read_scope scope = { .roots = &py->tgid, .root_count = 1 };
-	_cleanup_session_ struct session *s = NULL;
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct model *m = NULL;
-
-	cr_assert_eq(session_open(&opts, &s, &err), 0, "%s", err.text);
-	cr_assert_eq(session_look(s, &scope, &m, &err), 0, "%s", err.text);
-	return m;
-}
 
 /* A function of all sorts of variables, which prints what it has, then waits. */
 static const char script[] =
@@ -92,7 +77,7 @@ Test(py_fill, the_variables_of_calls, .timeout = 120)
 
 		python_start(&py, script);
 		python_wait(&py, SYS_read);
-		m = look(&py, true);
+		m = python_look(&py, true);
 		const struct script_frame *f = model_script_frames(m, 1, &count);
 
 		cr_assert_eq(count, 3, "%s", py.path);
@@ -117,7 +102,7 @@ Test(py_fill, only_when_asked_for, .timeout = 120)
 	cr_assert(python_at(0, &py));
 	python_start(&py, script);
 	python_wait(&py, SYS_read);
-	_cleanup_model_ struct model *m = look(&py, false);
+	_cleanup_model_ struct model *m = python_look(&py, false);
 
 	cr_expect_eq(m->locals.count, 0);
 	cr_expect_gt(m->script_frames.count, 0);
@@ -138,7 +123,7 @@ Test(py_fill, there_is_an_end_to_them, .timeout = 120)
 				  "     for i in range(50)) + '  sys.stdin.read(1)')\n"
 				  "f()\n");
 		python_wait(&py, SYS_read);
-		m = look(&py, true);
+		m = python_look(&py, true);
 		const struct script_frame *f = model_script_frames(m, 1, &count);
 		const struct script_local *l;
 
@@ -172,7 +157,7 @@ Test(py_fill, exceptions_of_threads_and_tasks, .timeout = 120)
 				  "try: 1 // 0\n"
 				  "except ArithmeticError: asyncio.run(main())\n");
 		python_wait(&py, SYS_epoll_wait);
-		m = look(&py, true);
+		m = python_look(&py, true);
 		e = model_exceptions(m, 1, 0, &count);
 		cr_assert_eq(count, 1, "%s", py.path);
 		cr_expect_str_eq(model_str(m, e->type), "ZeroDivisionError");

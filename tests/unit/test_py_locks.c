@@ -3,27 +3,13 @@
  * Locks of live interpreters: what the program knows of them is what snag says of the waits.
  */
 #include "lib/unit_python.h"
-#include "snag.h"
+#include "model/model.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-
-static struct model *look(int32_t tgid)
-{
-	struct snag_error err = SNAG_ERROR_INIT;
-	struct session *s = NULL;
-	struct model *m = NULL;
-	int rc = session_open(&(struct session_opts){ .reader = "procfs" }, &s, &err);
-
-	cr_assert_eq(rc, 0, "%s", err.text);
-	rc = session_look(s, &(struct read_scope){ .roots = &tgid, .root_count = 1 }, &m, &err);
-	cr_assert_eq(rc, 0, "%s", err.text);
-	session_free(s);
-	return m;
-}
 
 static const struct wait *wait_of(const struct model *m, int32_t tid)
 {
@@ -92,7 +78,7 @@ Test(py_locks, an_rlock_has_its_owner_and_how_often, .timeout = 120)
 		cr_assert_eq(read_tids(&py, tids, 2), 2);
 		python_wait(&py, SYS_read);
 		{
-			_cleanup_model_ struct model *m = look(py.tgid);
+			_cleanup_model_ struct model *m = python_look(&py, false);
 
 			cr_expect_eq(fact(m, tids[0], "count"), 3, "%s", py.path);
 			cr_expect_eq(fact(m, tids[0], "owner_tid"), py.tgid, "%s", py.path);
@@ -131,7 +117,7 @@ Test(py_locks, what_is_not_at_hand_stays_unnamed, .timeout = 120)
 		cr_assert_eq(read_tids(&py, tids, 2), 2);
 		python_wait(&py, SYS_read);
 		{
-			_cleanup_model_ struct model *m = look(py.tgid);
+			_cleanup_model_ struct model *m = python_look(&py, false);
 			const struct wait *w = wait_of(m, tids[0]);
 
 			cr_expect(w->kind == WAIT_SEMAPHORE || w->kind == WAIT_FUTEX, "%s: %s",
