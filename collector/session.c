@@ -10,8 +10,8 @@
 #include "runtimes/runtime.h"
 #include "session_sources.h"
 #include "session_stacks.h"
+#include "waits/set/spin.h"
 #include "waits/task/task.h"
-#include "waits/wait.h"
 
 #include <errno.h>
 #include <sys/utsname.h>
@@ -236,6 +236,7 @@ static bool runs_for_nothing(const struct model *m, const struct samples *x)
 static int sample(struct session *s, const struct read_scope *scope, struct look *first,
 		  struct snag_error *err)
 {
+	_cleanup_spin_times_ struct spin_times *times = spin_times_new(first->snap);
 	struct samples x = { .looks = { first->snap }, .count = 1 };
 	int rc = 0;
 
@@ -243,6 +244,7 @@ static int sample(struct session *s, const struct read_scope *scope, struct look
 		rc = sample_once(s, scope, &x, err);
 	if (rc == 0) {
 		busy_mark(first->m, x.looks, x.count);
+		waits_find_spins(times, first->snap, x.looks[x.count - 1], first->m);
 		verdict_give(first->m);
 	}
 	while (rc == 0 && !x.quiet && x.count < LOOKS_FOR_QUIET && runs_for_nothing(first->m, &x))

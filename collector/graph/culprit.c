@@ -5,6 +5,7 @@
 #include "graph/judge.h"
 
 #include "model/tasks.h"
+#include "waits/set/spin.h"
 
 #include <string.h>
 
@@ -214,11 +215,29 @@ static const char *live_reason(enum pass pass)
 	}
 }
 
+/* What is always ready in an epoll set of a busy process: its one finding of that; or NULL. */
+static const struct finding *spin_of(const struct model *m, uint32_t actor)
+{
+	const struct finding *found = NULL;
+
+	for (uint32_t i = 0; i < m->findings.count; i++) {
+		const struct finding *f = &m->findings.at[i];
+
+		if (f->actor != actor || strcmp(model_str(m, f->kind), SPIN_FINDING) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = f;
+	}
+	return found;
+}
+
 static void blame_seed(struct judge *j, const struct hops *h)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	const struct hop *last = &h->at.at[h->at.count - 1];
-	uint32_t object = object_of(j->m, last);
+	const struct finding *spin = j->pass == PASS_BUSY ? spin_of(j->m, last->actor) : NULL;
+	uint32_t object = spin ? spin->object : object_of(j->m, last);
 
 	/*
 	 * a process without threads here (outside, or not to be looked into): what its waiter waits
@@ -230,6 +249,10 @@ static void blame_seed(struct judge *j, const struct hops *h)
 	if (last->thread) {
 		say_thread(&b, j->m, last->thread);
 		strbuf_addf(&b, " is %s", hop_text(j->m, last));
+		if (spin)
+			strbuf_addf(&b, ", and fd %d, %s, is always ready in an epoll set of it",
+				    spin->fd,
+				    model_str(j->m, model_object(j->m, spin->object)->key));
 	} else {
 		say_actor(&b, j->m, last->actor);
 		strbuf_adds(&b, ", which is not part of the tree, decides");

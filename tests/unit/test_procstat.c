@@ -12,7 +12,7 @@
 static char *line(const char *name, char state)
 {
 	return xasprintf(
-		"42 (%s) %c 7 42 41 34816 42 4194368 11 0 3 0 1 2 0 0 20 0 1 0 5150 9 1 "
+		"42 (%s) %c 7 42 41 34816 42 4194368 11 0 3 0 61 62 0 0 20 0 1 0 5150 9 1 "
 		"18446744073709551615 1 2 140737488351000 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 "
 		"0 0 0 140737488352000 140737488352099 0 0 256\n",
 		name, state);
@@ -35,6 +35,8 @@ Test(procstat, reads_every_field)
 	cr_assert(st.flags & PROCSTAT_FORKNOEXEC);
 	cr_assert_not(st.flags & PROCSTAT_KTHREAD);
 	cr_assert_eq(st.faults, 14);
+	cr_assert_eq(st.user_ticks, 61);
+	cr_assert_eq(st.system_ticks, 62);
 	cr_assert_eq(st.start_ticks, 5150);
 	cr_assert_eq(st.start_stack, 140737488351000ull);
 	cr_assert_eq(st.arg_start, 140737488352000ull);

@@ -51,6 +51,12 @@ static void put_field(struct procstat *st, int n, uint64_t value)
 	case 12:
 		st->faults += value;
 		break;
+	case 14:
+		st->user_ticks = value;
+		break;
+	case 15:
+		st->system_ticks = value;
+		break;
 	case 22:
 		st->start_ticks = value;
 		break;

@@ -25,6 +25,8 @@ struct procstat {
 	char state;
 	uint32_t flags;		     /* PF_* */
 	uint64_t faults;	     /* fields 10 and 12: page faults, minor and major */
+	uint64_t user_ticks;	     /* field 14: CPU time outside of the kernel */
+	uint64_t system_ticks;	     /* field 15: and in it */
 	uint64_t start_ticks;	     /* field 22 */
 	uint64_t start_stack;	     /* field 28; 0 when we may not see it */
 	uint64_t arg_start, arg_end; /* fields 48, 49; 0 when we may not see them */

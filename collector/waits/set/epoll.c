@@ -5,6 +5,8 @@
  * An item keeps the number that its descriptor had when it was added. What it watches is the open
  * file description of that moment, which may be closed here, or have another number, by now.
  */
+#include "waits/set/epoll.h"
+
 #include "waits/find.h"
 #include "waits/wait_ctx.h"
 
@@ -23,7 +25,7 @@ enum { NESTS_MAX = 5 }; /* EP_MAX_NESTS of fs/eventpoll.c, and the outermost set
  */
 #define PRIVATE_BITS (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
 
-static bool is_spent(const struct snap_epitem *e)
+bool epoll_is_spent(const struct snap_epitem *e)
 {
 	return e->events & EPOLLONESHOT && !(e->events & ~PRIVATE_BITS);
 }
@@ -141,20 +143,32 @@ static void note_stale(struct wait_ctx *c, const struct snap_file *set, uint32_t
 			     wait_name_of(c, set->tgid).text, set->fd, fd);
 }
 
-static const struct snap_file *target_of(struct wait_ctx *c, const struct snap_file *set,
-					 uint32_t item)
+const struct snap_file *epoll_target(struct wait_ctx *c, const struct snap_file *set, uint32_t item,
+				     bool *stale)
 {
-	const struct snap_file *now = wait_file(c, set->tgid, c->snap->epitems.at[item].fd);
+	const struct snap_file *f = wait_file(c, set->tgid, c->snap->epitems.at[item].fd);
 	const struct snap_process *p = snapshot_process(c->snap, set->tgid);
 
-	if (now && is_target(c, set, item, now))
-		return now;
+	*stale = false;
+	if (f && is_target(c, set, item, f))
+		return f;
 	/* A process whose files could not all be read has not closed them. */
 	if (!p || p->denied || p->fd_total > p->file_count)
 		return NULL;
-	note_stale(c, set, item, now);
-	now = search(c, set, item);
-	return now ? wait_file(c, now->tgid, now->fd) : NULL;
+	*stale = true;
+	f = search(c, set, item);
+	return f ? wait_file(c, f->tgid, f->fd) : NULL;
+}
+
+static const struct snap_file *target_of(struct wait_ctx *c, const struct snap_file *set,
+					 uint32_t item)
+{
+	bool stale;
+	const struct snap_file *f = epoll_target(c, set, item, &stale);
+
+	if (stale)
+		note_stale(c, set, item, wait_file(c, set->tgid, c->snap->epitems.at[item].fd));
+	return f;
 }
 
 /* ---- items ---------------------------------------------------------------------------------- */
@@ -165,7 +179,7 @@ static bool all_spent(const struct wait_ctx *c, const struct snap_file *set)
 	uint32_t end = set->first_item + set->item_count;
 
 	for (uint32_t i = set->first_item; i < end && i < c->snap->epitems.count; i++)
-		if (!is_spent(&c->snap->epitems.at[i]))
+		if (!epoll_is_spent(&c->snap->epitems.at[i]))
 			return false;
 	return true;
 }
@@ -222,7 +236,7 @@ static void add_items(struct wait_ctx *c, const struct wait_site *site, const st
 		/* Looking may load the details of another set and so move the items. */
 		target = target_of(c, set, item);
 		e = &c->snap->epitems.at[item];
-		if (is_spent(e))
+		if (epoll_is_spent(e))
 			add_spent(c, site, set, item, target);
 		else
 			wait_item(c, site, target, e->fd, mode_of(e));

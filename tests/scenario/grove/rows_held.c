@@ -6,7 +6,11 @@
 #include "scenario/grove/grove.h"
 
 HANGS({ .fault = "cache-reentry", .verdict = "deadlock", .reason = "broken-promise" },
-      { .fault = "closed-wakeup", .verdict = "busy", .reason = "busy", .moving = true },
+      { .fault = "closed-wakeup",
+	.verdict = "busy",
+	.reason = "busy",
+	.finding = "epoll-hangup",
+	.moving = true },
       { .fault = "dead-fork-server", .verdict = "deadlock", .reason = "never-received" },
       { .fault = "fork-with-lock",
 	.verdict = "deadlock",

@@ -25,7 +25,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 
 	(void)err;
 	grove_wake_stats(grove_loop_current(), &stats);
-	grove_fault_culprit(getpid(), NULL, -1);
+	grove_fault_culprit(getpid(), NULL, stats.read_fd);
 	close(stats.write_fd);
 	before = stats.turns;
 	/* the end of the pair is seen with the next turns of the loop */
