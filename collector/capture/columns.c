@@ -20,7 +20,9 @@ static const char *const level_words[] = { "now", "time", "outside", "new", "unr
 static const char *const term_words[] = { NULL,	     "never",	"thread", "actor",   "exit",
 					  "object",  "wait",	"time",	  "outside", "new",
 					  "stopped", "unknown", "now",	  "task" };
-static const char *const role_words[] = { "holder", "owner", "child", "peer", "setter" };
+static const char *const role_words[] = {
+	"holder", "owner", "child", "peer", "setter", "canceller"
+};
 static const char *const stack_words[] = { "unknown", "stable", "stale", "moved",
 					   "denied",  "gone",	"none",	 "unready" };
 static const char *const how_words[] = { NULL,		"first",    "cfi",    "expression",

@@ -71,6 +71,23 @@ static bool may_be_set(const struct judge *j, uint32_t node)
 	return n->pass == PASS_NEW && !w->completion && is_anybodys(j->m, w);
 }
 
+/* One that new input ends because somebody may call off what is owed. */
+static bool may_be_cancelled(const struct judge *j, uint32_t node)
+{
+	const struct graph_node *n = graph_node(j->g, node);
+	const struct wait *w = model_wait(j->m, n->id);
+	const struct graph_node *by = n->via < graph_count(j->g) ? graph_node(j->g, n->via) : NULL;
+
+	for (uint32_t i = 0; by && i < w->term_count; i++) {
+		const struct term *t = &j->m->terms.at[w->first_term + i];
+
+		if (t->as == AS_CANCELLER && by->id == t->id &&
+		    by->type == (t->kind == TERM_THREAD ? NODE_THREAD : NODE_ACTOR))
+			return n->pass == PASS_NEW;
+	}
+	return false;
+}
+
 /* A poll set with an item that somebody could answer who can never go on. */
 static bool has_dead_item(const struct judge *j, uint32_t node)
 {
@@ -96,7 +113,7 @@ struct circles circles_find(const struct judge *j)
 
 	for (uint32_t i = 0; i < n; i++)
 		rests[i] = graph_node(j->g, i)->type == NODE_WAIT &&
-			   (is_at_rest(j, i) || may_be_set(j, i));
+			   (is_at_rest(j, i) || may_be_set(j, i) || may_be_cancelled(j, i));
 	graph_components_without(j->g, j->residue, rests, comp);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct graph_node *node = graph_node(j->g, i);

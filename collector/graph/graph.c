@@ -186,6 +186,8 @@ static enum pass seed_pass(const struct graph *g, const struct wait *w, enum ter
 
 static void add_term(struct graph *g, uint32_t node, const struct wait *w, const struct term *t)
 {
+	if (g->opts.no_cancel && t->as == AS_CANCELLER)
+		return;
 	switch ((enum term_kind)t->kind) {
 	case TERM_THREAD:
 		add_edge(g, node, graph_find(g, NODE_THREAD, t->id));
@@ -413,6 +415,27 @@ static void solve(struct graph *g)
 	}
 }
 
+/* Who could only call off a wait, and never can, is no part of why that does not end. */
+static void forget_cancellers(struct graph *g, uint32_t id)
+{
+	const struct wait *w = model_wait(g->m, id);
+	struct graph_node *n = &g->nodes.at[graph_find(g, NODE_WAIT, id)];
+	uint32_t *children = g->children + n->first_child;
+
+	for (uint32_t i = 0; n->pass == PASS_NONE && i < w->term_count; i++) {
+		const struct term *t = &g->m->terms.at[w->first_term + i];
+		enum node_type type = t->kind == TERM_THREAD ? NODE_THREAD : NODE_ACTOR;
+		uint32_t kept = 0;
+
+		if (t->as != AS_CANCELLER || (t->kind != TERM_THREAD && t->kind != TERM_ACTOR))
+			continue;
+		for (uint32_t k = 0; k < n->child_count; k++)
+			if (children[k] != graph_find(g, type, t->id))
+				children[kept++] = children[k];
+		n->child_count = kept;
+	}
+}
+
 struct graph *graph_new(const struct model *m, const struct graph_opts *opts)
 {
 	struct graph *g = xcalloc(1, sizeof(*g));
@@ -442,6 +465,8 @@ struct graph *graph_new(const struct model *m, const struct graph_opts *opts)
 		add_task(g, i);
 	index_edges(g);
 	solve(g);
+	for (uint32_t i = 1; i <= m->waits.count; i++)
+		forget_cancellers(g, i);
 	return g;
 }
 

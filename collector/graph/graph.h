@@ -26,6 +26,7 @@ struct graph_opts {
 	 * who has it unread in a queue that he does not watch, and so keeps it open, does not act
 	 */
 	bool no_unread;
+	bool no_cancel; /* those who may only call off what others owe */
 	bool any_child; /* of several tasks that are waited for together one will do: at rest */
 	uint32_t closed_holder; /* 1 + holder index: as if it had closed its descriptor; 0 none */
 };

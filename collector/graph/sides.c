@@ -108,6 +108,14 @@ static void ask_again(struct judge *j, const struct graph_opts *opts, const char
 		add_member(s, j->m->verdict.members.at[i]);
 }
 
+static bool may_be_cancelled(const struct model *m)
+{
+	for (uint32_t i = 0; i < m->terms.count; i++)
+		if (m->terms.at[i].as == AS_CANCELLER)
+			return true;
+	return false;
+}
+
 void sides_give(struct judge *j)
 {
 	find_partial(j);
@@ -115,6 +123,9 @@ void sides_give(struct judge *j)
 		return;
 	ask_again(j, &(struct graph_opts){ .no_inherited = true },
 		  "if nobody uses a descriptor that it merely inherited");
+	if (may_be_cancelled(j->m))
+		ask_again(j, &(struct graph_opts){ .no_cancel = true },
+			  "if no thread cancels the future that is waited for");
 	if (j->pass == PASS_TIME)
 		ask_again(j, &(struct graph_opts){ .no_pollers = true },
 			  "if the time-outs on the way only lead back to the same wait");

@@ -26,6 +26,7 @@ struct park {
 	uint8_t as;	  /* enum term_role of those who can end it */
 	bool completion;  /* as in struct wait */
 	bool signals;	  /* the handler of a signal could end it as well */
+	bool cancels;	  /* of PARK_THREADS: any other thread of the process may cancel it */
 	uint32_t what;	  /* string: the kind of the object, "threading.RLock" */
 	uint64_t object;  /* its address, which tells it apart; 0 none: the object stays */
 	uint32_t label;	  /* string: what people call it, or 0 */

@@ -149,8 +149,8 @@ enum term_kind {
 	TERM_TASK,    /* task `id` can, or its end, when it goes on */
 };
 
-/* The role of who can end a wait, waits[].on[].as of the contract. */
-enum term_role { AS_HOLDER, AS_OWNER, AS_CHILD, AS_PEER, AS_SETTER, AS_COUNT };
+/* Of who can end a wait, waits[].on[].as of the contract; a canceller may only call it off. */
+enum term_role { AS_HOLDER, AS_OWNER, AS_CHILD, AS_PEER, AS_SETTER, AS_CANCELLER, AS_COUNT };
 
 /* One of the things that may end a wait. */
 struct term {

@@ -227,3 +227,58 @@ Test(park, a_doubt_keeps_a_deadlock_from_being_proven)
 		scene_free(x);
 	}
 }
+
+/* Two threads of a pool that wait for each other's futures, and one that may cancel the first. */
+static void make_cancelled(struct scene *x)
+{
+	uint32_t second;
+	struct park p;
+
+	scene_decode(x);
+	for (uint32_t i = 0; i < x->model->actors.count; i++)
+		x->model->actors.at[i].timers_known = true;
+	second = thread_of(x, PID(2));
+	p = park_of(x, PID(1), PARK_THREADS);
+	p.as = AS_OWNER;
+	p.cancels = true;
+	model_add_park(x->model, p, &second, 1);
+	owned(x, PID(2), PID(1));
+}
+
+Test(park, who_may_cancel_counts_when_it_can_go_on)
+{
+	static const uint8_t kinds[] = { VERDICT_PROGRESSING, VERDICT_UNDETERMINED,
+					 VERDICT_DEADLOCK };
+
+	for (int i = 0; i < 3; i++) {
+		struct scene *x = scene_new();
+		const struct wait *w;
+
+		make_threads(x, 3);
+		if (i == 1)
+			scene_call(x, PID(3), SYS_accept, 3);
+		scene_socket(x, PID(1), 3, 70)->state = 10;
+		make_cancelled(x);
+		model_thread(x->model, thread_of(x, PID(3)))->moved = i == 0;
+		if (i == 2)
+			owned(x, PID(3), PID(1));
+		waits_decode_parks(x->ctx);
+		w = scene_wait(x, PID(1));
+		cr_expect_eq(w->term_count, 2);
+		cr_expect_eq(x->model->terms.at[w->first_term].as, AS_OWNER);
+		cr_expect_eq(x->model->terms.at[w->first_term + 1].as, AS_CANCELLER);
+		verdict_give(x->model);
+		cr_expect_eq(x->model->verdict.kind, kinds[i], "%d: %d", i, x->model->verdict.kind);
+		if (i == 1) {
+			cr_assert_eq(x->model->sides.count, 1);
+			cr_expect_str_eq(scene_str(x, x->model->sides.at[0].condition),
+					 "if no thread cancels the future that is waited for");
+		} else if (i == 2) {
+			cr_expect_eq(x->model->verdict.confidence, CONFIDENCE_PROVEN);
+			cr_expect_eq(x->model->sides.count, 0);
+			/* the third thread is a victim: no way leads through it */
+			cr_expect_eq(x->model->verdict.chain.count, 2);
+		}
+		scene_free(x);
+	}
+}

@@ -386,7 +386,8 @@ struct party {
 
 static void put_party(struct document *d, struct party party)
 {
-	static const char *const words[] = { "holder", "owner", "child", "peer", "setter" };
+	static const char *const words[] = { "holder", "owner",	 "child",
+					     "peer",   "setter", "canceller" };
 
 	if (d->on_count++ >= ON_LIMIT)
 		return;

@@ -24,7 +24,7 @@ static const struct words enums[] = {
 	{ "source_kind", "live|capture|" },
 	{ "actor_kind", "process|interpreter|" },
 	{ "mode", "|r|w|rw|" },
-	{ "role", "holder|owner|child|peer|setter|" },
+	{ "role", "holder|owner|child|peer|setter|canceller|" },
 	{ "seen", "unknown|visible|complete|hidden|" },
 	{ "task_state", "waiting|runnable|running|new|done|unknown|" },
 	{ "event_kind", "spawn|exec|exit|reap|signal|deliver|cancel|wait|message|" },

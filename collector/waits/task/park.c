@@ -38,26 +38,34 @@ static void refer(struct wait_ctx *c, const struct park *p, struct wait *w)
 	o->holders_seen = HOLDERS_COMPLETE;
 }
 
-static void add_thread(struct wait_ctx *c, uint32_t wait, const struct park *p, uint32_t thread)
+static void add_thread(struct wait_ctx *c, uint32_t wait, uint32_t thread, uint8_t as)
 {
-	wait_term(c, wait, (struct term){ .kind = TERM_THREAD, .as = p->as, .id = thread }, NULL);
+	wait_term(c, wait, (struct term){ .kind = TERM_THREAD, .as = as, .id = thread }, NULL);
 }
 
-/* A thread that is parked does not serve itself. */
-static void add_process(struct wait_ctx *c, uint32_t wait, const struct park *p)
+static bool is_named(const struct model *m, const struct park *p, uint32_t thread)
+{
+	for (uint32_t i = 0; i < p->other_count; i++)
+		if (m->park_threads.at[p->first_other + i] == thread)
+			return true;
+	return false;
+}
+
+/* A thread that is parked does not serve itself; those that are named have their part. */
+static void add_process(struct wait_ctx *c, uint32_t wait, const struct park *p, uint8_t as)
 {
 	struct model *m = c->model;
 	uint32_t actor = model_wait(m, wait)->actor;
 	const struct actor *a = model_actor(m, actor);
 
 	if (a->thread_count > NAMED_MAX) {
-		wait_term(c, wait, (struct term){ .kind = TERM_ACTOR, .as = p->as, .id = actor },
+		wait_term(c, wait, (struct term){ .kind = TERM_ACTOR, .as = as, .id = actor },
 			  NULL);
 		return;
 	}
 	for (uint32_t i = 0; i < a->thread_count; i++)
-		if (a->first_thread + i != p->thread)
-			add_thread(c, wait, p, a->first_thread + i);
+		if (a->first_thread + i != p->thread && !is_named(m, p, a->first_thread + i))
+			add_thread(c, wait, a->first_thread + i, as);
 	if (a->thread_count == 1)
 		wait_never(c, wait, "its process has no other thread that could");
 }
@@ -81,9 +89,11 @@ static void give_terms(struct wait_ctx *c, uint32_t wait, const struct park *p)
 	}
 	w->need = p->by == PARK_AS_SEEN ? w->need : 1;
 	for (uint32_t i = 0; p->by == PARK_THREADS && i < p->other_count; i++)
-		add_thread(c, wait, p, m->park_threads.at[p->first_other + i]);
+		add_thread(c, wait, m->park_threads.at[p->first_other + i], p->as);
 	if (p->by == PARK_PROCESS)
-		add_process(c, wait, p);
+		add_process(c, wait, p, p->as);
+	else if (p->cancels)
+		add_process(c, wait, p, AS_CANCELLER);
 	if (p->by == PARK_NEVER)
 		wait_never(c, wait, "%s", model_str(m, p->why));
 	if (p->signals)

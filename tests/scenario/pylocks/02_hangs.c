@@ -118,7 +118,6 @@ static const struct pylocks_row rows[] = {
 	  "    tids.append(threading.get_native_id())\n"
 	  "    go.set()\n"
 	  "    return pool.submit(print).result()\n"
-	  "start(lambda: time.sleep(100000), 'alive')\n"
 	  "future = pool.submit(outer)\n"
 	  "go.wait()\n"
 	  "verdict('deadlock')\n"
@@ -126,6 +125,22 @@ static const struct pylocks_row rows[] = {
 	  "hop(tids[0], 'future', '-', PID)\n"
 	  "culprit(tids[0], 'self-wait')\n"
 	  "says('in the queue of a ThreadPoolExecutor with 1 thread')\n"
+	  "ready()\n"
+	  "future.result()\n" },
+	{ "pool_owner", "the call of a pool wants an RLock of the one that waits for its result",
+	  "from concurrent.futures import ThreadPoolExecutor\n"
+	  "pool, lock, tids = ThreadPoolExecutor(1), threading.RLock(), []\n"
+	  "def work():\n"
+	  "    tids.append(threading.get_native_id())\n"
+	  "    lock.acquire()\n"
+	  "lock.acquire()\n"
+	  "start(lambda: time.sleep(100000), 'alive')\n"
+	  "future = pool.submit(work)\n"
+	  "while not tids: time.sleep(0.01)\n"
+	  "verdict('deadlock')\n"
+	  "hop(PID, 'future', key('concurrent.futures.Future', future), PID)\n"
+	  "hop(tids[0], 'mutex', key('threading.RLock', lock), PID)\n"
+	  "says('a thread of the process could set the future on which another one works')\n"
 	  "ready()\n"
 	  "future.result()\n" },
 	{ "lock_twice", "a Lock taken twice by the only thread",

@@ -95,6 +95,49 @@ static const struct pylocks_row rows[] = {
 	  "says('waiting for threading.RLock held by ' + named(owner))\n"
 	  "ready()\n"
 	  "lock.acquire()\n" },
+	{ "future_cancelled",
+	  "a pool waits for what is in its own queue, which a thread cancels soon",
+	  "from concurrent.futures import ThreadPoolExecutor\n"
+	  "pool, inner, go = ThreadPoolExecutor(1), [], threading.Event()\n"
+	  "def outer():\n"
+	  "    inner.extend([pool.submit(print), threading.get_native_id()])\n"
+	  "    go.set()\n"
+	  "    return inner[0].result()\n"
+	  "def watch():\n"
+	  "    time.sleep(100000)\n"
+	  "    inner[0].cancel()\n"
+	  "watchdog = start(watch, 'watchdog')\n"
+	  "future = pool.submit(outer)\n"
+	  "go.wait()\n"
+	  "verdict('waiting-with-timeout')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'future', key('concurrent.futures.Future', future), PID)\n"
+	  "hop(inner[1], 'future', key('concurrent.futures.Future', inner[0]), PID)\n"
+	  "hop(watchdog.native_id, 'sleep|poll')\n"
+	  "says('if no thread cancels the future that is waited for')\n"
+	  "ready()\n"
+	  "future.result()\n" },
+	{ "future_cancelled_by_input",
+	  "a pool waits for what is in its own queue, which a thread cancels when it is asked to",
+	  "from concurrent.futures import ThreadPoolExecutor\n"
+	  "pool, inner, go = ThreadPoolExecutor(1), [], threading.Event()\n"
+	  "def outer():\n"
+	  "    inner.append(pool.submit(print))\n"
+	  "    go.set()\n"
+	  "    return inner[0].result()\n"
+	  "listener = socket.socket()\n"
+	  "listener.bind(('127.0.0.1', 0))\n"
+	  "listener.listen()\n"
+	  "def watch():\n"
+	  "    listener.accept()\n"
+	  "    inner[0].cancel()\n"
+	  "start(watch, 'listener')\n"
+	  "future = pool.submit(outer)\n"
+	  "go.wait()\n"
+	  "verdict('undetermined')\n"
+	  "never('deadlock')\n"
+	  "ready()\n"
+	  "future.result()\n" },
 	{ 0 },
 };
 

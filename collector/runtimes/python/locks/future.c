@@ -157,14 +157,20 @@ static bool find_who(struct py_parked *x, uint64_t future, struct found *ret)
 	return false;
 }
 
-/* They are the ones, as long as nobody meddles. */
-static void owe(struct py_parked *x)
+/*
+ * They are the ones, as long as nobody meddles. Future.cancel() ends a wait for one on which nobody
+ * works yet (Lib/concurrent/futures/_base.py), as does shutdown(cancel_futures=True): whoever runs
+ * may do so.
+ */
+static void owe(struct py_parked *x, bool works)
 {
 	x->park.as = AS_OWNER;
-	x->park.signals = false;
-	x->park.doubt = strtab_add(x->m->strings,
-				   "a thread of the process could cancel or set the future that a "
-				   "member waits for");
+	x->park.cancels = !works;
+	x->park.signals &= !works;
+	if (works)
+		x->park.doubt = strtab_add(x->m->strings,
+					   "a thread of the process could set the future on which "
+					   "another one works, for which a member waits");
 }
 
 static void make_future(struct py_parked *x, uint64_t future)
@@ -179,11 +185,11 @@ static void make_future(struct py_parked *x, uint64_t future)
 			       state);
 		x->park.by = PARK_PROCESS;
 	} else if (who.runner) {
-		owe(x);
+		owe(x, true);
 		py_parked_says(x, "waiting for the result of a future on which %s works",
 			       py_thread_name(x->m, who.runner).text);
 	} else {
-		owe(x);
+		owe(x, false);
 		py_parked_says(x,
 			       "waiting for the result of a future in the queue of a "
 			       "ThreadPoolExecutor with %u thread%s",
@@ -209,7 +215,7 @@ static bool find_several(struct py_parked *x, const struct py_frame *f)
 	uint64_t waiter = py_parked_local(x, f, "waiter");
 	uint64_t list = py_parked_local(x, f, "fs");
 	uint32_t count = py_len(x->py->objs, list), left = 0;
-	bool known = true;
+	bool known = true, works = true;
 	struct found who;
 
 	if (!py_parked_in(x, "threading.Event", py_parked_attr(x, waiter, "event")))
@@ -228,9 +234,10 @@ static bool find_several(struct py_parked *x, const struct py_frame *f)
 			continue;
 		left++;
 		known &= find_who(x, items[i], &who);
+		works &= who.runner != 0;
 	}
 	if (known && left)
-		owe(x);
+		owe(x, works);
 	else
 		x->park.by = PARK_PROCESS;
 	py_parked_says(x, "waiting in concurrent.futures for %u futures that are not done", left);
