@@ -2,6 +2,7 @@
 #include "graph/verdict.h"
 
 #include "graph/judge.h"
+#include "model/debts.h"
 
 #include <string.h>
 
@@ -65,6 +66,15 @@ static uint32_t nearest_root(const struct judge *j)
 	return best;
 }
 
+/* Does the focus wait for a job that nobody has any more? */
+static bool waits_for_lost(const struct judge *j)
+{
+	uint32_t count;
+	const struct debt *debts = model_debts(j->m, graph_node(j->g, j->focus)->id, &count);
+
+	return count && !debts->by && debts->kind == WORK_JOB;
+}
+
 /*
  * The focus could only be woken by new input. A server at rest looks so, and a hang whose members
  * also listen: something that is owed in a circle makes the difference; where only an exit is owed,
@@ -80,6 +90,9 @@ static void judge_new(struct judge *j)
 		v->confidence = CONFIDENCE_PROBABLE;
 		j->target = c.target;
 		j->owed = steal(c.at);
+	} else if (waits_for_lost(j)) {
+		v->kind = VERDICT_DEADLOCK;
+		v->confidence = CONFIDENCE_PROBABLE;
 	} else if (c.exits || c.debt || c.dead) {
 		j->beside_dead = !c.exits && !c.debt;
 		v->kind = VERDICT_UNDETERMINED;

@@ -34,7 +34,12 @@ struct expect {
 	uint8_t kind;	 /* enum work_kind */
 	bool any;	 /* for whatever these workers do, not for one number */
 	bool vanishes;	 /* work of a worker that is gone comes to nobody's mind again */
-	bool polls;	 /* its time-out leads back to the same wait, for ever */
+	/*
+	 * threads of the waiter's process that only carry, all of them or 0: without work that is
+	 * given nothing comes of them
+	 */
+	uint32_t carriers[3];
+	bool polls; /* its time-out leads back to the same wait, for ever */
 	uint64_t number;
 	uint32_t what;	  /* string: "the result of map()" */
 	uint32_t pool;	  /* string: who shall do it: "a Pool of 2 processes, ..." */

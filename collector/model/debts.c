@@ -92,18 +92,22 @@ static uint32_t add_workers(struct model *m, const struct expect *e, bool others
 
 /* ---- who has it no more ---------------------------------------------------------------------- */
 
+static bool is_still(const struct model *m, uint32_t thread)
+{
+	const struct thread *t = model_thread(m, thread);
+
+	return !t->moved && !t->gone && t->wait;
+}
+
 static bool stands_still(const struct model *m, uint32_t actor)
 {
 	const struct actor *a = model_actor(m, actor);
 
 	if (a->denied || !a->thread_count)
 		return false;
-	for (uint32_t i = 0; i < a->thread_count; i++) {
-		const struct thread *t = model_thread(m, a->first_thread + i);
-
-		if (t->moved || t->gone || !t->wait)
+	for (uint32_t i = 0; i < a->thread_count; i++)
+		if (!is_still(m, a->first_thread + i))
 			return false;
-	}
 	return true;
 }
 
@@ -124,27 +128,62 @@ static bool is_told(const struct model *m, uint32_t actor)
 	return count != 0;
 }
 
+/* Do those stand still who would bring work to a worker, or its result back? */
+static bool rest(const struct model *m, const struct expect *e)
+{
+	for (size_t i = 0; i < sizeof(e->carriers) / sizeof(*e->carriers); i++)
+		if (!e->carriers[i] || !is_still(m, e->carriers[i]))
+			return false;
+	return true;
+}
+
 /*
- * Nobody has it, and nothing is on its way: all who could have it stand still, none of them is at
- * it, and one reads from what would bring it, so that is empty.
+ * Nobody has it, and nothing is on its way: none of the workers is at it, those who would bring it
+ * rest, and one reads from what would bring it, so that is empty. Nor can it be taken or brought
+ * back while all that is read: who is at something else and runs finds nothing but what that one
+ * waits for, and a result would have woken who rests.
  */
 static bool is_lost(const struct model *m, const struct expect *e)
 {
 	bool empty = false;
 
-	if (!e->vanishes || !stands_still(m, model_thread(m, e->thread)->actor))
+	if (!e->vanishes || !rest(m, e))
 		return false;
 	for (uint32_t i = 0; i < e->worker_count; i++) {
 		uint32_t actor = m->expect_actors.at[e->first_worker + i];
-		const struct thread *t;
+		uint32_t first = model_actor(m, actor)->first_thread;
+		bool still = stands_still(m, actor);
+		bool works = first && has_work(m, first, e->kind);
 
-		if (!stands_still(m, actor) || !is_told(m, actor))
+		if (!first || !is_told(m, actor) || (!still && !works))
 			return false;
-		t = model_thread(m, model_actor(m, actor)->first_thread);
-		empty |= model_wait(m, t->wait)->kind == WAIT_PIPE_READ &&
-			 !has_work(m, model_actor(m, actor)->first_thread, e->kind);
+		empty |= still && !works &&
+			 model_wait(m, model_thread(m, first)->wait)->kind == WAIT_PIPE_READ;
 	}
 	return empty;
+}
+
+/* Nothing that it waits for comes of those who only carry. */
+static void drop_carriers(struct model *m, const struct expect *e)
+{
+	struct wait *w = model_wait(m, model_thread(m, e->thread)->wait);
+
+	for (uint32_t i = 0; i < w->term_count; i++) {
+		struct term *term = &m->terms.at[w->first_term + i];
+		bool carries = false;
+
+		for (size_t k = 0; k < sizeof(e->carriers) / sizeof(*e->carriers); k++)
+			carries |= term->kind == TERM_THREAD && term->id == e->carriers[k];
+		if (!carries)
+			continue;
+		*term = (struct term){
+			.kind = TERM_NEVER,
+			.text = strtab_add(m->strings, "it only carries what workers have done"),
+		};
+	}
+	w->doubt = strtab_add(m->strings,
+			      "that work is lost rests on what the threads of a pool are for: one "
+			      "of them could do something else");
 }
 
 /* Does this process know the lock, and has it not? */
@@ -271,9 +310,10 @@ static void find(struct model *m, const struct expect *e)
 		return;
 	if (e->in_hand)
 		add_debt(m, e, e->in_hand);
-	else if (is_lost(m, e))
+	else if (is_lost(m, e)) {
 		add_lost(m, e);
-	else if (!add_workers(m, e, true) && e->vanishes)
+		drop_carriers(m, e);
+	} else if (!add_workers(m, e, true) && e->vanishes)
 		add_idle(m, e);
 }
 

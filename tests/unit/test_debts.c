@@ -73,6 +73,9 @@ static void expect(const struct scene *x, struct expect e)
 	e.kind = WORK_JOB;
 	e.what = strtab_add(x->m->strings, "the result");
 	e.pool = strtab_add(x->m->strings, "the workers");
+	/* one thread is all that the pool has for that */
+	for (int i = 0; i < 3 && e.vanishes; i++)
+		e.carriers[i] = x->taker;
 	model_add_expect(x->m, e, workers, 2);
 }
 
@@ -131,13 +134,55 @@ Test(debts, nobody_has_it)
 	verdict_give(x.m);
 	cr_expect_str_eq(word(&x, x.m->verdict.culprit.reason), "work-lost");
 	cr_expect_eq(x.m->verdict.culprit.tid, 1);
+	cr_expect_eq(x.m->verdict.kind, VERDICT_DEADLOCK);
+	cr_expect_eq(x.m->verdict.confidence, CONFIDENCE_PROBABLE);
 	model_free(x.m);
+}
+
+/* The other worker is at something else: that ends, and what is lost does not come of it. */
+Test(debts, lost_beside_one_that_works)
+{
+	static const uint8_t kinds[] = { VERDICT_DEADLOCK, VERDICT_PROGRESSING, VERDICT_DEADLOCK };
+
+	for (int i = 0; i < 3; i++) {
+		struct scene x = make();
+		uint32_t other = add_process(x.m, 5), wait = model_thread(x.m, x.root)->wait;
+
+		model_thread(x.m, x.second)->moved = true;
+		model_add_work(x.m,
+			       (struct work){ .thread = x.second, .kind = WORK_JOB, .number = 6 });
+		/* whoever lives beside the pool may end it; so may a signal, but then who is owed
+		 * this is still stuck */
+		if (i == 1)
+			model_wait(x.m, add_wait(x.m, other, WAIT_SLEEP))->term_count = 0;
+		if (i == 1)
+			model_add_term(x.m, model_thread(x.m, other)->wait,
+				       (struct term){ .kind = TERM_NOW });
+		model_wait(x.m, wait)->term_count = 0;
+		model_add_term(
+			x.m, wait,
+			(struct term){ .kind = TERM_THREAD, .as = AS_SETTER, .id = x.taker });
+		if (i == 1)
+			model_add_term(x.m, wait,
+				       (struct term){ .kind = TERM_THREAD, .id = other });
+		if (i == 2)
+			model_add_term(x.m, wait, (struct term){ .kind = TERM_NEW });
+		expect(&x, (struct expect){ .number = 7, .vanishes = true });
+		model_find_debts(x.m);
+		model_index(x.m);
+		verdict_give(x.m);
+		cr_expect_eq(x.m->findings.count, 1, "%d", i);
+		cr_expect_eq(x.m->verdict.kind, kinds[i], "%d: %d", i, x.m->verdict.kind);
+		if (i != 1)
+			cr_expect_str_eq(word(&x, x.m->verdict.culprit.reason), "work-lost");
+		model_free(x.m);
+	}
 }
 
 /* Nothing is lost while somebody moves, brings it, or nobody is seen to find the pipe empty. */
 Test(debts, not_lost)
 {
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		struct scene x = make();
 		struct expect e = { .number = 7, .vanishes = i != 0 };
 
@@ -151,6 +196,8 @@ Test(debts, not_lost)
 			model_add_work(x.m, (struct work){ .thread = x.first,
 							   .kind = WORK_JOB,
 							   .number = 6 });
+		if (i == 5)
+			model_thread(x.m, x.taker)->moved = true;
 		expect(&x, e);
 		model_find_debts(x.m);
 		cr_expect_eq(x.m->findings.count, 0, "%d", i);

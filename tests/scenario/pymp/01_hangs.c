@@ -16,6 +16,15 @@ static void lost(pid_t python)
 	truth_says("the one that took it is gone");
 }
 
+/* Another job goes on: nothing of the lost one comes of that. */
+static void lost_beside(pid_t python)
+{
+	lost(python);
+	truth_says("waiting for the result of map() of its Pool (job 1)");
+	truth_not("waiting-with-timeout");
+	truth_not("progressing");
+}
+
 static void job_stuck(pid_t python)
 {
 	pid_t worker = pymp_told("worker");
@@ -82,6 +91,15 @@ static void left(pid_t python)
 	truth_says("multiprocessing.Lock, which no process that is seen to know it has taken");
 }
 
+/* Until another worker rests where the one that was killed was. */
+#define REPLACED                                                                                   \
+	"    def wait():\n"                                                                        \
+	"        until(lambda: len(p._pool) == 2 and 'ForkPoolWorker-3' in "                       \
+	"[w.name for w in p._pool])\n"                                                             \
+	"        until(lambda: '0' in [nr(w.pid) for w in p._pool])\n"                             \
+	"        tell('ready')\n"                                                                  \
+	"    threading.Thread(target=wait).start()\n"
+
 static const struct pymp_row rows[] = {
 	{ .name = "pool_killed",
 	  .what = "a worker is killed while it has a job: the Pool starts another, the job is lost",
@@ -98,6 +116,32 @@ static const struct pymp_row rows[] = {
 		     "    threading.Thread(target=wait).start()\n"
 		     "    p.map(die, [1])\n",
 	  .truth = lost },
+	{ .name = "pool_killed_beside_sleeper",
+	  .what = "a worker is killed while it has a job; the other one sleeps in another job",
+	  .program = "def die(x):\n"
+		     "    os.kill(os.getpid(), signal.SIGKILL)\n"
+		     "def sleep(x):\n"
+		     "    tell('worker', os.getpid())\n"
+		     "    time.sleep(3600)\n"
+		     "if __name__ == '__main__':\n"
+		     "    p = c.Pool(2)\n"
+		     "    p.apply_async(sleep, [1])\n"
+		     "    until(lambda: told('worker'))\n" REPLACED "    p.map(die, [1])\n",
+	  .truth = lost_beside },
+	{ .name = "pool_killed_beside_busy",
+	  .what = "a worker is killed while it has a job; the other one computes for ever",
+	  .program = "def die(x):\n"
+		     "    os.kill(os.getpid(), signal.SIGKILL)\n"
+		     "def busy(x):\n"
+		     "    tell('worker', os.getpid())\n"
+		     "    while True:\n"
+		     "        x += 1\n"
+		     "if __name__ == '__main__':\n"
+		     "    p = c.Pool(2)\n"
+		     "    p.apply_async(busy, [1])\n"
+		     "    until(lambda: told('worker'))\n" REPLACED "    p.map(die, [1])\n",
+	  .truth = lost_beside,
+	  .moving = true },
 	{ .name = "pool_job_stuck",
 	  .what = "the job of a Pool waits for an event that nobody sets",
 	  .program = "def stuck(x):\n"

@@ -36,26 +36,30 @@ static void read_worker(struct py_job *x, const struct py_frame *f)
 					    .number = (uint64_t)job });
 }
 
-/* The threads of the pool that bring jobs to workers and results back: the one that has any. */
-static uint32_t carrier(struct py_job *x, uint64_t cache)
+/*
+ * The threads of the pool, which bring jobs to workers and results back, and make a new worker for
+ * one that is gone; and the one of them that has any job or result.
+ */
+static void find_carriers(struct py_job *x, uint64_t cache, struct expect *e)
 {
-	uint32_t at, thread;
+	struct py_job_search search = { file, "_handle_tasks", "cache", cache, 0 };
+	uint32_t at;
 
-	thread = py_job_find_thread(
-		x, &(struct py_job_search){ file, "_handle_tasks", "cache", cache, 0 }, &at);
+	e->carriers[0] = py_job_find_thread(x, &search, &at);
 	/* it waits for jobs in a call of C */
-	if (thread && at)
-		return thread;
-	thread = py_job_find_thread(
-		x, &(struct py_job_search){ file, "_handle_results", "cache", cache, 0 }, &at);
-	if (thread && at &&
+	if (e->carriers[0] && at)
+		e->in_hand = e->carriers[0];
+	search.function = "_handle_results";
+	e->carriers[1] = py_job_find_thread(x, &search, &at);
+	if (e->carriers[1] && at && !e->in_hand &&
 	    !py_job_is_in(x, &x->others[at - 1], "/multiprocessing/connection.py", "recv"))
-		return thread;
-	return 0;
+		e->in_hand = e->carriers[1];
+	search.function = "_handle_workers";
+	e->carriers[2] = py_job_find_thread(x, &search, &at);
 }
 
 /* The workers there are, by their names: of one that was replaced the number is missing. */
-static uint32_t add_workers(struct py_job *x, uint64_t pool)
+static uint32_t add_workers(struct py_job *x, uint64_t pool, struct expect *e)
 {
 	struct py_objs *p = x->py->objs;
 	uint64_t list = py_job_attr(x, pool, "_pool");
@@ -72,6 +76,8 @@ static uint32_t add_workers(struct py_job *x, uint64_t pool)
 			strbuf_addf(&b, "%s%s", i ? ", " : "",
 				    py_text(p, py_job_attr(x, process, "_name")));
 	}
+	/* one that is not seen may have it */
+	e->vanishes = count && x->workers.count == count;
 	return strtab_addf(x->m->strings, "the %u worker%s of its Pool (%s%s)", count,
 			   count == 1 ? "" : "s", strbuf_str(&b), count > NAMED_MAX ? ", ..." : "");
 }
@@ -95,7 +101,7 @@ static void read_result(struct py_job *x, const struct py_frame *f)
 {
 	uint64_t self = py_job_local(x, f, "self"), pool = py_job_attr(x, self, "_pool");
 	const char *method = method_of(x);
-	struct expect e = { .kind = WORK_JOB, .vanishes = true };
+	struct expect e = { .kind = WORK_JOB };
 	int64_t job;
 
 	/* it is woken by another thread, through a condition */
@@ -106,8 +112,8 @@ static void read_result(struct py_job *x, const struct py_frame *f)
 	e.number = (uint64_t)job;
 	e.what = strtab_addf(x->m->strings, "the result of %s%s of its Pool (job %lld)",
 			     method ? method : "a call", method ? "()" : "", (long long)job);
-	e.pool = add_workers(x, pool);
-	e.in_hand = carrier(x, py_job_attr(x, self, "_cache"));
+	e.pool = add_workers(x, pool, &e);
+	find_carriers(x, py_job_attr(x, self, "_cache"), &e);
 	if (e.pool)
 		py_job_expect(x, e);
 }
