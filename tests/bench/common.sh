@@ -3,6 +3,32 @@
 
 snag=$BUILD/snag
 runs=${RUNS:-7}
+work=$(mktemp -d)
+target=
+trap 'end_target; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# start_target COMMAND ..: it runs as $target until its input ends. Once it is up it has printed a
+# line of pids: they are $pids.
+start_target() {
+	rm -f "$work/in" "$work/out"
+	mkfifo "$work/in"
+	: >"$work/out"
+	"$@" <"$work/in" >"$work/out" &
+	target=$!
+	exec 9>"$work/in"
+	pids=
+	while [ -z "$pids" ]; do
+		kill -0 "$target"
+		read -r pids <"$work/out" || sleep 0.05
+	done
+}
+
+end_target() {
+	[ -z "$target" ] || exec 9>&-
+	[ -z "$target" ] || wait "$target" 2>/dev/null || true
+	target=
+}
 
 have() { command -v "$1" >/dev/null 2>&1; }
 

@@ -14,35 +14,9 @@ bench=$(dirname "$0")
 # shellcheck source=tests/bench/common.sh
 . "$bench/common.sh"
 "$bench/../lib/deps.sh" bench
-work=$(mktemp -d)
 python=/usr/bin/python3
 [ -x "$python" ] || python=$(command -v python3)
-target=
 a_call=target.py # what every dumper must show
-
-end_target() {
-	[ -z "$target" ] || exec 9>&-
-	[ -z "$target" ] || wait "$target" 2>/dev/null || true
-	target=
-}
-trap 'end_target; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-# start_target KIND COUNT: $pids are its processes, $target the first of them.
-start_target() {
-	rm -f "$work/in" "$work/out"
-	mkfifo "$work/in"
-	: >"$work/out"
-	"$python" "$bench/target.py" "$1" "$2" <"$work/in" >"$work/out" &
-	target=$!
-	exec 9>"$work/in"
-	pids=
-	while [ -z "$pids" ]; do
-		kill -0 "$target"
-		read -r pids <"$work/out" || sleep 0.05
-	done
-	commas=$(echo "$pids" | tr ' ' ',')
-}
 
 # each COMMAND: for every process, $p in the command.
 each() { echo "for p in $pids; do $1; done"; }
@@ -106,7 +80,8 @@ other_rows() {
 
 # measure TITLE KIND COUNT ROUNDS
 measure() {
-	start_target "$2" "$3"
+	start_target "$python" "$bench/target.py" "$2" "$3"
+	commas=$(echo "$pids" | tr ' ' ',')
 	header "$1" watched
 	snag_rows
 	try_austin

@@ -13,30 +13,6 @@ bench=$(dirname "$0")
 [ "$mode" != grove ] || exec "$BUILD/grove-bench" 7
 # shellcheck source=tests/bench/common.sh
 . "$bench/common.sh"
-work=$(mktemp -d)
-tree_pid=
-
-end_tree() {
-	[ -z "$tree_pid" ] || exec 9>&-
-	[ -z "$tree_pid" ] || wait "$tree_pid" 2>/dev/null || true
-	tree_pid=
-}
-trap 'end_tree; rm -rf "$work"' EXIT
-
-# start_tree PROCESSES THREADS FDS: $root is its root.
-start_tree() {
-	rm -f "$work/in" "$work/out"
-	mkfifo "$work/in"
-	: >"$work/out"
-	"$BUILD/bench/tree" "$1" "$2" "$3" <"$work/in" >"$work/out" &
-	tree_pid=$!
-	exec 9>"$work/in"
-	root=
-	while [ -z "$root" ]; do
-		kill -0 "$tree_pid"
-		read -r root <"$work/out" || sleep 0.05
-	done
-}
 
 descendants() {
 	# every process of the tree, for tools that take a list of pids
@@ -53,23 +29,23 @@ descendants() {
 # measure TITLE PROCESSES THREADS FDS
 measure() {
 	header "$1"
-	start_tree "$2" "$3" "$4"
+	start_target "$BUILD/bench/tree" "$2" "$3" "$4"
 	n=$2
 	rounds=$runs
 	[ "$n" -lt 5000 ] || rounds=3
 	set -- "$rounds"
 	if [ "$(id -u)" = 0 ]; then
-		set -- "$@" "snag why (bpf)" "$snag why $root --json --reader bpf"
+		set -- "$@" "snag why (bpf)" "$snag why $target --json --reader bpf"
 	fi
-	set -- "$@" "snag why (procfs)" "$snag why $root --json --reader procfs"
+	set -- "$@" "snag why (procfs)" "$snag why $target --json --reader procfs"
 	"$BUILD/bench/timer" "$@"
 	if [ "$n" -ge 5000 ]; then
-		end_tree
+		end_target
 		return
 	fi
 	# the others are far slower: fewer rounds, and only where they end within a minute
-	pids=$(descendants "$root")
-	set -- 3 "snag why --json" "$snag why $root --json"
+	pids=$(descendants "$target")
+	set -- 3 "snag why --json" "$snag why $target --json"
 	list=$(echo "$pids" | tr '\n' ' ')
 	if have lsof; then
 		commas=$(echo "$pids" | tr '\n' ',' | sed 's/,$//')
@@ -83,7 +59,7 @@ measure() {
 			"for p in $list; do gdb -batch -p \$p -ex 'thread apply all bt'; done"
 	fi
 	"$BUILD/bench/timer" "$@"
-	end_tree
+	end_target
 }
 
 # ---- stacks ----
@@ -130,12 +106,12 @@ measure_stacks() {
 }
 
 all_stacks() {
-	start_tree 1 50 30
-	measure_stacks 'stacks of 1 process x 50 threads' "$root"
-	end_tree
-	start_tree 1000 1 30
-	measure_stacks 'stacks of 1,000 processes' "$(descendants "$root" | tr '\n' ' ')"
-	end_tree
+	start_target "$BUILD/bench/tree" 1 50 30
+	measure_stacks 'stacks of 1 process x 50 threads' "$target"
+	end_target
+	start_target "$BUILD/bench/tree" 1000 1 30
+	measure_stacks 'stacks of 1,000 processes' "$(descendants "$target" | tr '\n' ' ')"
+	end_target
 	have python3 || return 0
 	start_python 100 1
 	measure_stacks 'stacks of 100 CPython processes' "$pids"
