@@ -34,7 +34,7 @@ depmod -b "$root" "$version"
 first=$vm/first
 rm -rf "$first"
 mkdir -p "$first/bin" "$first/lib" "$first/proc" "$first/sys" "$first/dev" "$first/host" \
-	"$first/memory" "$first/root"
+	"$first/memory" "$first/tree"
 cp "$(command -v busybox)" "$first/bin/"
 for module in virtio_pci 9p 9pnet_virtio overlay; do
 	modprobe -d "$root" -S "$version" --show-depends $module
