@@ -4,55 +4,16 @@
  */
 #include "waits/task/task.h"
 
-#include "graph/verdict.h"
-#include "lib/unit_scene.h"
-#include "model/tasks.h"
+#include "lib/unit_loop.h"
 
 #include <criterion/criterion.h>
-#include <sys/syscall.h>
 
-/* An actor that rests in an epoll set with a listener, and its main task. */
-static uint32_t make_loop(struct scene *x, uint32_t *main_task)
+/* A process that is nothing but a loop; its main task. */
+static uint32_t make_loop(struct scene *x)
 {
-	uint32_t actor, thread;
-
-	scene_process(x, PID(1), 0, "loop");
-	scene_call(x, PID(1), SYS_epoll_wait, 4)->args[3] = UINT32_MAX;
-	scene_socket(x, PID(1), 3, 70)->state = 10;
-	scene_file(x, PID(1), 4, FILE_EPOLL, MODE_READ);
-	scene_item(x, 3, 1, &x->snap->files.at[0]);
+	loop_process(x, PID(1));
 	scene_decode(x);
-	actor = model_find_pid(x->model, PID(1));
-	thread = model_find_tid(x->model, PID(1));
-	*main_task = model_add_task(x->model, actor, 0x1000);
-	model_task(x->model, *main_task)->thread = thread;
-	model_task(x->model, *main_task)->main = true;
-	model_task(x->model, *main_task)->state = TASK_WAITING;
-	model_task(x->model, *main_task)->name = strtab_add(x->model->strings, "main");
-	return actor;
-}
-
-static uint32_t add_task(struct scene *x, uint32_t like, const char *name)
-{
-	const struct task from = *model_task(x->model, like);
-	uint32_t id =
-		model_add_task(x->model, from.actor, from.address + 0x100u * (uint32_t)name[0]);
-
-	model_task(x->model, id)->thread = from.thread;
-	model_task(x->model, id)->state = TASK_WAITING;
-	model_task(x->model, id)->name = strtab_add(x->model->strings, name);
-	return id;
-}
-
-static void await(struct scene *x, struct await a)
-{
-	model_add_await(x->model, a, NULL, 0);
-}
-
-static const struct wait *wait_of(const struct scene *x, uint32_t task)
-{
-	cr_assert(model_task(x->model, task)->wait);
-	return model_wait(x->model, model_task(x->model, task)->wait);
+	return loop_main(x, PID(1));
 }
 
 Test(task, a_lock_waits_for_its_owner)
@@ -61,16 +22,16 @@ Test(task, a_lock_waits_for_its_owner)
 	uint32_t main_task, other;
 	struct await a;
 
-	make_loop(x, &main_task);
-	other = add_task(x, main_task, "other");
+	main_task = make_loop(x);
+	other = loop_task(x, main_task, "other");
 	a = await_of(main_task, AWAIT_LOCK);
 	a.owner = other;
 	a.object = 0x5000;
-	await(x, a);
+	loop_await(x, a);
 	waits_decode_tasks(x->ctx);
-	cr_expect_eq(wait_of(x, main_task)->kind, WAIT_TASK_LOCK);
-	cr_expect_eq(scene_term(x, wait_of(x, main_task), TERM_TASK)->id, other);
-	cr_expect(wait_of(x, main_task)->completion);
+	cr_expect_eq(loop_wait(x, main_task)->kind, WAIT_TASK_LOCK);
+	cr_expect_eq(scene_term(x, loop_wait(x, main_task), TERM_TASK)->id, other);
+	cr_expect(loop_wait(x, main_task)->completion);
 	cr_expect_eq(x->model->awaits.count, 0);
 	scene_free(x);
 }
@@ -81,12 +42,12 @@ Test(task, a_channel_without_another_end_is_never_filled)
 	uint32_t main_task;
 	struct await a;
 
-	make_loop(x, &main_task);
+	main_task = make_loop(x);
 	a = await_of(main_task, AWAIT_RECEIVE);
 	a.senders = 0;
-	await(x, a);
+	loop_await(x, a);
 	waits_decode_tasks(x->ctx);
-	cr_expect_eq(scene_terms(x, wait_of(x, main_task), TERM_NEVER), 1);
+	cr_expect_eq(scene_terms(x, loop_wait(x, main_task), TERM_NEVER), 1);
 	scene_free(x);
 }
 
@@ -96,18 +57,18 @@ Test(task, a_nursery_needs_all_children_and_misses_one)
 	uint32_t main_task, nursery;
 	struct await a;
 
-	make_loop(x, &main_task);
+	main_task = make_loop(x);
 	nursery = model_add_nursery(x->model, 1, 0x7000);
 	model_nursery(x->model, nursery)->children = 3;
-	model_task(x->model, add_task(x, main_task, "b"))->nursery = nursery;
-	model_task(x->model, add_task(x, main_task, "c"))->nursery = nursery;
+	model_task(x->model, loop_task(x, main_task, "b"))->nursery = nursery;
+	model_task(x->model, loop_task(x, main_task, "c"))->nursery = nursery;
 	a = await_of(main_task, AWAIT_NURSERY);
 	a.nursery = nursery;
-	await(x, a);
+	loop_await(x, a);
 	waits_decode_tasks(x->ctx);
-	cr_expect_eq(scene_terms(x, wait_of(x, main_task), TERM_TASK), 2);
-	cr_expect_eq(scene_terms(x, wait_of(x, main_task), TERM_UNKNOWN), 1);
-	cr_expect_eq(wait_of(x, main_task)->need, 3);
+	cr_expect_eq(scene_terms(x, loop_wait(x, main_task), TERM_TASK), 2);
+	cr_expect_eq(scene_terms(x, loop_wait(x, main_task), TERM_UNKNOWN), 1);
+	cr_expect_eq(loop_wait(x, main_task)->need, 3);
 	cr_expect(scene_finds(x, "nursery-unknown-child"));
 	scene_free(x);
 }
@@ -119,17 +80,17 @@ Test(task, a_deadline_reaches_as_far_as_no_shield_stops_it)
 		struct scene *x = scene_new();
 		uint32_t main_task, inner, outer;
 
-		make_loop(x, &main_task);
+		main_task = make_loop(x);
 		inner = model_add_scope(x->model, 1, 0x8000);
 		outer = model_add_scope(x->model, 1, 0x9000);
 		model_scope(x->model, inner)->parent = outer;
 		model_scope(x->model, inner)->shield = shield;
 		model_scope(x->model, outer)->deadline_ms = 5000;
 		model_task(x->model, main_task)->scope = inner;
-		await(x, await_of(main_task, AWAIT_EVENT));
+		loop_await(x, await_of(main_task, AWAIT_EVENT));
 		waits_decode_tasks(x->ctx);
-		cr_expect_eq(scene_terms(x, wait_of(x, main_task), TERM_TIME), !shield);
-		cr_expect_eq(wait_of(x, main_task)->timeout_ms, shield ? -1 : 5000);
+		cr_expect_eq(scene_terms(x, loop_wait(x, main_task), TERM_TIME), !shield);
+		cr_expect_eq(loop_wait(x, main_task)->timeout_ms, shield ? -1 : 5000);
 		scene_free(x);
 	}
 }
@@ -141,12 +102,13 @@ Test(task, a_descriptor_in_no_epoll_set_is_told)
 		uint32_t main_task;
 		struct await a;
 
-		scene_process(x, PID(1), 0, "loop");
+		loop_process(x, PID(1));
 		scene_file(x, PID(1), 5, FILE_PIPE, MODE_READ)->ino = 99;
-		make_loop(x, &main_task);
+		scene_decode(x);
+		main_task = loop_main(x, PID(1));
 		a = await_of(main_task, AWAIT_READABLE);
 		a.fd = fd;
-		await(x, a);
+		loop_await(x, a);
 		waits_decode_tasks(x->ctx);
 		cr_expect_eq(scene_finds(x, "task-fd-unwatched"), fd == 5, "fd %d", fd);
 		scene_free(x);
@@ -155,22 +117,15 @@ Test(task, a_descriptor_in_no_epoll_set_is_told)
 
 /* ---- verdicts -------------------------------------------------------------------------------- */
 
-static void give_verdict(struct scene *x)
-{
-	waits_decode_tasks(x->ctx);
-	model_index(x->model);
-	verdict_give(x->model);
-}
-
 Test(task, a_server_whose_tasks_were_not_asked_is_at_rest)
 {
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	make_loop(x, &main_task);
+	main_task = make_loop(x);
 	model_task(x->model, main_task)->requested = TOLD_NO;
-	await(x, await_of(main_task, AWAIT_EVENT));
-	give_verdict(x);
+	loop_await(x, await_of(main_task, AWAIT_EVENT));
+	loop_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_IDLE);
 	scene_free(x);
 }
@@ -181,18 +136,18 @@ Test(task, who_was_asked_to_end_and_is_shielded_is_to_blame)
 	uint32_t main_task, nursery, child;
 	struct await a;
 
-	make_loop(x, &main_task);
+	main_task = make_loop(x);
 	nursery = model_add_nursery(x->model, 1, 0x7000);
-	child = add_task(x, main_task, "stubborn");
+	child = loop_task(x, main_task, "stubborn");
 	model_task(x->model, child)->nursery = nursery;
 	model_task(x->model, child)->shielded = TOLD_YES;
 	model_task(x->model, main_task)->requested = TOLD_YES;
 	model_task(x->model, main_task)->delivered = TOLD_YES;
 	a = await_of(main_task, AWAIT_NURSERY);
 	a.nursery = nursery;
-	await(x, a);
-	await(x, await_of(child, AWAIT_EVENT));
-	give_verdict(x);
+	loop_await(x, a);
+	loop_await(x, await_of(child, AWAIT_EVENT));
+	loop_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	cr_expect_eq(x->model->verdict.confidence, CONFIDENCE_PROBABLE);
 	cr_expect_eq(x->model->verdict.culprit.task, child);
@@ -207,11 +162,11 @@ Test(task, hints_blame_nobody)
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	make_loop(x, &main_task);
+	main_task = make_loop(x);
 	model_task(x->model, main_task)->requested = TOLD_YES;
 	model_task(x->model, main_task)->hint = true;
-	await(x, await_of(main_task, AWAIT_EVENT));
-	give_verdict(x);
+	loop_await(x, await_of(main_task, AWAIT_EVENT));
+	loop_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_IDLE);
 	scene_free(x);
 }
@@ -224,15 +179,15 @@ static uint32_t make_circle(struct scene *x, int64_t deadline_ms)
 	uint32_t main_task, other;
 	struct await a, b;
 
-	make_loop(x, &main_task);
-	other = add_task(x, main_task, "other");
+	main_task = make_loop(x);
+	other = loop_task(x, main_task, "other");
 	a = await_of(main_task, AWAIT_LOCK);
 	b = await_of(other, AWAIT_LOCK);
 	a.owner = other;
 	b.owner = main_task;
 	b.deadline_ms = deadline_ms;
-	await(x, a);
-	await(x, b);
+	loop_await(x, a);
+	loop_await(x, b);
 	return main_task;
 }
 
@@ -241,7 +196,7 @@ Test(task, locks_in_a_circle_are_a_deadlock_beside_a_listener)
 	struct scene *x = scene_new();
 	uint32_t main_task = make_circle(x, -1);
 
-	give_verdict(x);
+	loop_verdict(x);
 	cr_expect_eq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	cr_expect_eq(x->model->verdict.culprit.task, main_task);
 	cr_expect_str_eq(scene_str(x, x->model->verdict.culprit.reason), "lock-order");
@@ -254,7 +209,7 @@ Test(task, a_deadline_breaks_the_circle)
 	struct scene *x = scene_new();
 
 	make_circle(x, 1000);
-	give_verdict(x);
+	loop_verdict(x);
 	cr_expect_neq(x->model->verdict.kind, VERDICT_DEADLOCK);
 	scene_free(x);
 }
