@@ -2,6 +2,7 @@
 #include "model/from_read.h"
 
 #include "model/files.h"
+#include "read/net/socks.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -97,18 +98,25 @@ static void find_zombies(struct facts *x)
 /*
  * In the tree by its session, cgroup or by hand, and its parent is not: whoever began it is gone.
  */
+static bool is_orphan(const struct facts *x, uint32_t id)
+{
+	const struct actor *a = model_actor(x->m, id);
+	const char *joined = model_str(x->m, a->joined);
+
+	return a->in_tree && !a->exited && id != x->m->root && !a->parent && *joined &&
+	       strcmp(joined, "--also") != 0;
+}
+
 static void find_orphans(struct facts *x)
 {
 	for (uint32_t id = 1; id <= x->m->actors.count; id++) {
 		const struct actor *a = model_actor(x->m, id);
-		const char *joined = model_str(x->m, a->joined);
 
-		if (!a->in_tree || a->exited || id == x->m->root || a->parent || !*joined ||
-		    !strcmp(joined, "--also"))
+		if (!is_orphan(x, id))
 			continue;
 		tell(x, "orphan", (struct finding){ .actor = id, .fd = -1 },
 		     "%s outlived its parent: pid %d adopted it (same %s)", name_of(x, id).text,
-		     a->ppid, joined);
+		     a->ppid, model_str(x->m, a->joined));
 	}
 	tell_more(x, "orphan");
 }
@@ -290,22 +298,39 @@ static bool is_bare_fork(const struct actor *a)
 	       a->spawn_method == SPAWN_FORKSERVER;
 }
 
-/* Had by a bare fork under the number it has in the parent, and nobody there waits for it. */
+/* The socket behind a file, once they are known; NULL. */
+static const struct snap_sock *sock_of(const struct facts *x, const struct snap_file *f)
+{
+	return f->sock && f->sock <= x->s->socks.count ? &x->s->socks.at[f->sock - 1] : NULL;
+}
+
+static bool is_listener(const struct facts *x, const struct snap_file *f)
+{
+	const struct snap_sock *k = sock_of(x, f);
+
+	return k && k->state == SOCK_LISTENING;
+}
+
+/* Had under the number it has in the parent, and nobody there waits for it. */
 static bool is_left_over(struct facts *x, const struct snap_file *f, uint32_t actor)
 {
 	const struct actor *a = model_actor(x->m, actor);
 	const struct snap_file *above;
 
 	/* 0, 1 and 2 are meant to be inherited. */
-	if (f->fd < 3 || !a->in_tree || !a->parent || !is_bare_fork(a))
+	if (f->fd < 3 || !a->in_tree || !a->parent)
 		return false;
 	above = snapshot_file(x->s, model_actor(x->m, a->parent)->pid, f->fd);
 	if (!above || above->kind != FILE_SOCKET || above->ino != f->ino)
 		return false;
+	/* Of a program that was started only a listener: what it was given else may be for it. */
+	if (!is_bare_fork(a) && (!is_listener(x, f) || map_find(&x->unsure, actor, NULL)))
+		return false;
 	/*
 	 * Only of one that is known to wait for other things, and for which its parent does wait.
 	 */
-	return waits_for_set(x, actor) && !map_find(&x->watched, watch_key(f->ino, actor), NULL) &&
+	return (!is_bare_fork(a) || waits_for_set(x, actor)) &&
+	       !map_find(&x->watched, watch_key(f->ino, actor), NULL) &&
 	       map_find(&x->watched, watch_key(f->ino, a->parent), NULL);
 }
 
@@ -322,18 +347,16 @@ static void find_inherited(struct facts *x)
 		object = model_file_object(x->m, x->s, &x->s->files.at[i - 1]);
 		tell(x, "fd-inherited",
 		     (struct finding){ .actor = actor, .object = object, .fd = f.fd },
-		     "%s has fd %d, %s, from its fork and does not wait for it; %s does",
+		     "%s has fd %d, %s, by inheritance and does not wait for it; %s does",
 		     name_of(x, actor).text, f.fd, model_str(x->m, model_object(x->m, object)->key),
 		     name_of(x, parent).text);
 	}
 	tell_more(x, "fd-inherited");
 }
 
-/* Is it known what every holder waits for, and it is not this, and one of them is an event loop? */
-static bool is_forgotten(struct facts *x, const struct file_group *g)
+/* Is it known what every holder waits for, and it is not this? */
+static bool is_unwatched(struct facts *x, const struct file_group *g)
 {
-	bool loops = false;
-
 	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
 		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
 
@@ -341,9 +364,20 @@ static bool is_forgotten(struct facts *x, const struct file_group *g)
 		    map_find(&x->unsure, actor, NULL) ||
 		    map_find(&x->watched, watch_key(g->b, actor), NULL))
 			return false;
-		loops = loops || waits_for_set(x, actor);
 	}
-	return loops;
+	return true;
+}
+
+/* The same, and one of them is an event loop. */
+static bool is_forgotten(struct facts *x, const struct file_group *g)
+{
+	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
+		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
+
+		if (actor && waits_for_set(x, actor))
+			return is_unwatched(x, g);
+	}
+	return false;
 }
 
 static void find_unread(struct facts *x)
@@ -356,9 +390,9 @@ static void find_unread(struct facts *x)
 		uint32_t object, actor = model_find_pid(x->m, f->tgid);
 		int32_t fd = f->fd;
 
-		if (g->first != i || !actor || !f->sock || f->sock > x->s->socks.count)
+		k = sock_of(x, f);
+		if (g->first != i || !actor || !k)
 			continue;
-		k = &x->s->socks.at[f->sock - 1];
 		if (!k->rqueue || k->state == SOCK_LISTENING || !is_forgotten(x, g))
 			continue;
 		object = model_file_object(x->m, x->s, f);
@@ -368,6 +402,89 @@ static void find_unread(struct facts *x)
 		     name_of(x, actor).text, fd, model_str(x->m, model_object(x->m, object)->key));
 	}
 	tell_more(x, "unread-bytes");
+}
+
+/* ---- listeners of who is gone ---------------------------------------------------------------- */
+
+/* Who accepted a connection at that address, or has one that was, is a server at work. */
+static bool serves_at(const struct facts *x, uint32_t actor, const struct snap_sock *listener)
+{
+	const struct snap_process *p = snapshot_process(x->s, model_actor(x->m, actor)->pid);
+
+	for (uint32_t i = 0; p && i < p->file_count; i++) {
+		const struct snap_file *f = &x->s->files.at[p->first_file + i];
+		const struct snap_sock *k = f->kind == FILE_SOCKET ? sock_of(x, f) : NULL;
+
+		if (!k || k->state == SOCK_LISTENING || k->family != listener->family)
+			continue;
+		/* what accept(2) gives has the address of its listener */
+		if (k->local_port ? k->local_port == listener->local_port :
+				    k->path && k->path == listener->path)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The orphan among those who have a listener for which nobody waits and at which nobody serves; 0:
+ * it is not such a one. *fd: its descriptor.
+ */
+static uint32_t heir_of(struct facts *x, const struct file_group *g, int32_t *fd)
+{
+	const struct snap_sock *k = sock_of(x, &x->s->files.at[g->first - 1]);
+	uint32_t heir = 0;
+
+	if (!k || k->state != SOCK_LISTENING || !is_unwatched(x, g))
+		return 0;
+	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
+		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
+
+		if (serves_at(x, actor, k))
+			return 0;
+		if (!heir && is_orphan(x, actor)) {
+			heir = actor;
+			*fd = x->s->files.at[i - 1].fd;
+		}
+	}
+	return heir;
+}
+
+static bool has_orphan(const struct facts *x)
+{
+	for (uint32_t id = 1; id <= x->m->actors.count; id++)
+		if (is_orphan(x, id))
+			return true;
+	return false;
+}
+
+/* What an actor listened on outlives it in a program that got it by inheritance. */
+static void find_heirs(struct facts *x)
+{
+	struct snag_error err = SNAG_ERROR_INIT;
+
+	if (!has_orphan(x))
+		return;
+	if (!x->s->socks_loaded && socks_load(x->s, &err) < 0)
+		snapshot_missing(x->s, "sockets: %s", err.text);
+	for (uint32_t i = files_of_kind(x->m, x->s, FILE_SOCKET); i;
+	     i = files_next_of_kind(x->m, i)) {
+		const struct file_group *g = files_group_of(x->m, i);
+		const struct object *o;
+		uint32_t heir, object;
+		int32_t fd = -1;
+
+		heir = g->first == i ? heir_of(x, g, &fd) : 0;
+		if (!heir)
+			continue;
+		object = model_file_object(x->m, x->s, &x->s->files.at[i - 1]);
+		o = model_object(x->m, object);
+		tell(x, "listener-orphaned",
+		     (struct finding){ .actor = heir, .object = object, .fd = fd },
+		     "%s outlived its parent and has fd %d, a listener (%s), for which nobody "
+		     "waits: who connects is never answered, and the address stays taken",
+		     name_of(x, heir).text, fd, model_str(x->m, o->label ? o->label : o->key));
+	}
+	tell_more(x, "listener-orphaned");
 }
 
 void model_find_facts(struct model *m, struct snapshot *s)
@@ -383,4 +500,5 @@ void model_find_facts(struct model *m, struct snapshot *s)
 	find_shared_epolls(&x);
 	find_inherited(&x);
 	find_unread(&x);
+	find_heirs(&x);
 }

@@ -101,17 +101,6 @@ static void expect_key(int n, int32_t fd, const char *key)
 	cr_assert_str_eq(model_str(x->model, object_at(n, fd)->key), key);
 }
 
-static const struct finding *finding(const char *kind, int n)
-{
-	for (uint32_t i = 0; i < x->model->findings.count; i++) {
-		const struct finding *f = &x->model->findings.at[i];
-
-		if (!strcmp(model_str(x->model, f->kind), kind) && f->actor == id_of(n))
-			return f;
-	}
-	return NULL;
-}
-
 /* ---- actors and threads ---------------------------------------------------------------------- */
 
 Test(from_read, actors_stand_in_tree_order)
@@ -478,7 +467,7 @@ Test(from_read, a_queued_descriptor_is_held_by_who_may_receive_it)
 	cr_assert_eq(o->holders_seen, HOLDERS_COMPLETE);
 	cr_assert_eq(holder_of(o, 2, -1)->mode, MODE_WRITE);
 	cr_assert_null(holder_of(o, 1, -1));
-	cr_assert_not_null(finding("fd-in-flight", 2));
+	cr_assert(scene_finds(x, "fd-in-flight"));
 }
 
 Test(from_read, a_queue_that_nobody_holds_hides_somebody)
@@ -639,126 +628,4 @@ Test(from_read, many_senders_to_one_socket_do_not_make_it_theirs)
 	cr_assert_eq(object_at(1, 4)->peer, number_of(object_at(1, 3)));
 	cr_assert_eq(object_at(1, 5)->peer, number_of(object_at(1, 3)));
 	cr_assert_eq(object_at(1, 3)->peer, 0);
-}
-
-/* ---- findings -------------------------------------------------------------------------------- */
-
-/* The main thread of a process waits in epoll on that descriptor, and nothing moved. */
-static void waits_in_epoll(int n, int32_t fd)
-{
-	uint32_t thread = model_find_tid(x->model, PID(n));
-	uint32_t w = model_add_wait(x->model, thread, 0);
-
-	model_wait(x->model, w)->kind = WAIT_POLL;
-	model_wait(x->model, w)->fd = fd;
-	model_thread(x->model, thread)->wait = w;
-}
-
-Test(from_read, facts_of_processes_are_found)
-{
-	struct snap_process *p;
-
-	process(1, 0, false);
-	scene_thread(x, PID(1), PID(50));
-	process(2, 1, true);
-	p = process(3, 1, false);
-	p->exited = true;
-	p->state = 'Z';
-	p = process(4, 1, false);
-	p->ppid = 1;
-	p->joined = true;
-	p->joined_why = "session";
-	p = process(5, 1, false);
-	p->has_signals = true;
-	p->sig_pending = 1ull << (SIGTERM - 1);
-	p->pending_sender = PID(1);
-	scene_task(x, PID(5))->has_signals = true;
-	scene_task(x, PID(5))->sig_blocked = UINT64_MAX;
-	make();
-	model_find_facts(x->model, x->snap);
-	cr_assert_not_null(finding("forked-from-threads", 2));
-	cr_assert_not_null(finding("zombie", 3));
-	cr_assert_not_null(finding("orphan", 4));
-	cr_assert_eq(finding("signal-blocked", 5)->signal, SIGTERM);
-	cr_assert_not_null(
-		strstr(model_str(x->model, finding("signal-blocked", 5)->text), "SIGTERM"));
-	cr_assert_not_null(strstr(model_str(x->model, finding("signal-blocked", 5)->text),
-				  "sent by pid 5000001"));
-	cr_assert_eq(x->model->findings.count, 4);
-}
-
-Test(from_read, many_facts_of_one_kind_are_counted)
-{
-	process(1, 0, false);
-	for (int i = 2; i < 102; i++)
-		process(i, 1, false)->exited = true;
-	make();
-	model_find_facts(x->model, x->snap);
-	cr_assert_eq(x->model->findings.count, 33);
-	cr_assert_str_eq(model_str(x->model, x->model->findings.at[32].text),
-			 "and 68 more of this kind");
-}
-
-Test(from_read, a_shared_epoll_set_is_found)
-{
-	process(1, 0, false);
-	process(2, 1, true);
-	scene_file(x, PID(1), 3, FILE_EPOLL, MODE_READ)->description = 9;
-	scene_file(x, PID(1), 4, FILE_EPOLL, MODE_READ)->description = 10;
-	scene_file(x, PID(1), 5, FILE_EPOLL, MODE_READ)->description = 10;
-	scene_file(x, PID(2), 3, FILE_EPOLL, MODE_READ)->description = 9;
-	make();
-	model_find_facts(x->model, x->snap);
-	cr_assert_eq(finding("epoll-shared", 2)->fd, 3);
-	cr_assert_eq(finding("epoll-shared", 2)->object, number_of(object_at(1, 3)));
-	cr_assert_eq(x->model->findings.count, 1);
-}
-
-/* Both wait in sets of their own; the parent's has its socket, that of the child has not. */
-static void fork_with_socket(void)
-{
-	struct snap_file target = { .kind = FILE_SOCKET, .ino = 100 };
-
-	process(1, 0, false);
-	process(2, 1, true);
-	scene_socket(x, PID(1), 7, 100)->rqueue = 5;
-	x->snap->socks.at[0].state = SOCK_ESTABLISHED;
-	scene_file(x, PID(2), 7, FILE_SOCKET, MODE_READ)->ino = 100;
-	scene_file(x, PID(2), 9, FILE_EPOLL, MODE_READ)->description = 31;
-	scene_file(x, PID(1), 8, FILE_EPOLL, MODE_READ)->description = 30;
-	scene_item(x, 7, EPOLLIN, &target);
-}
-
-Test(from_read, a_socket_left_over_from_a_fork_is_found)
-{
-	fork_with_socket();
-	make();
-	waits_in_epoll(1, 8);
-	waits_in_epoll(2, 9);
-	model_find_facts(x->model, x->snap);
-	cr_assert_eq(finding("fd-inherited", 2)->fd, 7);
-	cr_assert_null(finding("fd-inherited", 1));
-	cr_assert_null(finding("unread-bytes", 1), "the parent waits for it");
-}
-
-Test(from_read, unread_bytes_that_nobody_waits_for_are_found)
-{
-	fork_with_socket();
-	x->snap->epitems.at[0].events = 0x40000000;
-	make();
-	waits_in_epoll(1, 8);
-	waits_in_epoll(2, 9);
-	model_find_facts(x->model, x->snap);
-	cr_assert_eq(finding("unread-bytes", 1)->fd, 7);
-	cr_assert_null(finding("fd-inherited", 2), "the parent does not wait for it either");
-}
-
-Test(from_read, nothing_is_said_of_who_may_be_on_his_way)
-{
-	fork_with_socket();
-	x->snap->epitems.at[0].events = 0;
-	make();
-	waits_in_epoll(1, 8);
-	model_find_facts(x->model, x->snap);
-	cr_assert_eq(x->model->findings.count, 0, "the child runs");
 }

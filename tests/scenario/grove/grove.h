@@ -13,11 +13,11 @@
 #include "lib/scenario.h"
 
 struct hang {
-	const char *fault;   /* NULL ends the list */
-	const char *verdict; /* several with | between: any of them is right */
-	const char *reason;  /* for truth_culprit(), or NULL */
-	const char *finding; /* that must be there, of any actor; or NULL */
-	const char *unseen;  /* why snag cannot know it yet, or NULL */
+	const char *fault;	 /* NULL ends the list */
+	const char *verdict;	 /* several with | between: any of them is right */
+	const char *reason;	 /* for truth_culprit(), or NULL */
+	const char *findings[2]; /* that must be there, of any actor; or NULL */
+	const char *unseen;	 /* why snag cannot know it yet, or NULL */
 	/* The same when all actors are threads of one process, where the kernel shows less. */
 	const char *unseen_hosted;
 	bool moving; /* see struct scenario; its threads need not be blocked */

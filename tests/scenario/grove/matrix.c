@@ -405,8 +405,8 @@ static void hang_on_demand(void)
 	state_lines(p, &log, killed ? 0 : root);
 	if (!p->row->moving)
 		state_blocked(&log);
-	if (p->row->finding)
-		truth_finding(p->row->finding, 0);
+	for (size_t i = 0; i < 2 && p->row->findings[i]; i++)
+		truth_finding(p->row->findings[i], 0);
 	truth_ready();
 	for (;;)
 		pause();
