@@ -5,19 +5,33 @@
 #include "waits/task/task.h"
 
 #include <criterion/criterion.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 
 enum { LISTENING = 10 /* TCP_LISTEN */ };
 
+/* The last file so far is fd 3, and all that is in the set. */
+static void rest_on_it(struct scene *x, int32_t tgid)
+{
+	uint32_t last = x->snap->files.count - 1;
+
+	scene_call(x, tgid, SYS_epoll_wait, 4)->args[3] = UINT32_MAX;
+	scene_file(x, tgid, 4, FILE_EPOLL, MODE_READ);
+	scene_item(x, 3, EPOLLIN, &x->snap->files.at[last]);
+}
+
 void loop_process(struct scene *x, int32_t tgid)
 {
-	uint32_t listener = x->snap->files.count;
-
 	scene_process(x, tgid, 0, "loop");
-	scene_call(x, tgid, SYS_epoll_wait, 4)->args[3] = UINT32_MAX;
 	scene_socket(x, tgid, 3, 70000 + (uint64_t)tgid)->state = LISTENING;
-	scene_file(x, tgid, 4, FILE_EPOLL, MODE_READ);
-	scene_item(x, 3, 1, &x->snap->files.at[listener]);
+	rest_on_it(x, tgid);
+}
+
+void loop_deaf_process(struct scene *x, int32_t tgid)
+{
+	scene_process(x, tgid, 0, "loop");
+	scene_file(x, tgid, 3, FILE_EVENTFD, MODE_READ | MODE_WRITE)->id = 80000 + (uint32_t)tgid;
+	rest_on_it(x, tgid);
 }
 
 uint32_t loop_main(struct scene *x, int32_t tgid)

@@ -18,6 +18,9 @@
 /* A process that rests in its epoll set, fd 4, in which a listener is, fd 3. */
 void loop_process(struct scene *x, int32_t tgid);
 
+/* One in whose epoll set is only an eventfd of its own: its thread can never go on. */
+void loop_deaf_process(struct scene *x, int32_t tgid);
+
 /* A new task that its loop was started for. Finish the tasks of one process before the next one. */
 uint32_t loop_main(struct scene *x, int32_t tgid);
 
