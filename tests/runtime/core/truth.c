@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * truth.c - lines of JSON, each written whole and at once.
+ *
+ * A write(2) that is killed ends between two pages of the file, and never in one
+ * (mm/filemap.c, generic_perform_write()). So no line goes over the end of a page: blanks fill what
+ * is left of one, which JSON allows before a value, and a killed process leaves blanks at worst.
  */
 #include "runtime/core/truth.h"
 
@@ -9,12 +13,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "runtime/core/inside.h"
 #include "runtime/core/lock.h"
 
 enum {
-	LINE = 4096,
+	PAGE = 4096, /* the smallest there is */
+	LINE = PAGE,
 	TAIL = 64, /* room that is kept for the end of the line */
 };
 
@@ -113,6 +119,21 @@ static void put_fact(struct line *line, const struct grove_fact *fact)
 		line->used = before;
 }
 
+static void put_whole(int fd, const struct line *line)
+{
+	static const char blanks[PAGE] = { [0 ... PAGE - 1] = ' ' };
+	off_t end = lseek(fd, 0, SEEK_END);
+	size_t room = end < 0 ? PAGE : PAGE - (size_t)end % PAGE;
+	const struct iovec parts[] = {
+		{ (char *)blanks, room < line->used ? room : 0 },
+		{ (char *)line->text, line->used },
+	};
+
+	/* A full disk must not end the program under test; a missing line will be seen. */
+	while (writev(fd, parts, 2) < 0 && errno == EINTR) {
+	}
+}
+
 void grove_truth_log(const char *event, const struct grove_fact *facts)
 {
 	struct line line = { .used = 0 };
@@ -134,9 +155,8 @@ void grove_truth_log(const char *event, const struct grove_fact *facts)
 	size_t length = strlen(end);
 
 	memcpy(line.text + line.used, end, length);
-	/* A full disk must not end the program under test; a missing line will be seen. */
-	while (write(mine->fd, line.text, line.used + length) < 0 && errno == EINTR) {
-	}
+	line.used += length;
+	put_whole(mine->fd, &line);
 	errno = code;
 }
 

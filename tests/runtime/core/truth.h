@@ -4,8 +4,9 @@
  *
  * The file is $GROVE_TRUTH/NAME.TGID.TID.jsonl; without that variable nothing is written. Each
  * line goes out by one write(2) with O_APPEND as it happens, so what was written before a SIGKILL
- * is there, complete. Scenarios hold snag's verdict against it. Every line has "t" (monotonic ns),
- * "event", "actor", "pid", "tid" and, inside a task, "task".
+ * is there, and no line is there in part. A line may begin with blanks. Scenarios hold snag's
+ * verdict against it. Every line has "t" (monotonic ns), "event", "actor", "pid", "tid" and, inside
+ * a task, "task".
  *
  *	grove_truth("spawned-by", grove_fact_text("parent", name), grove_fact_int("pid", pid));
  *

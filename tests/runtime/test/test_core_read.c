@@ -9,9 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "runtime/core/errors.h"
 #include "runtime/core/event.h"
@@ -270,9 +274,78 @@ Test(core_read, truth_log)
 		cr_assert_not_null(at, "%s in %s", wanted[i], log);
 	}
 	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
-		cr_assert(line[0] == '{' && line[strlen(line) - 1] == '}', "%s", line);
+		cr_assert(line[strspn(line, " ")] == '{' && line[strlen(line) - 1] == '}', "%s",
+			  line);
 	cr_assert_eq(rmdir(folder), 0);
 	core_clean();
+}
+
+/* Log lines of all lengths until somebody kills us. */
+static void log_for_ever(void)
+{
+	_grove_error_ struct grove_error err = GROVE_ERROR_INIT;
+	char text[3800];
+
+	memset(text, 'z', sizeof(text));
+	if (grove_truth_open("victim", &err) < 0)
+		_exit(1);
+	for (unsigned int i = 0;; i++) {
+		size_t length = (i * 977) % (sizeof(text) - 1);
+
+		text[length] = 0;
+		grove_truth("line", grove_fact_int("n", i), grove_fact_text("text", text));
+		text[length] = 'z';
+	}
+}
+
+/* Wait until a log has so many bytes, then kill who writes it; all of the log. */
+static char *killed_log(const char *path, pid_t pid, off_t bytes)
+{
+	int64_t end_ns = grove_now_ns() + HELP_LONG;
+	struct stat st = { .st_size = 0 };
+
+	while (stat(path, &st) < 0 || st.st_size < bytes) {
+		cr_assert_lt(grove_now_ns(), end_ns, "it logs nothing");
+		sched_yield();
+	}
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+	_grove_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(fstat(fd, &st), 0);
+	char *log = grove_alloc((size_t)st.st_size + 1, 1);
+	cr_assert_eq(read(fd, log, (size_t)st.st_size), st.st_size);
+	cr_assert_eq(unlink(path), 0);
+	return log;
+}
+
+/* Who is killed in the middle of it leaves whole lines, and all of them but the last. */
+Test(core_read, truth_log_of_who_is_killed)
+{
+	setenv("GROVE_TRUTH", help_folder(), 1);
+	for (int round = 0; round < 50; round++) {
+		pid_t pid = fork();
+
+		cr_assert_geq(pid, 0);
+		if (pid == 0)
+			log_for_ever();
+		_grove_free_ char *path =
+			grove_format("%s/victim.%d.%d.jsonl", help_folder(), pid, pid);
+		_grove_free_ char *log = killed_log(path, pid, 4096 * (round + 1));
+		char *line = log, *next;
+		int64_t count = 0, wanted = -1;
+
+		for (; (next = strchr(line, '\n')); line = next + 1, wanted++) {
+			const char *number = strstr(line, "\"n\":");
+
+			cr_assert(next[-1] == '}' && line[strspn(line, " ")] == '{', "%s", line);
+			/* the first line says that it was opened */
+			cr_assert(wanted < 0 || (number && atoll(number + 4) == wanted), "%s",
+				  line);
+			count++;
+		}
+		cr_assert_gt(count, 1);
+		cr_assert_eq(line[strspn(line, " ")], 0, "a torn line: %s", line);
+	}
 }
 
 static int nothing_to_log(void *arg, struct grove_error *err)

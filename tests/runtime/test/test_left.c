@@ -333,8 +333,7 @@ static int run_test_that_leaves(const char *what, char *text, size_t size)
 		dup2(pair[1], STDOUT_FILENO);
 		dup2(pair[1], STDERR_FILENO);
 		/* not /proc/self/exe, which is valgrind itself when that runs us */
-		execl(self, "grove-test", "--filter", "left/leaves_what_it_is_asked_to",
-		      NULL);
+		execl(self, "grove-test", "--filter", "left/leaves_what_it_is_asked_to", NULL);
 		_exit(127);
 	}
 	close(pair[1]);
