@@ -2,9 +2,14 @@
 /* test_actor_tree.c - the program grove-tree: trees on every backend, ended from outside. */
 #include "runtime/test/help_actor.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 TestSuite(actor_tree, .init = help_begin, .fini = help_end);
@@ -148,6 +153,60 @@ Test(actor_tree, killed_root_leaves_nothing)
 		left = help_left(HELP_ALL | HELP_ORPHANS, HELP_LONG);
 		cr_assert_null(left, "%s: %s", backend, left);
 	}
+}
+
+/* A network of our own, in which every port is free. */
+static bool enter_network(void)
+{
+	struct ifreq lo = { .ifr_name = "lo" };
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return false;
+	_grove_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_geq(fd, 0, "%m");
+	cr_assert_eq(ioctl(fd, SIOCGIFFLAGS, &lo), 0, "%m");
+	lo.ifr_flags |= IFF_UP;
+	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &lo), 0, "%m");
+	return true;
+}
+
+/* Is the port taken on the loopback address? */
+static bool is_taken(uint16_t port)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET,
+					.sin_port = htons(port),
+					.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	_grove_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0;
+}
+
+/* The first tree is the registrar there, the second finds it. */
+Test(actor_tree, registrar_at_its_default_port)
+{
+	static const char *const args[] = { "--transport", "tcp", "--grace-ms", "20000", NULL };
+	struct program first, second;
+	int status;
+
+	if (!enter_network())
+		cr_skip_test("no network of our own: %m");
+	cr_assert_not(is_taken(GROVE_REGISTRAR_PORT));
+	start(&first, args);
+	hear(&first, false);
+	cr_assert_eq(atoi(first.text), first.pid, "%s", first.text);
+	cr_assert(is_taken(GROVE_REGISTRAR_PORT));
+	start(&second, args);
+	hear(&second, false);
+	cr_assert_eq(atoi(second.text), second.pid, "%s", second.text);
+	cr_assert_eq(kill(second.pid, SIGINT), 0);
+	hear(&second, true);
+	cr_assert_eq(waitpid(second.pid, &status, 0), second.pid);
+	close(second.out);
+	cr_assert_eq(WEXITSTATUS(status), 130, "%s", second.text);
+	cr_assert(is_taken(GROVE_REGISTRAR_PORT), "it was not the second's");
+	cr_assert_eq(kill(first.pid, SIGINT), 0);
+	cr_assert_eq(end(&first), 130, "%s", first.text);
+	cr_assert_not(is_taken(GROVE_REGISTRAR_PORT));
 }
 
 /* How many lines of it have this as their first words. */
