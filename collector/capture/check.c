@@ -82,6 +82,28 @@ static int check_homes(const struct model *m, struct snag_error *err)
 	return 0;
 }
 
+/* See model_debts(). */
+static int check_debts(const struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 1; i < m->debts.count; i++)
+		if (m->debts.at[i].thread < m->debts.at[i - 1].thread)
+			return error_set(err, -EBADMSG, "debts %u: apart from its siblings", i + 1);
+	return 0;
+}
+
+/* Who asked for a child is a task of the actor that did. */
+static int check_requests(const struct model *m, struct snag_error *err)
+{
+	for (uint32_t i = 0; i < m->actors.count; i++) {
+		const struct actor *a = &m->actors.at[i];
+		uint32_t task = a->spawn_requested_task;
+
+		if (task && m->tasks.at[task - 1].actor != a->spawn_requested_by)
+			return error_set(err, -EBADMSG, "actors %u: another actor's task", i + 1);
+	}
+	return 0;
+}
+
 /* Tasks run on threads of their actor; those of an interpreter on threads of its process. */
 static bool is_of(const struct model *m, const struct task *t, uint32_t actor)
 {
@@ -348,6 +370,10 @@ int capture_check(struct capture_rows *rows, struct snag_error *err)
 		rc = link_tasks(rows->m, err);
 	if (rc == 0)
 		rc = check_homes(rows->m, err);
+	if (rc == 0)
+		rc = check_debts(rows->m, err);
+	if (rc == 0)
+		rc = check_requests(rows->m, err);
 	if (rc == 0)
 		rc = check_waits(rows->m, err);
 	if (rc == 0)

@@ -36,6 +36,7 @@ static const char *const task_words[] = {
 static const char *const script_words[] = { "function", "generator", "coroutine",
 					    "async-generator" };
 static const char *const gil_words[] = { "", "held", "wanted" };
+static const char *const work_words[] = { "test", "job", "call", "lock" };
 
 #define LIST(list)                                                                                 \
 	{                                                                                          \
@@ -49,7 +50,7 @@ const struct word_list capture_words[WORDS_COUNT] = {
 	[WORDS_VERDICT] = LIST(verdict_words), [WORDS_CONFIDENCE] = LIST(confidence_words),
 	[WORDS_STACK] = LIST(stack_words),     [WORDS_HOW] = LIST(how_words),
 	[WORDS_TASK] = LIST(task_words),       [WORDS_SCRIPT] = LIST(script_words),
-	[WORDS_GIL] = LIST(gil_words),
+	[WORDS_GIL] = LIST(gil_words),	       [WORDS_WORK] = LIST(work_words),
 };
 
 /* The words lie in the order of the numbers that they stand for. */
@@ -61,6 +62,7 @@ _Static_assert(sizeof(stack_words) / sizeof(*stack_words) == STACK_STATUS_COUNT,
 _Static_assert(sizeof(task_words) / sizeof(*task_words) == TASK_STATE_COUNT, "and a task");
 _Static_assert(sizeof(script_words) / sizeof(*script_words) == SCRIPT_KINDS, "and a call");
 _Static_assert(sizeof(gil_words) / sizeof(*gil_words) == GIL_STATES, "and a lock");
+_Static_assert(sizeof(work_words) / sizeof(*work_words) == WORK_DEBTS, "and work");
 _Static_assert(sizeof(how_words) / sizeof(*how_words) == FRAME_HOW_COUNT, "and how");
 
 /* ---- columns --------------------------------------------------------------------------------- */
@@ -110,7 +112,7 @@ static const struct column actor_columns[] = {
 	PLAIN(TEXT, spawn_backend), PLAIN(TEXT, spawn_evidence), PLAIN(INT, spawn_by_pid),
 	PLAIN(INT, spawn_by_tid), REF(spawn_requested_by, ACTORS), PLAIN(TEXT, runtime),
 	PLAIN(UINT, sig_pending_blocked), PLAIN(BOOL, catches_sigchld),
-	REF(host_thread, THREADS), PLAIN(BOOL, collecting),
+	REF(host_thread, THREADS), PLAIN(BOOL, collecting), REF(spawn_requested_task, TASKS),
 };
 #undef ELEMENT
 
@@ -273,6 +275,13 @@ static const struct column exception_columns[] = {
 };
 #undef ELEMENT
 
+#define ELEMENT debt
+static const struct column debt_columns[] = {
+	NEEDED(thread, THREADS), REF(by, THREADS), WORDS(kind, WORK), PLAIN(TEXT, what),
+	PLAIN(TEXT, lost),
+};
+#undef ELEMENT
+
 /* Elements that are one number. */
 static const struct column text_columns[] = {
 	{ .name = "text", .size = 4, .type = COLUMN_NEEDED_TEXT },
@@ -328,6 +337,7 @@ const struct table capture_tables[TABLE_COUNT] = {
 	[TABLE_SCRIPT_FRAMES] = OUTSIDE("script_frames", script_frame_columns, script_frames, MANY),
 	[TABLE_LOCALS] = OUTSIDE("locals", local_columns, locals, MANY),
 	[TABLE_EXCEPTIONS] = OUTSIDE("exceptions", exception_columns, exceptions, MANY),
+	[TABLE_DEBTS] = TABLE("debts", debt_columns, debts, DEBTS_MAX),
 };
 /* clang-format on */
 

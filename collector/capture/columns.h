@@ -43,6 +43,7 @@ enum column_words {
 	WORDS_TASK,
 	WORDS_SCRIPT,
 	WORDS_GIL,
+	WORDS_WORK,
 	WORDS_COUNT,
 };
 
@@ -74,6 +75,7 @@ enum table_id {
 	TABLE_SCRIPT_FRAMES,
 	TABLE_LOCALS,
 	TABLE_EXCEPTIONS,
+	TABLE_DEBTS,
 	TABLE_COUNT,
 };
 

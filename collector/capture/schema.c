@@ -20,6 +20,9 @@ static const char schema_4[] =
 static const char schema_5[] =
 #include "schema_5.sql.h"
 	;
+static const char schema_6[] =
+#include "schema_6.sql.h"
+	;
 
 /*
  * A new schema is a file schema_N.sql (ALTER TABLE ADD COLUMN with a default, CREATE TABLE) and a
@@ -29,7 +32,7 @@ static const char schema_5[] =
 const struct schema_step schema_steps[CAPTURE_SCHEMA] = {
 	{ .version = 1, .sql = schema_1 }, { .version = 2, .sql = schema_2 },
 	{ .version = 3, .sql = schema_3 }, { .version = 4, .sql = schema_4 },
-	{ .version = 5, .sql = schema_5 },
+	{ .version = 5, .sql = schema_5 }, { .version = 6, .sql = schema_6 },
 };
 
 static const char all_tables[] =

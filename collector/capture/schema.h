@@ -14,7 +14,7 @@
 #define CAPTURE_APPLICATION_ID 0x736e6167
 
 /* What is written, PRAGMA user_version. */
-#define CAPTURE_SCHEMA 5
+#define CAPTURE_SCHEMA 6
 
 /*
  * SQL that makes version `version` of what the version before it left; the first makes it of

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { DEBTS_MAX = 1 << 20 };
+
 /* What is given to a thread, and who may ask for it. */
 enum work_kind {
 	WORK_TEST, /* of a test runner */
@@ -18,6 +20,7 @@ enum work_kind {
 	WORK_CALL, /* of a process pool of an executor; `number`: as its parent counts them */
 	WORK_HOLD, /* it has taken a lock that processes share; `number`: which one */
 	WORK_FREE, /* of a process: it knows that lock, and has not taken it */
+	WORK_DEBTS = WORK_FREE, /* those before it are asked for */
 };
 
 /* What a thread is at. Not in captures: the thread keeps the text. */

@@ -11,8 +11,6 @@
 
 #include "model/model.h"
 
-enum { DEBTS_MAX = 1 << 20 };
-
 /* A thread is at that. */
 void model_add_work(struct model *m, struct work work);
 

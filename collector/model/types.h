@@ -40,10 +40,10 @@ struct actor {
 	int32_t exit_code;				      /* -1 unknown */
 	uint32_t spawn_method, spawn_backend, spawn_evidence; /* enum; strings */
 	int32_t spawn_by_pid, spawn_by_tid;
-	uint32_t spawn_requested_by;	     /* actor id, 0 unknown */
-	uint32_t runtime;		     /* string, 0 unknown */
-	uint32_t first_thread, thread_count; /* thread ids first_thread .. */
-	uint32_t first_task, task_count;     /* task ids first_task .. */
+	uint32_t spawn_requested_by, spawn_requested_task; /* ids: actor, task of it; 0 unknown */
+	uint32_t runtime;				   /* string, 0 unknown */
+	uint32_t first_thread, thread_count;		   /* thread ids first_thread .. */
+	uint32_t first_task, task_count;		   /* task ids first_task .. */
 	uint64_t sig_pending_blocked; /* pending signals that all its threads block, by bit */
 	bool catches_sigchld; /* a hidden wake-up: a child's exit ends interruptible waits */
 	bool collecting;      /* its interpreter collects garbage */

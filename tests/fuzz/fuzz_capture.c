@@ -7,6 +7,7 @@
  * bytes alone would hardly get past SQLite.
  */
 #include "capture/capture.h"
+#include "graph/verdict.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,6 +42,8 @@ static struct model *small_model(void)
 		model_wait(m, wait)->object = object;
 		model_thread(m, thread)->wait = wait;
 		model_add_term(m, wait, (struct term){ .kind = TERM_OBJECT, .id = object });
+		*vec_push(&m->debts) =
+			(struct debt){ .thread = thread, .by = 3 - thread, .what = text };
 		model_add_finding(m, (struct finding){ .kind = text, .actor = actor });
 		vec_push(&m->sides)->thread = thread;
 		*vec_push(&m->sides.at[i - 1].members) = actor;
@@ -104,8 +107,11 @@ static void edit(uint8_t *bytes, const uint8_t *data, size_t size)
 	}
 }
 
-/* Everything that an id of a loaded model leads to is there. */
-static void walk(const struct model *m)
+/*
+ * Everything that an id of a loaded model leads to is there, and the verdict of a thread that the
+ * file did not ask about can be given.
+ */
+static void walk(struct model *m)
 {
 	for (uint32_t i = 0; i < m->waits.count; i++)
 		for (uint32_t k = 0; k < m->waits.at[i].term_count; k++)
@@ -120,6 +126,8 @@ static void walk(const struct model *m)
 	for (uint32_t id = 1; id <= m->actors.count; id++)
 		for (uint32_t k = 0; k < model_actor(m, id)->thread_count; k++)
 			(void)model_thread(m, model_actor(m, id)->first_thread + k);
+	m->verdict.focus_thread = m->threads.count;
+	verdict_give(m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

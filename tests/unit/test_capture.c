@@ -201,6 +201,7 @@ Test(capture, every_member_has_a_column)
 		       x.frame.locals.first = x.frame.locals.count = 0);
 	EXPECT_COVERED(local_row, TABLE_LOCALS);
 	EXPECT_COVERED(exception_row, TABLE_EXCEPTIONS);
+	EXPECT_COVERED(debt, TABLE_DEBTS);
 }
 #endif
 
@@ -497,6 +498,12 @@ static const struct {
 	{ "UPDATE exceptions SET task = 1 WHERE thread = 1", "not of one thread" },
 	{ "UPDATE exceptions SET thread = 1 WHERE thread = 3", "exceptions" },
 	{ "UPDATE exceptions SET raised = 2", "raised" },
+	{ "UPDATE debts SET thread = 3 WHERE id = 1", "debts 2: apart" },
+	{ "UPDATE debts SET thread = 99", "thread" },
+	{ "UPDATE debts SET \"by\" = 99", "by" },
+	{ "UPDATE debts SET kind = 'favour'", "kind" },
+	{ "UPDATE actors SET spawn_requested_task = 99", "spawn_requested_task" },
+	{ "UPDATE actors SET spawn_requested_task = 2 WHERE id = 1", "another actor's task" },
 	{ "UPDATE capture SET took_ms = 9e999", "took_ms" },
 	{ "UPDATE capture SET root = 21", "root" },
 	{ "DELETE FROM capture", "capture" },

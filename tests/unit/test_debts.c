@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/debts.h"
 
+#include "capture/capture.h"
 #include "graph/verdict.h"
 #include "model/frames.h"
 
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 /*
  * A pool by hand: the first thread of the root waits for one that takes results (`taker`), which
@@ -256,5 +258,36 @@ Test(debts, circle)
 	cr_expect_eq(x.m->verdict.culprit.tid, 3);
 	cr_expect_str_eq(word(&x, model_wait(x.m, model_thread(x.m, x.root)->wait)->text),
 			 "waiting, held by process 3 (python3)");
+	model_free(x.m);
+}
+
+/* Whoever reads the file later may ask about another thread than the one that was asked about. */
+Test(debts, a_capture_tells_of_another_thread)
+{
+	char path[] = "/tmp/snag-debts-XXXXXX";
+	struct snag_error err = SNAG_ERROR_INIT;
+	struct model *back = NULL;
+	struct scene x = make();
+	int fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	model_add_work(x.m, (struct work){ .thread = x.second, .kind = WORK_JOB, .number = 7 });
+	model_thread(x.m, x.second)->script.work = strtab_add(x.m->strings, "job 7");
+	expect(&x, (struct expect){ .number = 7, .vanishes = true });
+	model_find_debts(x.m);
+	model_index(x.m);
+	x.m->verdict.focus_thread = x.first;
+	verdict_give(x.m);
+	cr_assert_eq(capture_write(x.m, path, &err), 0, "%s", err.text);
+	cr_assert_eq(capture_load(path, &back, &err), 0, "%s", err.text);
+	unlink(path);
+	back->verdict.focus_thread = x.root;
+	verdict_give(back);
+	cr_expect_eq(back->verdict.culprit.tid, 4);
+	cr_expect_str_eq(model_str(back, back->verdict.culprit.reason), "work-stuck");
+	cr_expect_str_eq(model_str(back, back->verdict.culprit.text),
+			 "python3[4] does not end job 7: it is waiting");
+	model_free(back);
 	model_free(x.m);
 }

@@ -3,7 +3,7 @@
 
 #include "lib/unit_child.h"
 #include "lib/unit_python.h"
-#include "model/model.h"
+#include "model/tasks.h"
 #include "snag.h"
 
 #include <criterion/criterion.h>
@@ -108,5 +108,40 @@ Test(py_spawn, backends_by_name, .timeout = 200)
 		look(&py, lines, count);
 		python_end(&py);
 		unlink(path);
+	}
+}
+
+/* The task that waits for the exit of a child has asked for it. */
+static const char waiting[] = "import asyncio, os, sys\n"
+			      "async def ask():\n"
+			      "    p = await asyncio.create_subprocess_exec('sleep', '1000')\n"
+			      "    print(p.pid, flush=True)\n"
+			      "    await p.wait()\n"
+			      "async def main():\n"
+			      "    await asyncio.create_task(ask(), name='asker')\n"
+			      "asyncio.run(main())\n";
+
+Test(py_spawn, a_task_asks_for_a_child, .timeout = 200)
+{
+	struct python py;
+
+	python_need();
+	for (uint32_t i = 0; python_at(i, &py); i++) {
+		_cleanup_model_ struct model *m = NULL;
+		const struct actor *a;
+		int32_t child;
+
+		python_start(&py, waiting);
+		child = (int32_t)python_number(&py);
+		python_wait(&py, SYS_epoll_wait);
+		m = python_look(&py, false);
+		a = actor_of(m, child);
+		cr_expect_str_eq(model_str(m, a->spawn_backend), "asyncio subprocess", "%s",
+				 py.path);
+		cr_expect_eq(a->spawn_requested_by, model_find_pid(m, py.tgid), "%s", py.path);
+		cr_assert(a->spawn_requested_task, "%s", py.path);
+		cr_expect_str_eq(model_str(m, model_task(m, a->spawn_requested_task)->name),
+				 "asker", "%s", py.path);
+		python_end(&py);
 	}
 }

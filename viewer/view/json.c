@@ -5,6 +5,7 @@
  */
 #include "json_parts.h"
 
+#include "model/debts.h"
 #include "model/tasks.h"
 #include "read/snapshot_files.h"
 #include "snag.h"
@@ -145,8 +146,32 @@ static void put_spawn(struct document *d, const struct actor *a)
 	put_positive(d, "by_pid", a->spawn_by_pid);
 	put_positive(d, "by_tid", a->spawn_by_tid);
 	jsonw_id(&d->w, "requested_by", 'a', a->spawn_requested_by);
+	jsonw_id(&d->w, "requested_by_task", 't', a->spawn_requested_task);
 	json_put_string(d, "evidence", a->spawn_evidence);
 	jsonw_close(&d->w, '}');
+}
+
+/* Work that the thread waits for, and who has it. */
+static void put_debts(struct document *d, uint32_t thread)
+{
+	static const char *const kinds[WORK_DEBTS] = { "test", "job", "call", "lock" };
+	uint32_t count;
+	const struct debt *debts = model_debts(d->m, thread, &count);
+
+	jsonw_open(&d->w, "debts", '[');
+	for (uint32_t i = 0; i < count && i < ON_LIMIT; i++) {
+		const struct debt *debt = &debts[i];
+		const struct thread *by = debt->by ? model_thread(d->m, debt->by) : NULL;
+
+		jsonw_open(&d->w, NULL, '{');
+		jsonw_string(&d->w, "kind", kinds[debt->kind]);
+		json_put_string(d, "what", debt->what);
+		jsonw_id(&d->w, "actor", 'a', by ? by->actor : 0);
+		put_positive(d, "tid", by ? by->tid : 0);
+		json_put_string(d, "lost", debt->lost);
+		jsonw_close(&d->w, '}');
+	}
+	jsonw_close(&d->w, ']');
 }
 
 static void put_thread(struct document *d, uint32_t id)
@@ -165,6 +190,7 @@ static void put_thread(struct document *d, uint32_t id)
 	json_put_string(d, "wchan", t->wchan);
 	put_since(d, t->since_ms);
 	put_ids(d, "waits", 'w', &t->wait, t->wait != 0);
+	put_debts(d, id);
 	json_put_stack(d, id);
 	jsonw_close(&d->w, '}');
 }

@@ -32,6 +32,7 @@ static const struct words enums[] = {
 	{ "how", "first|cfi|expression|debug-frame|signal|called|frame-pointer|guess|libunwind|" },
 	{ "call_kind", "function|generator|coroutine|async-generator|" },
 	{ "gil", "held|wanted|" },
+	{ "work_kind", "test|job|call|lock|" },
 	{ "term_level", NULL },
 };
 
@@ -96,6 +97,7 @@ static const struct field fields[] = {
 	{ "spawn", "method", "@spawn_method" }, { "spawn", "backend", "string?" },
 	{ "spawn", "by_pid", "integer?" }, { "spawn", "by_tid", "integer?" },
 	{ "spawn", "requested_by", "string?" }, { "spawn", "evidence", "string?" },
+	{ "spawn", "requested_by_task", "string?" },
 
 	{ "thread", "tid", "integer" }, { "thread", "name", "string" },
 	{ "thread", "state", "string" }, { "thread", "syscall", "string?" },
@@ -105,7 +107,11 @@ static const struct field fields[] = {
 	{ "thread", "since_ms", "integer?" }, { "thread", "waits", "[string]" },
 	{ "thread", "native", "[@native]" }, { "thread", "python", "[@frame]" },
 	{ "thread", "kernel", "[string]" }, { "thread", "stack", "@stack" },
-	{ "thread", "interpreter", "@interpreter" },
+	{ "thread", "interpreter", "@interpreter" }, { "thread", "debts", "[@debt]" },
+
+	{ "debt", "kind", "@work_kind" }, { "debt", "what", "string?" },
+	{ "debt", "actor", "string?" }, { "debt", "tid", "integer?" },
+	{ "debt", "lost", "string?" },
 
 	{ "interpreter", "runtime", "string?" }, { "interpreter", "name", "string?" },
 	{ "interpreter", "note", "string?" }, { "interpreter", "why", "string?" },

@@ -370,6 +370,7 @@ void py_spawn_read_tasks(struct runtime_site *site)
 		a->spawn_backend =
 			strtab_addf(m->strings, "%s subprocess", model_str(m, t->runtime));
 		a->spawn_requested_by = site->actor;
+		a->spawn_requested_task = w->task;
 		a->spawn_evidence = strtab_add(m->strings, strbuf_str(&b));
 	}
 }
