@@ -12,31 +12,24 @@ enum {
 	MAX_REQUESTS = 512,  /* in one bucket */
 };
 
-static struct ev_epitem item;
-static struct ev_uring request;
-static __u32 skipped;
-
 /* ---- epoll ----------------------------------------------------------------------------------- */
 
-/* Where the walk through the red-black tree is, and where it came from. */
-static struct rb_node *node;
-__u32 ascending; /* 0 from above, 1 from the left, 2 from the right */
-
-static __always_inline void epoll_item(struct seq_file *seq)
+static __always_inline void epoll_item(const struct step *at)
 {
-	struct epitem *ep = holder_of(node, epitem, rbn);
+	struct side *s = at->s;
+	struct epitem *ep = holder_of(s->node, epitem, rbn);
 
-	if (skipped < ask.rest_skip) {
-		skipped++;
+	if (s->skipped < ask.rest_skip) {
+		s->skipped++;
 		return;
 	}
-	if (!take_room(sizeof(item)))
+	if (!take_room(s, sizeof(s->item)))
 		return;
-	item.fd = peek(ep, ffd.fd);
-	item.events = peek(ep, event.events);
-	item.data = peek(ep, event.data);
-	target_look(&item.target, peek(ep, ffd.file));
-	bpf_seq_write(seq, &item, sizeof(item));
+	s->item.fd = peek(ep, ffd.fd);
+	s->item.events = peek(ep, event.events);
+	s->item.data = peek(ep, event.data);
+	target_look(s, &s->item.target, peek(ep, ffd.file));
+	bpf_seq_write(at->seq, &s->item, sizeof(s->item));
 }
 
 /*
@@ -46,121 +39,125 @@ static __always_inline void epoll_item(struct seq_file *seq)
  */
 static int epoll_step(__u32 i __attribute__((unused)), void *state)
 {
+	const struct step *at = state;
+	struct side *s = at->s;
 	struct rb_node *next, *up;
 
-	if (!node || cut)
+	if (!s->node || s->cut)
 		return 1;
-	if (!ascending) {
-		next = peek(node, rb_left);
+	if (!s->ascending) {
+		next = peek(s->node, rb_left);
 		if (next) {
-			node = next;
+			s->node = next;
 			return 0;
 		}
 	}
-	if (ascending != 2)
-		epoll_item(*(struct seq_file **)state);
-	next = ascending == 2 ? NULL : peek(node, rb_right);
+	if (s->ascending != 2)
+		epoll_item(at);
+	next = s->ascending == 2 ? NULL : peek(s->node, rb_right);
 	if (next) {
-		node = next;
-		ascending = 0;
+		s->node = next;
+		s->ascending = 0;
 		return 0;
 	}
-	up = (struct rb_node *)(peek(node, __rb_parent_color) & ~3UL);
-	ascending = up && peek(up, rb_left) == node ? 1 : 2;
-	node = up;
+	up = (struct rb_node *)(peek(s->node, __rb_parent_color) & ~3UL);
+	s->ascending = up && peek(up, rb_left) == s->node ? 1 : 2;
+	s->node = up;
 	return 0;
 }
 
-static __always_inline void epoll_items(struct file *file, struct seq_file *seq)
+static __always_inline void epoll_items(struct file *file, struct step *at)
 {
+	struct side *s = at->s;
 	struct eventpoll *ep = peek(file, private_data);
 
-	item.head.size = sizeof(item);
-	item.head.kind = EV_EPITEM;
-	item.epoll_ref = (__u64)file;
-	skipped = 0;
-	ascending = 0;
-	node = peek(ep, rbr.rb_root.rb_node);
-	walk(MAX_STEPS, 16, epoll_step, &seq);
-	if (node)
-		cut = EV_FILE_CUT;
+	s->item.head.size = sizeof(s->item);
+	s->item.head.kind = EV_EPITEM;
+	s->item.epoll_ref = (__u64)file;
+	s->skipped = 0;
+	s->ascending = 0;
+	s->node = peek(ep, rbr.rb_root.rb_node);
+	walk(MAX_STEPS, 16, epoll_step, at);
+	if (s->node)
+		s->cut = EV_FILE_CUT;
 }
 
 /* ---- io_uring -------------------------------------------------------------------------------- */
 
-static struct io_hash_bucket *buckets;
-static struct hlist_node *pending;
-static __u32 buckets_done;
-
 static int request_step(__u32 i __attribute__((unused)), void *state)
 {
+	const struct step *at = state;
+	struct side *s = at->s;
 	struct io_kiocb *r;
 
-	if (!pending || cut)
+	if (!s->pending || s->cut)
 		return 1;
-	r = holder_of(pending, io_kiocb, hash_node);
-	pending = list_next(pending);
-	if (skipped < ask.rest_skip) {
-		skipped++;
+	r = holder_of(s->pending, io_kiocb, hash_node);
+	s->pending = list_next(s->pending);
+	if (s->skipped < ask.rest_skip) {
+		s->skipped++;
 		return 0;
 	}
-	if (!take_room(sizeof(request)))
+	if (!take_room(s, sizeof(s->request)))
 		return 1;
-	request.opcode = peek(r, opcode);
-	request.user_data = 0;
+	s->request.opcode = peek(r, opcode);
+	s->request.user_data = 0;
 	if (bpf_core_field_exists(r->cqe))
-		request.user_data = peek(r, cqe.user_data);
-	target_look(&request.target, peek(r, file));
-	bpf_seq_write(*(struct seq_file **)state, &request, sizeof(request));
+		s->request.user_data = peek(r, cqe.user_data);
+	target_look(s, &s->request.target, peek(r, file));
+	bpf_seq_write(at->seq, &s->request, sizeof(s->request));
 	return 0;
 }
 
 static int bucket_step(__u32 i, void *state)
 {
-	struct io_hash_bucket *b = (void *)buckets + i * bpf_core_type_size(struct io_hash_bucket);
+	struct side *s = ((struct step *)state)->s;
+	struct io_hash_bucket *b =
+		(void *)s->buckets + i * bpf_core_type_size(struct io_hash_bucket);
 
-	buckets_done = i + 1;
-	pending = peek(b, list.first);
-	if (pending)
+	s->buckets_done = i + 1;
+	s->pending = peek(b, list.first);
+	if (s->pending)
 		walk(MAX_REQUESTS, 4, request_step, state);
-	if (pending)
-		cut = EV_FILE_CUT;
-	return cut != 0;
+	if (s->pending)
+		s->cut = EV_FILE_CUT;
+	return s->cut != 0;
 }
 
-static __always_inline void table_requests(struct io_hash_table *table, struct seq_file *seq)
+static __always_inline void table_requests(struct io_hash_table *table, struct step *at)
 {
+	struct side *s = at->s;
 	__u32 bits = peek(table, hash_bits);
 
-	buckets = peek(table, hbs);
+	s->buckets = peek(table, hbs);
 	if (bits > 12) {
 		bits = 12;
-		cut = EV_FILE_CUT;
+		s->cut = EV_FILE_CUT;
 	}
-	buckets_done = 0;
-	walk(1U << bits, 16, bucket_step, &seq);
-	if (buckets_done < 1U << bits)
-		cut = EV_FILE_CUT;
+	s->buckets_done = 0;
+	walk(1U << bits, 16, bucket_step, at);
+	if (s->buckets_done < 1U << bits)
+		s->cut = EV_FILE_CUT;
 }
 
 /*
  * Requests that wait for a file: they stand in the tables through which they are cancelled
  * (io_uring/poll.c). The second is for those that were armed under the lock of the ring.
  */
-static __always_inline void uring_requests(struct file *file, struct seq_file *seq)
+static __always_inline void uring_requests(struct file *file, struct step *at)
 {
+	struct side *s = at->s;
 	struct io_ring_ctx *ring = peek(file, private_data);
 
 	if (!bpf_core_field_exists(ring->cancel_table)) {
-		cut = EV_FILE_CUT;
+		s->cut = EV_FILE_CUT;
 		return;
 	}
-	request.head.size = sizeof(request);
-	request.head.kind = EV_URING;
-	request.uring_ref = (__u64)file;
-	skipped = 0;
-	table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table), seq);
-	if (!cut && bpf_core_field_exists(ring->cancel_table_locked))
-		table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table_locked),
-			       seq);
+	s->request.head.size = sizeof(s->request);
+	s->request.head.kind = EV_URING;
+	s->request.uring_ref = (__u64)file;
+	s->skipped = 0;
+	table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table), at);
+	if (!s->cut && bpf_core_field_exists(ring->cancel_table_locked))
+		table_requests((void *)ring + bpf_core_field_offset(ring->cancel_table_locked), at);
 }

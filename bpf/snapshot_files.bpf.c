@@ -4,7 +4,7 @@
  * is behind it.
  *
  * What belongs to a file (epoll items, queued descriptors, its socket) comes before its EV_FILE.
- * Other records are built in static memory: one reader runs this program, one thread at a time.
+ * Two iterators may run this program side by side, see side.bpf.h.
  */
 #include "items.bpf.h"
 #include "sock_inet.bpf.h"
@@ -19,6 +19,7 @@ enum {
 	PTY_SLAVE_MAJOR = 136,
 	BSD_PTY_MASTER_MAJOR = 2,
 	MAX_BUFFERS = 64,
+	RUN_BITS = 4,	    /* of numbers of tasks: whose files one of two iterators passes on */
 	FUSE_DEV_FLAGS = 7, /* small numbers in place of a pointer: not mounted yet */
 };
 
@@ -31,22 +32,18 @@ struct {
 	__type(value, __u8);
 } told SEC(".maps");
 
-static struct ev_file rec;
-
 /* ---- payloads -------------------------------------------------------------------------------- */
 
-static struct pipe_buffer *buffers;
-static __u32 buffer_at, buffer_mask;
-
-static int buffer_step(__u32 i, void *state __attribute__((unused)))
+static int buffer_step(__u32 i, void *state)
 {
+	struct side *s = ((struct step *)state)->s;
 	struct pipe_buffer *b;
 
-	if (i >= rec.pipe.used)
+	if (i >= s->rec.pipe.used)
 		return 1;
-	b = (void *)buffers +
-	    (__u64)((buffer_at + i) & buffer_mask) * bpf_core_type_size(struct pipe_buffer);
-	rec.pipe.bytes += peek(b, len);
+	b = (void *)s->buffers +
+	    (__u64)((s->buffer_at + i) & s->buffer_mask) * bpf_core_type_size(struct pipe_buffer);
+	s->rec.pipe.bytes += peek(b, len);
 	return 0;
 }
 
@@ -58,100 +55,99 @@ static __always_inline bool sleepers(struct wait_queue_head *queue)
 	       (void *)first != (void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
 }
 
-static __u64 pipe_block[32]; /* struct pipe_inode_info */
-
-#define of_pipe(member) part(pipe_block, p, pipe_inode_info, member)
+#define of_pipe(member) part(s->pipe_block, p, pipe_inode_info, member)
 
 /* Does a queue inside of the block have anybody in it? An empty one points at itself. */
 #define pipe_sleepers(queue)                                                                       \
 	((void *)of_pipe(queue.head.next) !=                                                       \
 	 (void *)p + bpf_core_field_offset(struct pipe_inode_info, queue.head))
 
-static __always_inline void pipe_fill(void)
+static __always_inline void pipe_fill(struct step *at)
 {
-	struct pipe_inode_info *p = peek(inode_at, i_pipe);
+	struct side *s = at->s;
+	struct pipe_inode_info *p = peek(s->inode_at, i_pipe);
 
 	if (!p)
 		return;
-	copy_block(pipe_block, p, pipe_inode_info);
-	rec.pipe.readers = of_pipe(readers);
-	rec.pipe.writers = of_pipe(writers);
-	rec.pipe.r_counter = of_pipe(r_counter);
-	rec.pipe.w_counter = of_pipe(w_counter);
-	rec.pipe.slots = of_pipe(max_usage);
-	buffer_at = of_pipe(tail);
-	rec.pipe.used = of_pipe(head) - buffer_at;
-	rec.pipe.sleepers = pipe_sleepers(rd_wait) | pipe_sleepers(wr_wait) << 1;
-	if (rec.pipe.used > MAX_BUFFERS) {
-		rec.pipe.bytes = ~0U;
-	} else if (rec.pipe.used) {
-		buffers = of_pipe(bufs);
-		buffer_mask = of_pipe(ring_size) - 1;
-		walk(MAX_BUFFERS, 16, buffer_step, NULL);
+	copy_block(s->pipe_block, p, pipe_inode_info);
+	s->rec.pipe.readers = of_pipe(readers);
+	s->rec.pipe.writers = of_pipe(writers);
+	s->rec.pipe.r_counter = of_pipe(r_counter);
+	s->rec.pipe.w_counter = of_pipe(w_counter);
+	s->rec.pipe.slots = of_pipe(max_usage);
+	s->buffer_at = of_pipe(tail);
+	s->rec.pipe.used = of_pipe(head) - s->buffer_at;
+	s->rec.pipe.sleepers = pipe_sleepers(rd_wait) | pipe_sleepers(wr_wait) << 1;
+	if (s->rec.pipe.used > MAX_BUFFERS) {
+		s->rec.pipe.bytes = ~0U;
+	} else if (s->rec.pipe.used) {
+		s->buffers = of_pipe(bufs);
+		s->buffer_mask = of_pipe(ring_size) - 1;
+		walk(MAX_BUFFERS, 16, buffer_step, at);
 	}
 }
 
-static __always_inline void timerfd_fill(struct timerfd_ctx *t)
+static __always_inline void timerfd_fill(struct side *s, struct timerfd_ctx *t)
 {
 	struct hrtimer *timer;
 
-	rec.timerfd.clockid = peek(t, clockid);
-	rec.timerfd.interval_ns = peek(t, tintv);
-	rec.timerfd.ticks = peek(t, ticks);
-	if (rec.timerfd.clockid == CLOCK_REALTIME_ALARM ||
-	    rec.timerfd.clockid == CLOCK_BOOTTIME_ALARM) {
+	s->rec.timerfd.clockid = peek(t, clockid);
+	s->rec.timerfd.interval_ns = peek(t, tintv);
+	s->rec.timerfd.ticks = peek(t, ticks);
+	if (s->rec.timerfd.clockid == CLOCK_REALTIME_ALARM ||
+	    s->rec.timerfd.clockid == CLOCK_BOOTTIME_ALARM) {
 		timer = (void *)t + bpf_core_field_offset(struct timerfd_ctx, t.alarm.timer);
-		rec.timerfd.armed = peek(t, t.alarm.state) & HRTIMER_ENQUEUED;
+		s->rec.timerfd.armed = peek(t, t.alarm.state) & HRTIMER_ENQUEUED;
 	} else {
 		timer = (void *)t + bpf_core_field_offset(struct timerfd_ctx, t.tmr);
-		rec.timerfd.armed = peek(timer, state) & HRTIMER_ENQUEUED;
+		s->rec.timerfd.armed = peek(timer, state) & HRTIMER_ENQUEUED;
 	}
-	if (rec.timerfd.armed)
-		rec.timerfd.left_ns = hrtimer_left(timer);
+	if (s->rec.timerfd.armed)
+		s->rec.timerfd.left_ns = hrtimer_left(timer);
 }
 
 /*
  * fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our
  * own.
  */
-static __always_inline void pidfd_fill(struct file *file)
+static __always_inline void pidfd_fill(struct side *s, struct file *file)
 {
 	struct task_struct *me = (void *)bpf_get_current_task();
 	struct pid *own = peek(me, group_leader, thread_pid);
-	struct pid *by_file = of_file(file, private_data);
-	struct pid *by_inode = peek(inode_at, i_private);
+	struct pid *by_file = of_file(s, file, private_data);
+	struct pid *by_inode = peek(s->inode_at, i_private);
 	struct pid *pid = ask.pidfd_by_inode ? by_inode : by_file;
 
-	rec.pidfd.private_is_pid = by_file == own;
-	rec.pidfd.inode_is_pid = by_inode == own;
-	rec.pidfd.tgid = pid && peek(pid, tasks[0].first) ? pid_nr(pid) : -1;
+	s->rec.pidfd.private_is_pid = by_file == own;
+	s->rec.pidfd.inode_is_pid = by_inode == own;
+	s->rec.pidfd.tgid = pid && peek(pid, tasks[0].first) ? pid_nr(&s->pids, pid) : -1;
 }
 
 /* termios(3): without ICANON and with VMIN 0, VTIME is the time-out of a read. */
 enum { TTY_ICANON = 2, TTY_VTIME = 5, TTY_VMIN = 6 };
 
-static __always_inline void tty_fill(struct file *file)
+static __always_inline void tty_fill(struct side *s, struct file *file)
 {
-	struct tty_file_private *private = of_file(file, private_data);
+	struct tty_file_private *private = of_file(s, file, private_data);
 	struct tty_struct *tty = peek(private, tty);
 
-	rec.tty.tty_ref = (__u64)tty;
-	rec.tty.link_ref = (__u64)peek(tty, link);
-	rec.tty.index = peek(tty, index);
-	rec.tty.major = peek(tty, driver, major);
-	rec.tty.minor = peek(tty, driver, minor_start) + rec.tty.index;
-	rec.tty.pgrp = pid_nr(peek(tty, ctrl.pgrp));
-	rec.tty.session = pid_nr(peek(tty, ctrl.session));
-	rec.tty.stopped = peek(tty, flow.stopped);
-	rec.tty.vtime = 0;
+	s->rec.tty.tty_ref = (__u64)tty;
+	s->rec.tty.link_ref = (__u64)peek(tty, link);
+	s->rec.tty.index = peek(tty, index);
+	s->rec.tty.major = peek(tty, driver, major);
+	s->rec.tty.minor = peek(tty, driver, minor_start) + s->rec.tty.index;
+	s->rec.tty.pgrp = pid_nr(&s->pids, peek(tty, ctrl.pgrp));
+	s->rec.tty.session = pid_nr(&s->pids, peek(tty, ctrl.session));
+	s->rec.tty.stopped = peek(tty, flow.stopped);
+	s->rec.tty.vtime = 0;
 	if (!(peek(tty, termios.c_lflag) & TTY_ICANON) && !peek(tty, termios.c_cc[TTY_VMIN]))
-		rec.tty.vtime = peek(tty, termios.c_cc[TTY_VTIME]);
-	if ((rec.tty.major >= PTY_MASTER_MAJOR && rec.tty.major < PTY_SLAVE_MAJOR) ||
-	    rec.tty.major == BSD_PTY_MASTER_MAJOR)
-		rec.head.flags |= EV_FILE_MASTER;
+		s->rec.tty.vtime = peek(tty, termios.c_cc[TTY_VTIME]);
+	if ((s->rec.tty.major >= PTY_MASTER_MAJOR && s->rec.tty.major < PTY_SLAVE_MAJOR) ||
+	    s->rec.tty.major == BSD_PTY_MASTER_MAJOR)
+		s->rec.head.flags |= EV_FILE_MASTER;
 }
 
-static __always_inline void fuse_fill(struct fuse_dev *dev)
+static __always_inline void fuse_fill(struct side *s, struct fuse_dev *dev)
 {
 	struct fuse_conn *fc;
 
@@ -160,106 +156,109 @@ static __always_inline void fuse_fill(struct fuse_dev *dev)
 	fc = peek(dev, fc);
 	if (!fc)
 		return;
-	rec.fuse.dev = peek(fc, dev);
-	rec.fuse.waiting = peek(fc, num_waiting.counter);
+	s->rec.fuse.dev = peek(fc, dev);
+	s->rec.fuse.waiting = peek(fc, num_waiting.counter);
 }
 
-static __always_inline void mqueue_fill(void)
+static __always_inline void mqueue_fill(struct side *s)
 {
-	struct mqueue_inode_info *q = holder_of(inode_at, mqueue_inode_info, vfs_inode);
+	struct mqueue_inode_info *q = holder_of(s->inode_at, mqueue_inode_info, vfs_inode);
 
 	if (!bpf_core_type_exists(struct mqueue_inode_info))
 		return;
-	rec.mqueue.messages = peek(q, attr.mq_curmsgs);
-	rec.mqueue.limit = peek(q, attr.mq_maxmsg);
+	s->rec.mqueue.messages = peek(q, attr.mq_curmsgs);
+	s->rec.mqueue.limit = peek(q, attr.mq_maxmsg);
 }
 
-static __always_inline void uring_fill(struct io_ring_ctx *ring)
+static __always_inline void uring_fill(struct side *s, struct io_ring_ctx *ring)
 {
 	struct list_head *timeouts =
 		(void *)ring + bpf_core_field_offset(struct io_ring_ctx, timeout_list);
 
-	rec.uring.timeouts = list_next(timeouts) != timeouts;
+	s->rec.uring.timeouts = list_next(timeouts) != timeouts;
 	if (bpf_core_field_exists(ring->waitid_list))
-		rec.uring.waitids = peek(ring, waitid_list.first) != NULL;
+		s->rec.uring.waitids = peek(ring, waitid_list.first) != NULL;
 	if (bpf_core_field_exists(ring->futex_list))
-		rec.uring.futexes = peek(ring, futex_list.first) != NULL;
+		s->rec.uring.futexes = peek(ring, futex_list.first) != NULL;
 }
 
-static __always_inline void uffd_fill(struct userfaultfd_ctx *u)
+static __always_inline void uffd_fill(struct side *s, struct userfaultfd_ctx *u)
 {
 	if (!bpf_core_type_exists(struct userfaultfd_ctx))
 		return;
-	rec.uffd.mm_ref = (__u64)peek(u, mm);
-	rec.uffd.pending =
+	s->rec.uffd.mm_ref = (__u64)peek(u, mm);
+	s->rec.uffd.pending =
 		sleepers((void *)u +
 			 bpf_core_field_offset(struct userfaultfd_ctx, fault_pending_wqh)) ||
 		sleepers((void *)u + bpf_core_field_offset(struct userfaultfd_ctx, fault_wqh));
 }
 
 /* fs/eventfd.c: the file has one reference, whoever posts from inside of the kernel one each. */
-static __always_inline void eventfd_fill(struct eventfd_ctx *e)
+static __always_inline void eventfd_fill(struct side *s, struct eventfd_ctx *e)
 {
-	rec.eventfd.count = peek(e, count);
-	rec.eventfd.flags = peek(e, flags);
-	rec.eventfd.refs = peek(e, kref.refcount.refs.counter);
+	s->rec.eventfd.count = peek(e, count);
+	s->rec.eventfd.flags = peek(e, flags);
+	s->rec.eventfd.refs = peek(e, kref.refcount.refs.counter);
 }
 
 /* Anonymous inodes; may write records of their own. */
-static __always_inline void anon_fill(struct file *file, struct seq_file *seq)
+static __always_inline void anon_fill(struct file *file, struct step *at)
 {
-	void *private = of_file(file, private_data);
+	struct side *s = at->s;
+	void *private = of_file(s, file, private_data);
 
-	switch (rec.it.class) {
+	switch (s->rec.it.class) {
 	case EV_CLASS_EVENTFD:
-		eventfd_fill(private);
+		eventfd_fill(s, private);
 		break;
 	case EV_CLASS_TIMERFD:
-		timerfd_fill(private);
+		timerfd_fill(s, private);
 		break;
 	case EV_CLASS_SIGNALFD: /* the context keeps what is not wanted (fs/signalfd.c) */
-		rec.sigmask = ~peek((struct signalfd_ctx *)private, sigmask.sig[0]);
+		s->rec.sigmask = ~peek((struct signalfd_ctx *)private, sigmask.sig[0]);
 		break;
 	case EV_CLASS_EPOLL:
-		epoll_items(file, seq);
+		epoll_items(file, at);
 		break;
 	case EV_CLASS_PIDFD:
-		pidfd_fill(file);
+		pidfd_fill(s, file);
 		break;
 	case EV_CLASS_USERFAULTFD:
-		uffd_fill(private);
+		uffd_fill(s, private);
 		break;
 	case EV_CLASS_IO_URING:
-		uring_fill(private);
-		uring_requests(file, seq);
+		uring_fill(s, private);
+		uring_requests(file, at);
 		break;
 	case EV_CLASS_ANON:
-		bpf_probe_read_kernel_str(rec.name, sizeof(rec.name),
+		bpf_probe_read_kernel_str(s->rec.name, sizeof(s->rec.name),
 					  peek(file, f_path.dentry, d_name.name));
 	}
 }
 
-static __always_inline void payload_fill(struct file *file, struct seq_file *seq)
+static __always_inline void payload_fill(struct file *file, struct step *at)
 {
-	__builtin_memset(rec.name, 0, sizeof(rec.name));
-	switch (rec.it.class) {
+	struct side *s = at->s;
+
+	__builtin_memset(s->rec.name, 0, sizeof(s->rec.name));
+	switch (s->rec.it.class) {
 	case EV_CLASS_PIPE:
-		pipe_fill();
+		pipe_fill(at);
 		break;
 	case EV_CLASS_SOCKET:
-		sock_write(file, seq);
+		sock_write(file, at);
 		break;
 	case EV_CLASS_TTY:
-		tty_fill(file);
+		tty_fill(s, file);
 		break;
 	case EV_CLASS_FUSE_DEV:
-		fuse_fill(of_file(file, private_data));
+		fuse_fill(s, of_file(s, file, private_data));
 		break;
 	case EV_CLASS_MQUEUE:
-		mqueue_fill();
+		mqueue_fill(s);
 		break;
 	default:
-		anon_fill(file, seq);
+		anon_fill(file, at);
 	}
 }
 
@@ -269,63 +268,77 @@ static __always_inline void payload_fill(struct file *file, struct seq_file *seq
  * Plain files are told when they are 0, 1 or 2, may be locked, or when whoever reads them may wait
  * for ever.
  */
-static __always_inline bool worth_it(__u32 fd)
+static __always_inline bool worth_it(struct side *s, __u32 fd)
 {
-	rec.head.flags = 0;
-	if (rec.it.class > EV_CLASS_DEVICE)
+	s->rec.head.flags = 0;
+	if (s->rec.it.class > EV_CLASS_DEVICE)
 		return true;
-	if (peek(inode_at, i_flctx))
-		rec.head.flags = EV_FILE_LOCKS;
-	if (fd <= 2 || rec.head.flags)
+	if (peek(s->inode_at, i_flctx))
+		s->rec.head.flags = EV_FILE_LOCKS;
+	if (fd <= 2 || s->rec.head.flags)
 		return true;
-	if (rec.it.class == EV_CLASS_DEVICE)
-		return rec.rdev >> 20 != MEM_MAJOR;
-	return rec.magic == FUSE_SUPER_MAGIC || rec.magic == NFS_SUPER_MAGIC;
+	if (s->rec.it.class == EV_CLASS_DEVICE)
+		return s->rec.rdev >> 20 != MEM_MAJOR;
+	return s->rec.magic == FUSE_SUPER_MAGIC || s->rec.magic == NFS_SUPER_MAGIC;
 }
 
-/* Whose descriptor it is; a task's come one after the other. */
-static __always_inline void holder_fill(struct task_struct *task)
+/*
+ * Whose descriptor it is; a task's come one after the other. Of two iterators each passes on the
+ * files of every other run of numbers: neither is far ahead of the other.
+ */
+static __always_inline bool holder_fill(struct side *s, struct task_struct *task, __u64 session)
 {
-	static struct task_struct *last;
-	static int last_pid;
+	__u32 turn;
 
-	if (last == task && last_pid == task->pid)
-		return;
-	last = task;
-	last_pid = task->pid;
-	rec.tgid = pid_nr(peek(task, group_leader, thread_pid));
-	rec.tid = pid_nr(peek(task, thread_pid));
-	rec.files_ref = (__u64)peek(task, files);
+	if (s->last == task && s->last_pid == task->pid && s->session == session)
+		return s->passes;
+	s->session = session;
+	s->last = task;
+	s->last_pid = task->pid;
+	s->rec.tid = pid_nr(&s->pids, peek(task, thread_pid));
+	turn = (s->rec.tid >> RUN_BITS) & 1;
+	s->passes = !ask.sides || turn == (s != sides);
+	if (!s->passes)
+		return false;
+	s->rec.tgid = pid_nr(&s->pids, peek(task, group_leader, thread_pid));
+	s->rec.files_ref = (__u64)peek(task, files);
+	return true;
 }
 
 SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
 {
-	struct seq_file *seq = ctx->meta->seq;
+	struct bpf_iter_meta *meta = ctx->meta;
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct step at = { .seq = meta->seq };
+	struct side *s;
 
 	if (!task || !file || (file->f_mode & FMODE_PATH))
 		return 0;
 	if (ask.rest_ref && ask.rest_ref != (__u64)file)
 		return 0;
 	own_ns_find();
-	holder_fill(task);
-	look_at(file);
-	rec.i_mode = of_inode(i_mode);
-	rec.rdev = of_inode(i_rdev);
-	rec.magic = of_sb(s_magic);
-	rec.f_op_ref = (__u64)of_file(file, f_op);
-	rec.f_flags = of_file(file, f_flags);
-	target_fill(&rec.it, file);
-	if (!worth_it(ctx->fd) && !bpf_map_lookup_elem(&told, &rec.tgid))
+	if (!ask.session)
+		ask.session = meta->session_id;
+	s = at.s = side_of(ask.session, meta->session_id);
+	if (!holder_fill(s, task, meta->session_id))
 		return 0;
-	room = ROOM_BYTES;
-	cut = 0;
-	rec.head.size = sizeof(rec);
-	rec.head.kind = EV_FILE;
-	rec.fd = ctx->fd;
-	payload_fill(file, seq);
-	rec.head.flags |= cut;
-	bpf_seq_write(seq, &rec, sizeof(rec));
+	look_at(s, file);
+	s->rec.i_mode = of_inode(s, i_mode);
+	s->rec.rdev = of_inode(s, i_rdev);
+	s->rec.magic = of_sb(s, s_magic);
+	s->rec.f_op_ref = (__u64)of_file(s, file, f_op);
+	s->rec.f_flags = of_file(s, file, f_flags);
+	target_fill(s, &s->rec.it, file);
+	if (!worth_it(s, ctx->fd) && !bpf_map_lookup_elem(&told, &s->rec.tgid))
+		return 0;
+	s->room = ROOM_BYTES;
+	s->cut = 0;
+	s->rec.head.size = sizeof(s->rec);
+	s->rec.head.kind = EV_FILE;
+	s->rec.fd = ctx->fd;
+	payload_fill(file, &at);
+	s->rec.head.flags |= s->cut;
+	bpf_seq_write(at.seq, &s->rec, sizeof(s->rec));
 	return 0;
 }

@@ -43,6 +43,7 @@ static struct ev_process proc;
 static struct ev_undo undo;
 static __u64 actions[64][4];
 static __u64 frames[MAX_FRAMES];
+static struct pid_room pids;
 static unsigned long *fd_bits;
 static __u32 fd_words;
 
@@ -60,8 +61,8 @@ SEC("iter/task") int stamps(struct bpf_iter__task *ctx)
 	own_ns_find();
 	stamp.head.size = sizeof(stamp);
 	stamp.head.kind = EV_STAMP;
-	stamp.tgid = pid_nr(peek(task, group_leader, thread_pid));
-	stamp.tid = pid_nr(peek(task, thread_pid));
+	stamp.tgid = pid_nr(&pids, peek(task, group_leader, thread_pid));
+	stamp.tid = pid_nr(&pids, peek(task, thread_pid));
 	stamp.start_ns = task->start_boottime;
 	stamp.run_ns = task->se.sum_exec_runtime;
 	if (bpf_core_field_exists(task->sched_info.pcount))
@@ -81,17 +82,18 @@ static __always_inline void task_ids(struct task_struct *task)
 	struct pid *own = peek(task, thread_pid);
 	struct pid *leader = peek(task, group_leader, thread_pid);
 
-	rec.tid = pid_nr(own);
-	rec.ns_tid = own ? pid_at(own, part(pid_block, own, pid, level)).nr : 0;
+	rec.tid = pid_nr(&pids, own);
+	rec.ns_tid = own ? pid_at(&pids, own, part(pids.block, own, pid, level)).nr : 0;
 	rec.tgid = rec.tid;
 	rec.ns_tgid = rec.ns_tid;
 	if (leader != own) {
-		rec.tgid = pid_nr(leader);
-		rec.ns_tgid = leader ? pid_at(leader, part(pid_block, leader, pid, level)).nr : 0;
+		rec.tgid = pid_nr(&pids, leader);
+		rec.ns_tgid =
+			leader ? pid_at(&pids, leader, part(pids.block, leader, pid, level)).nr : 0;
 	}
-	rec.parent_tgid = pid_nr(peek(parent, group_leader, thread_pid));
-	rec.forker = pid_nr(peek(parent, thread_pid));
-	rec.tracer = task->ptrace ? pid_nr(peek(task, parent, thread_pid)) : 0;
+	rec.parent_tgid = pid_nr(&pids, peek(parent, group_leader, thread_pid));
+	rec.forker = pid_nr(&pids, peek(parent, thread_pid));
+	rec.tracer = task->ptrace ? pid_nr(&pids, peek(task, parent, thread_pid)) : 0;
 	rec.exit_signal = task->exit_signal;
 	rec.uid = peek(task, cred, uid.val);
 	__builtin_memcpy(rec.comm, task->comm, sizeof(rec.comm));
@@ -166,7 +168,7 @@ static __noinline __s32 owner_tid(__u64 owner)
 {
 	struct task_struct *task = (void *)(owner & ~7ULL);
 
-	return task ? pid_nr(BPF_CORE_READ(task, thread_pid)) : 0;
+	return task ? pid_nr(&pids, BPF_CORE_READ(task, thread_pid)) : 0;
 }
 
 /* task->blocker: the lock, its kind in the low two bits (include/linux/hung_task.h, 6.16). */
@@ -318,8 +320,8 @@ static __always_inline void process_tty(struct signal_struct *signal)
 	struct tty_struct *tty = peek(signal, tty);
 	__u32 major, minor;
 
-	proc.pgrp = pid_nr(peek(signal, pids[PIDTYPE_PGID]));
-	proc.session = pid_nr(peek(signal, pids[PIDTYPE_SID]));
+	proc.pgrp = pid_nr(&pids, peek(signal, pids[PIDTYPE_PGID]));
+	proc.session = pid_nr(&pids, peek(signal, pids[PIDTYPE_SID]));
 	proc.tty_nr = 0;
 	proc.tpgid = -1;
 	if (!tty)
@@ -327,7 +329,7 @@ static __always_inline void process_tty(struct signal_struct *signal)
 	major = peek(tty, driver, major);
 	minor = peek(tty, driver, minor_start) + peek(tty, index);
 	proc.tty_nr = (minor & 0xff) | major << 8 | (minor & ~0xffU) << 12;
-	proc.tpgid = pid_nr(peek(tty, ctrl.pgrp));
+	proc.tpgid = pid_nr(&pids, peek(tty, ctrl.pgrp));
 }
 
 static int action_step(__u32 i, void *state __attribute__((unused)))

@@ -26,17 +26,6 @@ enum {
 	MAX_FDS = 253,	  /* SCM_MAX_FD */
 };
 
-static struct ev_sock sk_rec, child_rec;
-static struct ev_sock_path path_rec;
-static struct ev_inflight flying;
-
-/* Where walks through queues are. */
-static struct sk_buff *skb;
-static void *queue_head;
-static struct scm_fp_list *passed;
-static __u32 passed_done;
-static struct request_sock *request_at;
-
 static __noinline __u64 sock_ino(struct sock *sk)
 {
 	struct socket *socket = sk ? peek(sk, sk_socket) : NULL;
@@ -54,50 +43,48 @@ static __always_inline void copy_v4(__u8 *to, __u32 address)
 	words[3] = address;
 }
 
-static __u64 sock_block[112]; /* struct sock */
-
-#define of_sock(sk, member) part(sock_block, sk, sock, member)
+#define of_sock(s, sk, member) part((s)->sock_block, sk, sock, member)
 
 /* The addresses of an inet socket; works for connections that nobody accepted too. */
-static __always_inline void sock_addresses(struct ev_sock *e, struct sock *sk)
+static __always_inline void sock_addresses(struct side *s, struct ev_sock *e, struct sock *sk)
 {
 	if (e->family == AF_INET6) {
 		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
 	} else {
-		copy_v4(e->local, of_sock(sk, __sk_common.skc_rcv_saddr));
-		copy_v4(e->remote, of_sock(sk, __sk_common.skc_daddr));
+		copy_v4(e->local, of_sock(s, sk, __sk_common.skc_rcv_saddr));
+		copy_v4(e->remote, of_sock(s, sk, __sk_common.skc_daddr));
 	}
-	e->local_port = of_sock(sk, __sk_common.skc_num);
-	e->remote_port = bpf_ntohs(of_sock(sk, __sk_common.skc_dport));
+	e->local_port = of_sock(s, sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(of_sock(s, sk, __sk_common.skc_dport));
 }
 
-/* What every socket has; sock_block keeps it. */
-static __noinline int sock_common_fill(struct ev_sock *e, struct sock *sk)
+/* What every socket has; the side keeps a copy. */
+static __noinline int sock_common_fill(struct side *s, struct ev_sock *e, struct sock *sk)
 {
 	struct net *net;
 
-	if (!e)
+	if (!s || !e)
 		return 0;
 	__builtin_memset(e, 0, sizeof(*e));
-	copy_block(sock_block, sk, sock);
-	net = of_sock(sk, __sk_common.skc_net.net);
+	copy_block(s->sock_block, sk, sock);
+	net = of_sock(s, sk, __sk_common.skc_net.net);
 	e->head.size = sizeof(*e);
 	e->head.kind = EV_SOCK;
 	e->sock_ref = (__u64)sk;
 	e->net_ns = peek(net, ns.inum);
-	e->family = of_sock(sk, __sk_common.skc_family);
-	e->type = of_sock(sk, sk_type);
-	e->protocol = of_sock(sk, sk_protocol);
-	e->state = of_sock(sk, __sk_common.skc_state);
-	e->shutdown = of_sock(sk, sk_shutdown);
-	e->rcvtimeo = of_sock(sk, sk_rcvtimeo);
-	e->sndtimeo = of_sock(sk, sk_sndtimeo);
-	e->sndbuf = of_sock(sk, sk_sndbuf);
-	e->rcvbuf = of_sock(sk, sk_rcvbuf);
-	e->packets = of_sock(sk, sk_receive_queue.qlen);
-	e->error = of_sock(sk, sk_err);
+	e->family = of_sock(s, sk, __sk_common.skc_family);
+	e->type = of_sock(s, sk, sk_type);
+	e->protocol = of_sock(s, sk, sk_protocol);
+	e->state = of_sock(s, sk, __sk_common.skc_state);
+	e->shutdown = of_sock(s, sk, sk_shutdown);
+	e->rcvtimeo = of_sock(s, sk, sk_rcvtimeo);
+	e->sndtimeo = of_sock(s, sk, sk_sndtimeo);
+	e->sndbuf = of_sock(s, sk, sk_sndbuf);
+	e->rcvbuf = of_sock(s, sk, sk_rcvbuf);
+	e->packets = of_sock(s, sk, sk_receive_queue.qlen);
+	e->error = of_sock(s, sk, sk_err);
 	if (e->family == AF_INET || e->family == AF_INET6)
-		sock_addresses(e, sk);
+		sock_addresses(s, e, sk);
 	return 0;
 }

@@ -4,10 +4,7 @@
  */
 #pragma once
 
-#include "kernel_file.bpf.h"
-#include "walk.bpf.h"
-
-#include "event.h"
+#include "side.bpf.h"
 
 /* include/uapi/linux/stat.h, magic.h; include/linux/fs.h */
 enum {
@@ -40,9 +37,12 @@ struct {
  * mixed in.
  */
 struct {
+	__u64 session;	      /* of the first side, once it has begun */
 	__u64 rest_ref;	      /* look only at this file */
 	__u32 rest_skip;      /* and leave out that many items, they are known */
 	__u32 pidfd_by_inode; /* a pidfd's struct pid hangs on its inode (since 6.9) */
+	__u32 sides;	      /* two iterators share the pass */
+	__u32 reserved;
 } ask SEC(".data.ask");
 
 /*
@@ -52,18 +52,13 @@ struct {
  */
 enum { ROOM_BYTES = 30000 };
 
-/*
- * Not static: clang would shrink a variable of two values to one byte, and then its BTF is wrong.
- */
-__u32 room, cut;
-
-static __always_inline bool take_room(__u32 bytes)
+static __always_inline bool take_room(struct side *s, __u32 bytes)
 {
-	if (room < bytes) {
-		cut = EV_FILE_CUT;
+	if (s->room < bytes) {
+		s->cut = EV_FILE_CUT;
 		return false;
 	}
-	room -= bytes;
+	s->room -= bytes;
 	return true;
 }
 
@@ -100,51 +95,48 @@ static __noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
 	return (mode & S_IFMT) == S_IFCHR ? EV_CLASS_DEVICE : EV_CLASS_ANON;
 }
 
-/* The file that is looked at, its inode and its file system. */
-static __u64 file_block[32], inode_block[16], sb_block[16];
-static struct inode *inode_at;
-static struct super_block *sb_at;
-
-static __noinline int look_at(struct file *file)
+static __noinline int look_at(struct side *s, struct file *file)
 {
-	copy_block(file_block, file, file);
-	inode_at = part(file_block, file, file, f_inode);
-	copy_block(inode_block, inode_at, inode);
-	sb_at = part(inode_block, inode_at, inode, i_sb);
-	copy_block(sb_block, sb_at, super_block);
+	if (!s)
+		return 0;
+	copy_block(s->file_block, file, file);
+	s->inode_at = part(s->file_block, file, file, f_inode);
+	copy_block(s->inode_block, s->inode_at, inode);
+	s->sb_at = part(s->inode_block, s->inode_at, inode, i_sb);
+	copy_block(s->sb_block, s->sb_at, super_block);
 	return 0;
 }
 
-#define of_file(file, member) part(file_block, file, file, member)
-#define of_inode(member) part(inode_block, inode_at, inode, member)
-#define of_sb(member) part(sb_block, sb_at, super_block, member)
+#define of_file(s, file, member) part((s)->file_block, file, file, member)
+#define of_inode(s, member) part((s)->inode_block, (s)->inode_at, inode, member)
+#define of_sb(s, member) part((s)->sb_block, (s)->sb_at, super_block, member)
 
 /* Fill `t` from the file that look_at() saw; where its memory is gone, class is EV_CLASS_NONE. */
-static __noinline int target_fill(struct ev_target *t, struct file *file)
+static __noinline int target_fill(struct side *s, struct ev_target *t, struct file *file)
 {
 	struct eventfd_ctx *ctx;
 
-	if (!t)
+	if (!s || !t)
 		return 0;
 	t->file_ref = (__u64)file;
-	t->ino = of_inode(i_ino);
-	t->dev = of_sb(s_dev);
-	t->mode = of_file(file, f_mode) & 3;
+	t->ino = of_inode(s, i_ino);
+	t->dev = of_sb(s, s_dev);
+	t->mode = of_file(s, file, f_mode) & 3;
 	t->id = 0;
 	t->class = EV_CLASS_NONE;
-	if (!sb_at)
+	if (!s->sb_at)
 		return 0;
-	t->class = class_of((__u64)of_file(file, f_op), of_inode(i_mode), of_sb(s_magic));
+	t->class = class_of((__u64)of_file(s, file, f_op), of_inode(s, i_mode), of_sb(s, s_magic));
 	if (t->class == EV_CLASS_EVENTFD) {
-		ctx = of_file(file, private_data);
+		ctx = of_file(s, file, private_data);
 		t->id = peek(ctx, id);
 	}
 	return 0;
 }
 
 /* The same for a file that nobody looked at yet. */
-static __always_inline void target_look(struct ev_target *t, struct file *file)
+static __always_inline void target_look(struct side *s, struct ev_target *t, struct file *file)
 {
-	look_at(file);
-	target_fill(t, file);
+	look_at(s, file);
+	target_fill(s, t, file);
 }

@@ -29,8 +29,16 @@ enum bpf_func_id___walk { BPF_FUNC_loop___walk = 181 };
 #define holder_of(address, type, member)                                                           \
 	((struct type *)((void *)(address)-bpf_core_field_offset(struct type, member)))
 
-/* A member, or a member of what it points to and so on; 0 where memory cannot be read. */
-#define peek(pointer, ...) BPF_CORE_READ(pointer, __VA_ARGS__)
+/*
+ * A member, or a member of what it points to and so on; 0 where memory cannot be read. The pointer
+ * may stand in a structure of ours: of that no offset is to be corrected.
+ */
+#define peek(pointer, ...)                                                                         \
+	({                                                                                         \
+		__typeof__(pointer) _from = (pointer);                                             \
+                                                                                                   \
+		BPF_CORE_READ(_from, __VA_ARGS__);                                                 \
+	})
 
 /*
  * The first bytes of a structure, copied: one call of a helper (40 ns) instead of one a member. A
@@ -86,32 +94,35 @@ static __always_inline void own_ns_find(void)
 	own_ns = at.ns;
 }
 
-static __u64 pid_block[24]; /* struct pid with its first few numbers */
+/* Where a struct pid is copied to, with its first few numbers. */
+struct pid_room {
+	__u64 block[24];
+};
 
-/* The number of `pid` at `level` of the namespaces; call copy_block() of pid_block first. */
-static __always_inline struct upid pid_at(struct pid *pid, __u32 level)
+/* The number of `pid`, which pid_nr() looked at, at `level` of the namespaces. */
+static __always_inline struct upid pid_at(struct pid_room *room, struct pid *pid, __u32 level)
 {
 	__u64 at = bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid);
 	struct upid found = {};
 
-	if (level < 4 && at + sizeof(found) <= sizeof(pid_block))
-		found = *(struct upid *)((void *)pid_block + (at & 0xff));
+	if (level < 4 && at + sizeof(found) <= sizeof(room->block))
+		found = *(struct upid *)((void *)room->block + (at & 0xff));
 	else
 		bpf_probe_read_kernel(&found, sizeof(found), (void *)pid + at);
 	return found;
 }
 
 /* The number of `pid` in the reader's namespace, 0 if it has none there. `pid` may be NULL. */
-static __noinline __s32 pid_nr(struct pid *pid)
+static __noinline __s32 pid_nr(struct pid_room *room, struct pid *pid)
 {
 	struct upid at;
 
-	if (!pid)
+	if (!room || !pid)
 		return 0;
-	bpf_probe_read_kernel(pid_block, sizeof(pid_block), pid);
-	if (part(pid_block, pid, pid, level) < own_level)
+	bpf_probe_read_kernel(room->block, sizeof(room->block), pid);
+	if (part(room->block, pid, pid, level) < own_level)
 		return 0;
-	at = pid_at(pid, own_level);
+	at = pid_at(room, pid, own_level);
 	return at.ns == own_ns ? at.nr : 0;
 }
 

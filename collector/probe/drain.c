@@ -14,10 +14,11 @@
 enum {
 	/*
 	 * The kernel gathers records in eight pages and hands them out whole if there is room
-	 * (kernel/bpf/bpf_iter.c, bpf_seq_read()): no read ends inside of a record.
+	 * (kernel/bpf/bpf_iter.c, bpf_seq_read()): no read ends inside of what it wrote for one
+	 * object.
 	 */
 	READ_BYTES = 8 << 12,
-	SLOT_BYTES = 4 * READ_BYTES,
+	SLOT_BYTES = 2 * READ_BYTES,
 	SLOTS = 4,
 	MAX_RETRIES = 1000,
 };
@@ -28,11 +29,20 @@ struct slot {
 	ssize_t size; /* 0 at the end, -errno */
 };
 
-struct ahead {
+/* One iterator. */
+struct source {
 	int iter;
 	struct slot slots[SLOTS];
 	sem_t filled, taken;
-	bool stop; /* written before a post of `taken` */
+	bool stop;  /* written before a post of `taken` */
+	bool ahead; /* `thread` reads */
+	pthread_t thread;
+	/* what the caller has before it */
+	unsigned int next; /* slot behind that */
+	const char *at;
+	size_t left;
+	int64_t place; /* of the group at `at`; INT64_MAX: it has come to its end */
+	size_t len;
 };
 
 /* EAGAIN: a million objects without a record; the next read goes on behind them. */
@@ -64,92 +74,148 @@ static ssize_t fill(int iter, char *to)
 	return have ? (ssize_t)have : got;
 }
 
+static void wait_for(sem_t *sem)
+{
+	while (sem_wait(sem) < 0)
+		;
+}
+
 static void *read_ahead(void *arg)
 {
-	struct ahead *a = arg;
+	struct source *s = arg;
 
 	for (unsigned int i = 0;; i++) {
-		struct slot *slot = &a->slots[i % SLOTS];
+		struct slot *slot = &s->slots[i % SLOTS];
 
-		while (sem_wait(&a->taken) < 0)
-			;
-		if (a->stop)
+		wait_for(&s->taken);
+		if (s->stop)
 			break;
-		slot->size = fill(a->iter, slot->bytes);
-		sem_post(&a->filled);
+		slot->size = fill(s->iter, slot->bytes);
+		sem_post(&s->filled);
 		if (slot->size <= 0)
 			break;
 	}
 	return NULL;
 }
 
-/* What a read gave: 1 go on, 0 the end. */
-static int take(const struct drain_opts *opts, const struct slot *slot, uint64_t *bytes,
-		struct snag_error *err)
+static void begin(struct source *s, int iter, char *room, bool ahead)
 {
-	if (slot->size < 0)
-		return error_set(err, (int)slot->size, "reading records: %m");
-	if (!slot->size)
-		return 0;
-	*bytes += (uint64_t)slot->size;
-	if (opts->records(slot->bytes, (size_t)slot->size, opts->arg) < 0)
-		return error_set(err, -EBADMSG, "the kernel side wrote a broken record");
-	return 1;
+	s->iter = iter;
+	for (size_t i = 0; i < SLOTS; i++)
+		s->slots[i].bytes = room + i * SLOT_BYTES;
+	sem_init(&s->filled, 0, 0);
+	sem_init(&s->taken, 0, SLOTS);
+	s->ahead = ahead && pthread_create(&s->thread, NULL, read_ahead, s) == 0;
 }
 
-static int drain_alone(const struct drain_opts *opts, uint64_t *bytes, struct snag_error *err)
+static void end(struct source *s)
 {
-	_cleanup_free_ char *room = xmalloc(SLOT_BYTES);
-	struct slot slot = { .bytes = room };
+	/* after an error of ours it may still want to fill a slot */
+	s->stop = true;
+	sem_post(&s->taken);
+	if (s->ahead)
+		pthread_join(s->thread, NULL);
+	sem_destroy(&s->filled);
+	sem_destroy(&s->taken);
+}
+
+/* What the source gave next, when all before was taken in. */
+static int next_slot(struct source *s, uint64_t *bytes, struct snag_error *err)
+{
+	struct slot *slot = &s->slots[s->ahead ? s->next % SLOTS : 0];
+
+	if (s->ahead && s->next)
+		sem_post(&s->taken);
+	if (s->ahead)
+		wait_for(&s->filled);
+	else
+		slot->size = fill(s->iter, slot->bytes);
+	s->next++;
+	if (slot->size < 0)
+		return error_set(err, (int)slot->size, "reading records: %m");
+	*bytes += (uint64_t)slot->size;
+	s->at = slot->bytes;
+	s->left = (size_t)slot->size;
+	s->len = s->left;
+	s->place = s->left ? 0 : INT64_MAX;
+	return 0;
+}
+
+static int broken(struct snag_error *err)
+{
+	return error_set(err, -EBADMSG, "the kernel side wrote a broken record");
+}
+
+/* Find the place of the group at hand. Of one iterator all that came is one group. */
+static int find_place(const struct drain_opts *opts, struct source *s, struct snag_error *err)
+{
+	if (opts->count < 2 || !s->left)
+		return 0;
+	s->place = opts->place(s->at, s->left, &s->len);
+	return s->place < 0 ? broken(err) : 0;
+}
+
+/* The groups of `s` up to `until`, as far as they lie side by side. */
+static int take(const struct drain_opts *opts, struct source *s, int64_t until,
+		struct snag_error *err)
+{
+	const char *from = s->at;
 	int rc;
 
 	do {
-		slot.size = fill(opts->iter, room);
-		rc = take(opts, &slot, bytes, err);
-	} while (rc > 0);
+		s->at += s->len;
+		s->left -= s->len;
+		rc = find_place(opts, s, err);
+	} while (rc == 0 && s->left && s->place <= until);
+	if (opts->records(from, (size_t)(s->at - from), opts->arg) < 0)
+		return broken(err);
 	return rc;
 }
 
-static int drain_behind(const struct drain_opts *opts, struct ahead *a, uint64_t *bytes,
-			struct snag_error *err)
+static int merge(const struct drain_opts *opts, struct source *sources, uint64_t *bytes,
+		 struct snag_error *err)
 {
-	int rc;
+	struct source none = { .place = INT64_MAX };
+	int rc = 0;
 
-	for (unsigned int i = 0;; i++) {
-		while (sem_wait(&a->filled) < 0)
-			;
-		rc = take(opts, &a->slots[i % SLOTS], bytes, err);
-		if (rc <= 0)
+	while (rc == 0) {
+		struct source *a = sources, *b = opts->count < 2 ? &none : sources + 1;
+
+		if (b->place < a->place) {
+			a = b;
+			b = sources;
+		}
+		if (a->place == INT64_MAX)
 			break;
-		sem_post(&a->taken);
+		rc = take(opts, a, b->place, err);
+		if (rc == 0 && !a->left)
+			rc = next_slot(a, bytes, err);
+		if (rc == 0)
+			rc = find_place(opts, a, err);
 	}
-	/* after an error of ours it may still want to fill a slot */
-	a->stop = true;
-	sem_post(&a->taken);
 	return rc;
 }
 
 int drain(const struct drain_opts *opts, uint64_t *bytes, struct snag_error *err)
 {
-	_cleanup_free_ char *room = NULL;
-	struct ahead a = { .iter = opts->iter };
-	pthread_t thread;
-	int rc;
+	_cleanup_free_ char *room = xmalloc((size_t)opts->count * SLOTS * SLOT_BYTES);
+	struct source sources[DRAIN_SIDES] = { 0 };
+	uint32_t begun = 0;
+	int rc = 0;
 
-	if (!opts->ahead)
-		return drain_alone(opts, bytes, err);
-	room = xmalloc((size_t)SLOTS * SLOT_BYTES);
-	for (size_t i = 0; i < SLOTS; i++)
-		a.slots[i].bytes = room + i * SLOT_BYTES;
-	sem_init(&a.filled, 0, 0);
-	sem_init(&a.taken, 0, SLOTS);
-	if (pthread_create(&thread, NULL, read_ahead, &a) == 0) {
-		rc = drain_behind(opts, &a, bytes, err);
-		pthread_join(thread, NULL);
-	} else {
-		rc = drain_alone(opts, bytes, err);
+	while (rc == 0 && begun < opts->count) {
+		struct source *s = &sources[begun];
+
+		begin(s, opts->iters[begun], room + (size_t)begun * SLOTS * SLOT_BYTES,
+		      opts->ahead);
+		begun++;
+		rc = next_slot(s, bytes, err);
+		if (rc == 0)
+			rc = find_place(opts, s, err);
 	}
-	sem_destroy(&a.filled);
-	sem_destroy(&a.taken);
+	if (rc == 0)
+		rc = merge(opts, sources, bytes, err);
+	while (begun)
+		end(&sources[--begun]);
 	return rc;
 }

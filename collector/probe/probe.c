@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ struct probe {
 	bool loading;
 	int files_rc;
 	struct snag_error files_err;
+	uint32_t sides; /* iterators that share a pass over all files */
 	uint32_t hz;
 	int32_t *told; /* the processes of which all files are told now */
 	uint32_t told_count;
@@ -176,37 +178,106 @@ static int deliver(const char *bytes, size_t size, void *arg)
 	return size ? -EBADMSG : 0;
 }
 
-/*
- * With `tgid`, iterate over that process only, where the kernel can (6.1); the programs filter in
- * any case.
- */
-static int run(const struct bpf_program *prog, int32_t tgid, const struct probe_sink *sink,
-	       struct probe_costs *costs, struct snag_error *err)
+/* What is written for one open file ends with its own record: its holder is the place. */
+static int64_t place_of_file(const char *bytes, size_t size, size_t *len)
 {
-	union bpf_iter_link_info info = { .task.pid = tgid };
+	for (size_t at = 0; size - at >= sizeof(struct ev_head);) {
+		const struct ev_file *f = (const void *)(bytes + at);
+
+		if (f->head.size < smallest(f->head.kind) || f->head.size > size - at)
+			return -EBADMSG;
+		at += f->head.size;
+		*len = at;
+		if (f->head.kind == EV_FILE)
+			return f->tid;
+	}
+	return -EBADMSG;
+}
+
+struct run {
+	const struct bpf_program *prog;
+	/*
+	 * Iterate over that process only, where the kernel can (6.1); programs filter in any case.
+	 */
+	int32_t tgid;
+	uint32_t sides; /* so many iterators share the pass; 0: one */
+};
+
+static int attach(const struct run *r, struct snag_error *err)
+{
+	union bpf_iter_link_info info = { .task.pid = r->tgid };
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .iter_info = &info, .iter_info_len = sizeof(info));
-	_cleanup_close_ int link = -1;
-	_cleanup_close_ int iter = -1;
+	int link = -1;
+
+	if (r->tgid)
+		link = bpf_link_create(bpf_program__fd(r->prog), 0, BPF_TRACE_ITER, &opts);
+	if (link < 0)
+		link = bpf_link_create(bpf_program__fd(r->prog), 0, BPF_TRACE_ITER, NULL);
+	if (link < 0)
+		return error_set(err, link, "attaching iterator %s: %m",
+				 bpf_program__name(r->prog));
+	return link;
+}
+
+static int start(const struct run *r, int link, struct snag_error *err)
+{
+	int iter = bpf_iter_create(link);
+
+	if (iter < 0)
+		return error_set(err, iter, "starting iterator %s: %m", bpf_program__name(r->prog));
+	return iter;
+}
+
+static int run(const struct run *r, const struct probe_sink *sink, struct probe_costs *costs,
+	       struct snag_error *err)
+{
 	struct delivery delivery = { .sink = sink };
-	struct drain_opts how = { .ahead = !tgid, .records = deliver, .arg = &delivery };
-	uint64_t start = now_ns();
+	struct drain_opts how = { .count = r->sides ? r->sides : 1,
+				  .ahead = !r->tgid,
+				  .records = deliver,
+				  .place = place_of_file,
+				  .arg = &delivery };
+	uint64_t begin = now_ns();
+	_cleanup_close_ int link = attach(r, err);
+	_cleanup_close_ int first = link < 0 ? link : start(r, link, err);
+	_cleanup_close_ int second = -1;
 	int rc;
 
+	if (first < 0)
+		return first;
+	if (how.count > 1)
+		second = start(r, link, err);
+	if (how.count > 1 && second < 0)
+		return second;
+	how.iters[0] = first;
+	how.iters[1] = second;
 	costs->pass_bytes = 0;
-	if (tgid)
-		link = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_ITER, &opts);
-	if (link < 0)
-		link = bpf_link_create(bpf_program__fd(prog), 0, BPF_TRACE_ITER, NULL);
-	if (link < 0)
-		return error_set(err, link, "attaching iterator %s: %m", bpf_program__name(prog));
-	iter = bpf_iter_create(link);
-	if (iter < 0)
-		return error_set(err, iter, "starting iterator %s: %m", bpf_program__name(prog));
-	how.iter = iter;
 	rc = drain(&how, &costs->pass_bytes, err);
 	costs->pass_records = delivery.records;
-	costs->pass_ns = now_ns() - start;
-	return rc < 0 ? error_at(err, rc, "pass %s", bpf_program__name(prog)) : 0;
+	costs->pass_ns = now_ns() - begin;
+	return rc < 0 ? error_at(err, rc, "pass %s", bpf_program__name(r->prog)) : 0;
+}
+
+/*
+ * All files of the host. Their kernel side takes longest of all: where there are processors for it
+ * two iterators do one half each.
+ */
+static int run_files(struct probe *p, const struct probe_sink *sink, struct snag_error *err)
+{
+	struct run r = { .prog = p->files->progs.files, .sides = p->sides };
+
+	p->files->data_ask->ask.session = 0;
+	p->files->data_ask->ask.sides = r.sides > 1;
+	return run(&r, sink, &p->costs, err);
+}
+
+/* Files of one process. */
+static int run_some(struct probe *p, int32_t tgid, const struct probe_sink *sink,
+		    struct probe_costs *costs, struct snag_error *err)
+{
+	p->files->data_ask->ask.session = 0;
+	p->files->data_ask->ask.sides = 0;
+	return run(&(struct run){ .prog = p->files->progs.files, .tgid = tgid }, sink, costs, err);
 }
 
 /* ---- learning from specimens ----------------------------------------------------------------- */
@@ -261,15 +332,14 @@ static int learn(struct probe *p, struct snag_error *err)
 {
 	struct specimens specimens;
 	struct lesson l = { .p = p, .s = &specimens };
-	const struct bpf_program *files = p->files->progs.files;
 	struct probe_costs costs = { 0 };
 	uint64_t start = now_ns();
 	int rc;
 
 	specimens_open(&specimens);
-	rc = run(files, getpid(), &(struct probe_sink){ on_specimen, &l }, &costs, err);
+	rc = run_some(p, getpid(), &(struct probe_sink){ on_specimen, &l }, &costs, err);
 	if (rc == 0)
-		rc = run(files, getpid(), &(struct probe_sink){ on_pidfd, p }, &costs, err);
+		rc = run_some(p, getpid(), &(struct probe_sink){ on_pidfd, p }, &costs, err);
 	for (uint32_t i = 0; rc == 0 && i < specimens.count; i++)
 		if (!(l.learned & 1U << i))
 			strbuf_addf(&p->unlearned, "%s%s", p->unlearned.len ? ", " : "",
@@ -310,6 +380,16 @@ int probe_ready(struct probe *p, struct snag_error *err)
 	return p->files_rc < 0 ? error_set(err, p->files_rc, "%s", p->files_err.text) : 0;
 }
 
+/* The processors that we may run on, as far as there is use for them. */
+static uint32_t sides(void)
+{
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return DRAIN_SIDES; /* more than a cpu_set_t has room for */
+	return CPU_COUNT(&cpus) < DRAIN_SIDES ? 1 : DRAIN_SIDES;
+}
+
 int probe_open(struct probe **ret, struct snag_error *err)
 {
 	_cleanup_probe_ struct probe *p = NULL;
@@ -319,6 +399,7 @@ int probe_open(struct probe **ret, struct snag_error *err)
 		return error_set(err, rc, "libbpf takes no handler: %s", strerror(-rc));
 	libbpf_set_print(log_libbpf);
 	p = xcalloc(1, sizeof(*p));
+	p->sides = sides();
 	rc = open_objects(p, err);
 	if (rc < 0)
 		return rc;
@@ -385,16 +466,16 @@ int probe_run(struct probe *p, enum probe_pass pass, const struct probe_sink *si
 	int rc;
 
 	if (pass == PROBE_STAMPS)
-		return run(p->tasks->progs.stamps, 0, sink, &p->costs, err);
+		return run(&(struct run){ p->tasks->progs.stamps, 0, 0 }, sink, &p->costs, err);
 	if (pass == PROBE_TASKS)
-		return run(p->tasks->progs.tasks, 0, sink, &p->costs, err);
+		return run(&(struct run){ p->tasks->progs.tasks, 0, 0 }, sink, &p->costs, err);
 	rc = probe_ready(p, err);
-	return rc < 0 ? rc : run(p->files->progs.files, 0, sink, &p->costs, err);
+	return rc < 0 ? rc : run_files(p, sink, err);
 }
 
 int probe_run_self(struct probe *p, const struct probe_sink *sink, struct snag_error *err)
 {
-	return run(p->tasks->progs.tasks, getpid(), sink, &p->costs, err);
+	return run(&(struct run){ p->tasks->progs.tasks, getpid(), 0 }, sink, &p->costs, err);
 }
 
 int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct probe_sink *sink,
@@ -406,7 +487,7 @@ int probe_run_rest(struct probe *p, const struct probe_rest *rest, const struct 
 		return rc;
 	p->files->data_ask->ask.rest_ref = rest->file_ref;
 	p->files->data_ask->ask.rest_skip = rest->skip;
-	rc = run(p->files->progs.files, rest->tgid, sink, &p->costs, err);
+	rc = run_some(p, rest->tgid, sink, &p->costs, err);
 	p->files->data_ask->ask.rest_ref = 0;
 	p->files->data_ask->ask.rest_skip = 0;
 	return rc;

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -442,4 +443,75 @@ Test(probe, tells_long_epoll_sets_piece_by_piece)
 	cr_expect_eq(c.items, MANY);
 	for (uint32_t i = 0; i < MANY; i++)
 		cr_expect(c.seen[i / 64] & 1ull << i % 64, "item %u is missing", i);
+}
+
+/* ---- two iterators --------------------------------------------------------------------------- */
+
+enum { CHILDREN = 70 }; /* more than two runs of numbers */
+
+struct order {
+	int32_t children[CHILDREN];
+	uint32_t told[CHILDREN];
+	int32_t last;
+	bool backward;
+	uint64_t file_ref;
+};
+
+static void see_order(const struct ev_head *head, void *arg)
+{
+	const struct ev_file *f = (const void *)head;
+	struct order *o = arg;
+
+	if (head->kind != EV_FILE || !f->tid) /* 0: it ends right now */
+		return;
+	o->backward |= f->tid < o->last;
+	o->last = f->tid;
+	for (uint32_t i = 0; i < CHILDREN; i++)
+		if (f->tgid == o->children[i] && f->it.file_ref == o->file_ref)
+			o->told[i]++;
+}
+
+static void find_ref(const struct ev_head *head, void *arg)
+{
+	const struct ev_file *f = (const void *)head;
+	struct order *o = arg;
+
+	if (head->kind == EV_FILE && f->tgid == o->children[0] && f->it.class == EV_CLASS_EVENTFD)
+		o->file_ref = f->it.file_ref;
+}
+
+static void see_each_once(struct probe *p, struct order *o)
+{
+	memset(o->told, 0, sizeof(o->told));
+	o->last = 0;
+	run(p, PROBE_FILES, &(struct probe_sink){ see_order, o });
+	cr_assert_not(o->backward);
+	for (uint32_t i = 0; i < CHILDREN; i++)
+		cr_assert_eq(o->told[i], 1, "child %u: %u times", i, o->told[i]);
+}
+
+Test(probe, tells_each_file_once_and_by_number)
+{
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC);
+	_cleanup_probe_ struct probe *p = NULL;
+	struct order o = { 0 };
+	int ends[2];
+	cpu_set_t one;
+
+	cr_assert_eq(pipe(ends), 0);
+	for (uint32_t i = 0; i < CHILDREN; i++)
+		o.children[i] = child_start(read_empty_pipe, ends);
+	p = open_probe();
+	run(p, PROBE_FILES, &(struct probe_sink){ find_ref, &o });
+	cr_assert_neq(o.file_ref, 0);
+	for (int i = 0; i < 3; i++)
+		see_each_once(p, &o);
+
+	/* with one processor there is one iterator */
+	CPU_ZERO(&one);
+	CPU_SET((unsigned int)sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	probe_free(p);
+	p = open_probe();
+	see_each_once(p, &o);
 }
