@@ -30,11 +30,11 @@ static struct map_entry *slot_of(const struct map *m, uint64_t key)
 	return &m->at[i];
 }
 
-static void grow(struct map *m)
+static void grow(struct map *m, uint32_t cap)
 {
 	struct map old = *m;
 
-	m->cap = old.cap ? 2 * old.cap : 16;
+	m->cap = cap;
 	m->at = xcalloc(m->cap, sizeof(*m->at));
 	for (uint32_t i = 0; i < old.cap; i++)
 		if (old.at[i].used)
@@ -42,12 +42,28 @@ static void grow(struct map *m)
 	map_release(&old);
 }
 
+/* One more key: it stays half empty. */
+static void make_room(struct map *m)
+{
+	if (2 * (m->count + 1) > m->cap)
+		grow(m, m->cap ? 2 * m->cap : 16);
+}
+
+void map_reserve(struct map *m, uint32_t count)
+{
+	uint32_t cap = m->cap ? m->cap : 16;
+
+	while (cap / 2 < count && cap < 1u << 31)
+		cap *= 2;
+	if (count && cap > m->cap)
+		grow(m, cap);
+}
+
 void map_put(struct map *m, uint64_t key, uint32_t value)
 {
 	struct map_entry *e;
 
-	if (2 * (m->count + 1) > m->cap)
-		grow(m);
+	make_room(m);
 	e = slot_of(m, key);
 	m->count += !e->used;
 	*e = (struct map_entry){ .key = key, .value = value, .used = 1 };
@@ -57,8 +73,7 @@ uint32_t map_add(struct map *m, uint64_t key, uint32_t value)
 {
 	struct map_entry *e;
 
-	if (2 * (m->count + 1) > m->cap)
-		grow(m);
+	make_room(m);
 	e = slot_of(m, key);
 	if (e->used)
 		return e->value;

@@ -29,6 +29,9 @@ static inline uint64_t map_pair(uint32_t high, uint32_t low)
 	return (uint64_t)high << 32 | low;
 }
 
+/* Make room for `count` keys in all, which then come without the map growing. */
+void map_reserve(struct map *m, uint32_t count);
+
 /* Set the value of `key`, a new or an old one. */
 void map_put(struct map *m, uint64_t key, uint32_t value);
 

@@ -49,6 +49,19 @@ static inline void *vec_grow(void *__attribute__((may_alias)) * at, uint32_t *co
 	return slot;
 }
 
+/* Room for `want` elements of `size` bytes in all. Use vec_reserve(). */
+static inline void vec_room(void *__attribute__((may_alias)) * at, uint32_t *cap, uint32_t want,
+			    size_t size)
+{
+	if (want <= *cap)
+		return;
+	*cap = want;
+	*at = xreallocarray(*at, *cap, size);
+}
+
+/* Make room for `want` elements in all, which are then pushed without anything moving. */
+#define vec_reserve(v, want) vec_room((void *)&(v)->at, &(v)->cap, want, sizeof(*(v)->at))
+
 /* Append a zeroed element and return a pointer to it, valid until the next push. */
 #define vec_push(v)                                                                                \
 	((__typeof__((v)->at))vec_grow((void *)&(v)->at, &(v)->count, &(v)->cap, sizeof(*(v)->at)))

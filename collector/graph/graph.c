@@ -443,6 +443,8 @@ struct graph *graph_new(const struct model *m, const struct graph_opts *opts)
 	g->m = m;
 	if (opts)
 		g->opts = *opts;
+	vec_reserve(&g->nodes, m->threads.count + 3 * m->actors.count + m->waits.count +
+				       m->tasks.count + m->objects.count);
 	for (uint32_t i = 1; i <= m->threads.count; i++)
 		add_node(g, NODE_THREAD, i);
 	for (unsigned int type = NODE_ACTOR; type <= NODE_AMBIENT; type++)

@@ -19,8 +19,9 @@ enum { EVENTS_IN = 0x001 | 0x040 };
 struct facts {
 	struct model *m;
 	struct snapshot *s;
-	/* (kind, inode or description) folded, and actor -> 1: it waits for input there */
-	struct map watched;
+	/* of note_waits(), when first asked for: most trees have nothing that it is asked of */
+	bool noted;
+	struct map watched;  /* (inode, actor) folded -> 1: it waits for input there */
 	struct map unsure;   /* actor -> 1: what it waits for is not fully known */
 	struct map waiting;  /* actor -> 1: a thread of it waits in poll, select or epoll */
 	uint32_t told, more; /* of the kind that is being looked for */
@@ -200,14 +201,8 @@ static void note_items(struct facts *x, uint32_t actor, const struct snap_file *
 	}
 }
 
-/* Is it known to wait for a set of things, and for which ones? */
-static bool waits_for_set(const struct facts *x, uint32_t actor)
-{
-	return map_find(&x->waiting, actor, NULL) && !map_find(&x->unsure, actor, NULL);
-}
-
 /* By wait: items of poll and epoll, reads and accepts, and who waits for a set of things. */
-static void note_waits(struct facts *x)
+static void note_sets(struct facts *x)
 {
 	for (uint32_t i = 0; i < x->m->waits.count; i++) {
 		const struct wait *w = &x->m->waits.at[i];
@@ -234,6 +229,34 @@ static void note_threads(struct facts *x)
 		if (t->moved || t->gone || !t->wait)
 			map_put(&x->unsure, t->actor, 1);
 	}
+}
+
+static void note_waits(struct facts *x)
+{
+	if (x->noted)
+		return;
+	x->noted = true;
+	note_sets(x);
+	note_threads(x);
+}
+
+static bool is_unsure(struct facts *x, uint32_t actor)
+{
+	note_waits(x);
+	return map_find(&x->unsure, actor, NULL);
+}
+
+/* Is it known to wait for a set of things, and for which ones? */
+static bool waits_for_set(struct facts *x, uint32_t actor)
+{
+	return !is_unsure(x, actor) && map_find(&x->waiting, actor, NULL);
+}
+
+/* Does it wait for input of the socket with that inode? */
+static bool watches(struct facts *x, uint64_t ino, uint32_t actor)
+{
+	note_waits(x);
+	return map_find(&x->watched, watch_key(ino, actor), NULL);
 }
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
@@ -324,14 +347,13 @@ static bool is_left_over(struct facts *x, const struct snap_file *f, uint32_t ac
 	if (!above || above->kind != FILE_SOCKET || above->ino != f->ino)
 		return false;
 	/* Of a program that was started only a listener: what it was given else may be for it. */
-	if (!is_bare_fork(a) && (!is_listener(x, f) || map_find(&x->unsure, actor, NULL)))
+	if (!is_bare_fork(a) && (!is_listener(x, f) || is_unsure(x, actor)))
 		return false;
 	/*
 	 * Only of one that is known to wait for other things, and for which its parent does wait.
 	 */
-	return (!is_bare_fork(a) || waits_for_set(x, actor)) &&
-	       !map_find(&x->watched, watch_key(f->ino, actor), NULL) &&
-	       map_find(&x->watched, watch_key(f->ino, a->parent), NULL);
+	return (!is_bare_fork(a) || waits_for_set(x, actor)) && !watches(x, f->ino, actor) &&
+	       watches(x, f->ino, a->parent);
 }
 
 static void find_inherited(struct facts *x)
@@ -360,9 +382,8 @@ static bool is_unwatched(struct facts *x, const struct file_group *g)
 	for (uint32_t i = g->first; i; i = files_next(x->m, i)) {
 		uint32_t actor = model_find_pid(x->m, x->s->files.at[i - 1].tgid);
 
-		if (!actor || !model_actor(x->m, actor)->in_tree ||
-		    map_find(&x->unsure, actor, NULL) ||
-		    map_find(&x->watched, watch_key(g->b, actor), NULL))
+		if (!actor || !model_actor(x->m, actor)->in_tree || is_unsure(x, actor) ||
+		    watches(x, g->b, actor))
 			return false;
 	}
 	return true;
@@ -491,8 +512,6 @@ void model_find_facts(struct model *m, struct snapshot *s)
 {
 	_cleanup_(facts_release_guard) struct facts x = { .m = m, .s = s };
 
-	note_waits(&x);
-	note_threads(&x);
 	find_zombies(&x);
 	find_orphans(&x);
 	find_forked_threads(&x);

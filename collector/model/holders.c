@@ -22,6 +22,7 @@ struct holding {
 	struct snapshot *s;
 	uint32_t object;
 	struct snap_file file;	   /* one of its files */
+	bool fresh;		   /* nobody has been added yet */
 	VEC(uint32_t) holders;	   /* holder indices that stand for a descriptor */
 	struct map by_actor;	   /* (description or number, actor) -> 1 */
 	struct map children;	   /* (description, parent) -> how many of its children hold that */
@@ -111,7 +112,8 @@ static void add_files(struct holding *x, uint32_t first)
 		count_description(x, f->description, f->mode);
 		if (!actor)
 			continue;
-		at = model_add_holder(x->m, x->object, actor, f->fd, f->mode);
+		at = (x->fresh ? model_append_holder : model_add_holder)(x->m, x->object, actor,
+									 f->fd, f->mode);
 		x->m->holders.at[at].description = f->description;
 		if (alone)
 			break; /* nobody that it could be inherited from */
@@ -335,9 +337,9 @@ void object_receivers(struct model *m, struct snapshot *s, uint32_t object,
 	model_object(m, object)->holders_seen = how_certain(&x);
 }
 
-void object_holders(struct model *m, struct snapshot *s, struct file_group *g)
+void object_holders(struct model *m, struct snapshot *s, struct file_group *g, bool fresh)
 {
-	struct holding x = { .m = m, .s = s, .object = g->object };
+	struct holding x = { .m = m, .s = s, .object = g->object, .fresh = fresh };
 	uint32_t first = g->first;
 
 	files_describe_group(m, s, g);

@@ -266,6 +266,27 @@ static void put_id(struct map *ids, uint64_t key, uint32_t id)
 	map_put(ids, key, id);
 }
 
+uint32_t model_append_holder(struct model *m, uint32_t object, uint32_t actor, int32_t fd,
+			     uint8_t mode)
+{
+	struct holder *h = vec_push(&m->holders);
+
+	h->object = object;
+	h->actor = actor;
+	h->fd = fd;
+	h->mode = mode;
+	h->used = -1;
+	return m->holders.count - 1;
+}
+
+/* Most holders are appended, or loaded, and never looked for. */
+static void index_holder_ids(struct model *m)
+{
+	map_reserve(&m->holder_ids, m->holders.count);
+	for (uint32_t i = m->holder_ids.count; i < m->holders.count; i++)
+		put_id(&m->holder_ids, holder_key(&m->holders.at[i]), i + 1);
+}
+
 uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int32_t fd,
 			  uint8_t mode)
 {
@@ -274,6 +295,7 @@ uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int3
 	struct holder *h;
 	uint32_t at;
 
+	index_holder_ids(m);
 	for (; map_find(&m->holder_ids, key, &at); key++) {
 		h = &m->holders.at[at - 1];
 		if (h->object != object || h->actor != actor || h->fd != fd)
@@ -281,14 +303,9 @@ uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int3
 		h->mode |= mode;
 		return at - 1;
 	}
-	h = vec_push(&m->holders);
-	h->object = object;
-	h->actor = actor;
-	h->fd = fd;
-	h->mode = mode;
-	h->used = -1;
-	map_put(&m->holder_ids, key, m->holders.count);
-	return m->holders.count - 1;
+	at = model_append_holder(m, object, actor, fd, mode);
+	map_put(&m->holder_ids, key, at + 1);
+	return at;
 }
 
 uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent)
@@ -362,6 +379,8 @@ static void index_holders(struct model *m)
 
 	vec_release(&m->holders_of);
 	vec_release(&m->holders_first);
+	vec_reserve(&m->holders_first, m->objects.count + 1);
+	vec_reserve(&m->holders_of, m->holders.count);
 	for (uint32_t i = 0; i <= m->objects.count; i++)
 		*vec_push(&m->holders_first) = 0;
 	for (uint32_t i = 0; i < m->holders.count; i++) {
@@ -376,13 +395,17 @@ static void index_holders(struct model *m)
 		m->holders_of.at[--m->holders_first.at[m->holders.at[i].object - 1]] = i;
 }
 
-/* What keeps holders and findings from being added twice; they are not there after loading. */
+/*
+ * What keeps objects and findings from being added twice; they are not there after loading. Of
+ * holders model_add_holder() sees to it.
+ */
 static void index_additions(struct model *m)
 {
-	if (m->holder_ids.count != m->holders.count) {
-		map_release(&m->holder_ids);
-		for (uint32_t i = 0; i < m->holders.count; i++)
-			put_id(&m->holder_ids, holder_key(&m->holders.at[i]), i + 1);
+	if (m->by_key.count != m->objects.count) {
+		map_release(&m->by_key);
+		map_reserve(&m->by_key, m->objects.count);
+		for (uint32_t i = 0; i < m->objects.count; i++)
+			map_put(&m->by_key, m->objects.at[i].key, i + 1);
 	}
 	if (m->finding_ids.count != m->findings.count) {
 		map_release(&m->finding_ids);
@@ -395,14 +418,13 @@ void model_index(struct model *m)
 {
 	map_release(&m->by_pid);
 	map_release(&m->by_tid);
-	map_release(&m->by_key);
+	map_reserve(&m->by_pid, m->actors.count);
+	map_reserve(&m->by_tid, m->threads.count);
 	for (uint32_t i = 0; i < m->actors.count; i++)
 		if (m->actors.at[i].kind == 0)
 			map_put(&m->by_pid, (uint32_t)m->actors.at[i].pid, i + 1);
 	for (uint32_t i = 0; i < m->threads.count; i++)
 		map_put(&m->by_tid, (uint32_t)m->threads.at[i].tid, i + 1);
-	for (uint32_t i = 0; i < m->objects.count; i++)
-		map_put(&m->by_key, m->objects.at[i].key, i + 1);
 	index_holders(m);
 	index_additions(m);
 }

@@ -90,7 +90,7 @@ struct model {
 	struct map by_pid; /* pid -> actor id */
 	struct map by_tid; /* tid -> thread id */
 	struct map by_key; /* string id of an object's key -> object id */
-	/* (object, actor, fd) folded -> 1 + holder, see model_add_holder() */
+	/* (object, actor, fd) folded -> 1 + holder, of the first ones: see model_add_holder() */
 	struct map holder_ids;
 	struct map finding_ids;	     /* likewise, see model_add_finding() */
 	VEC(uint32_t) holders_of;    /* holder indices grouped by object, by holders_first */
@@ -145,6 +145,10 @@ uint32_t model_add_object(struct model *m, const char *kind, const char *key);
 /* Note that `actor` has `object`; the same (object, actor, fd) is kept once. Returns its index. */
 uint32_t model_add_holder(struct model *m, uint32_t object, uint32_t actor, int32_t fd,
 			  uint8_t mode);
+
+/* The same where it is certain that (object, actor, fd) is not there yet. */
+uint32_t model_append_holder(struct model *m, uint32_t object, uint32_t actor, int32_t fd,
+			     uint8_t mode);
 
 /* A new wait of `thread` (an item when parent != 0), need 1, no terms. Returns its id. */
 uint32_t model_add_wait(struct model *m, uint32_t thread, uint32_t parent);

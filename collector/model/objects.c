@@ -264,7 +264,7 @@ static uint32_t plain_object(struct model *m, struct snapshot *s, const struct s
 {
 	struct file_group *g = files_group(m, s, f);
 	const struct snap_file *first;
-	uint32_t id;
+	uint32_t id, before = m->objects.count;
 
 	if (!g) {
 		/* Nobody has it open: an object that may have a name, but no holders. */
@@ -283,7 +283,7 @@ static uint32_t plain_object(struct model *m, struct snapshot *s, const struct s
 	load_details(s, first);
 	id = describe(m, s, first, first);
 	g->object = id;
-	object_holders(m, s, g);
+	object_holders(m, s, g, id > before);
 	return id;
 }
 

@@ -30,9 +30,9 @@ void object_detail(struct strbuf *b, const struct snapshot *s, const struct snap
 
 /*
  * Add all holders of the group's object, and say in object.holders_seen how sure it is that these
- * are all.
+ * are all. `fresh`: it has none yet.
  */
-void object_holders(struct model *m, struct snapshot *s, struct file_group *g);
+void object_holders(struct model *m, struct snapshot *s, struct file_group *g, bool fresh);
 
 /* The same of a socket that nobody has open: whoever may receive it from a queue. */
 void object_receivers(struct model *m, struct snapshot *s, uint32_t object,

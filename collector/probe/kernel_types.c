@@ -254,6 +254,7 @@ static uint32_t take(struct kernel_types *k, uint32_t id)
 /* One pass over all types: where each one is, and which are wanted. */
 static int index_types(struct kernel_types *k, const char *file, struct snag_error *err)
 {
+	vec_reserve(&k->at, (uint32_t)(k->types_size / sizeof(struct btf_type)) + 1);
 	*vec_push(&k->at) = 0; /* void */
 	for (size_t offset = 0; offset + sizeof(struct btf_type) <= k->types_size;) {
 		const struct btf_type *t = (const void *)(k->types + offset);

@@ -178,7 +178,7 @@ int reader_stacks(struct reader *r, struct snapshot *s, const struct stack_batch
 
 	reader_want_stacks(r);
 	if (!r->stack_room)
-		r->stack_room = xcalloc(STACK_BATCH, STACK_BYTES);
+		r->stack_room = xmalloc((size_t)STACK_BATCH * STACK_BYTES);
 	b.room = r->stack_room;
 	rc = r->ops->stacks(r->priv, s, &b, err);
 	return rc < 0 ? error_at(err, rc, "reading stacks") : 0;

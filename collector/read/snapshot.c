@@ -78,12 +78,67 @@ static void sort(void *at, uint32_t count, size_t size, int (*compare)(const voi
 		}
 }
 
+/* How far files are sorted from `from` on. */
+static uint32_t sorted_files(const struct snapshot *s, uint32_t from)
+{
+	uint32_t i = from + 1;
+
+	while (i < s->files.count && compare_files(&s->files.at[i - 1], &s->files.at[i]) <= 0)
+		i++;
+	return i;
+}
+
+/* The first of `count` sorted files that belongs behind `f`. */
+static uint32_t file_behind(const struct snap_file *files, uint32_t count,
+			    const struct snap_file *f)
+{
+	uint32_t low = 0, high = count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (compare_files(&files[middle], f) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * Behind the files of the tree come those few of others that matter, both in order: each of the
+ * tree's moves once, in one of a few pieces.
+ */
+static void sort_files(struct snapshot *s)
+{
+	uint32_t left = s->files.count ? sorted_files(s, 0) : 0, tail = s->files.count - left;
+	_cleanup_free_ struct snap_file *last = NULL;
+	struct snap_file *at = s->files.at;
+
+	if (!tail)
+		return;
+	if (sorted_files(s, left) < s->files.count) {
+		qsort(at, s->files.count, sizeof(*at), compare_files);
+		return;
+	}
+	last = xcalloc(tail, sizeof(*last));
+	memcpy(last, at + left, tail * sizeof(*last));
+	while (tail--) {
+		uint32_t to = file_behind(at, left, &last[tail]);
+
+		memmove(at + to + tail + 1, at + to, (left - to) * sizeof(*at));
+		at[to + tail] = last[tail];
+		left = to;
+	}
+}
+
 static void index_processes(struct snapshot *s)
 {
 	uint32_t n = 0;
 
 	sort(s->processes.at, s->processes.count, sizeof(*s->processes.at), compare_processes);
 	map_release(&s->by_tgid);
+	map_reserve(&s->by_tgid, s->processes.count);
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		/*
 		 * A pid that was reused while the list was read stands in it twice: the first one
@@ -108,6 +163,7 @@ static void index_tasks(struct snapshot *s)
 
 	sort(s->tasks.at, s->tasks.count, sizeof(*s->tasks.at), compare_tasks);
 	map_release(&s->by_tid);
+	map_reserve(&s->by_tid, s->tasks.count);
 	for (uint32_t i = 0; i < s->tasks.count; i++) {
 		struct snap_task *t = &s->tasks.at[i];
 		uint32_t p = map_get(&s->by_tgid, (uint32_t)t->tgid, 0);
@@ -129,7 +185,7 @@ void snapshot_index_files(struct snapshot *s)
 
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		s->processes.at[i].first_file = s->processes.at[i].file_count = 0;
-	sort(s->files.at, s->files.count, sizeof(*s->files.at), compare_files);
+	sort_files(s);
 	for (uint32_t i = 0; i < s->files.count; i++) {
 		struct snap_file *f = &s->files.at[i];
 

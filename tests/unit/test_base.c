@@ -273,6 +273,24 @@ Test(base_map, zero_is_a_key)
 	cr_assert_not(map_find(&m, 0, NULL));
 }
 
+Test(base_map, has_room_for_what_was_announced)
+{
+	_cleanup_map_ struct map m = MAP_INIT;
+	uint32_t cap;
+
+	map_reserve(&m, 0);
+	map_put(&m, 7, 1);
+	map_reserve(&m, 1000);
+	cap = m.cap;
+	cr_assert_geq(cap, 2000);
+	map_reserve(&m, 10);
+	for (uint32_t i = 0; i < 1000; i++)
+		map_put(&m, i, i);
+	cr_assert_eq(m.cap, cap);
+	cr_assert_eq(map_get(&m, 7, 0), 7);
+	cr_assert_eq(m.count, 1000);
+}
+
 /* ---- vec.h, cleanup.h, log.h ----------------------------------------------------------------- */
 
 struct point {

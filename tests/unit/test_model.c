@@ -65,6 +65,22 @@ Test(model, a_holder_is_kept_once)
 	cr_assert_eq(m->holders.count, 2);
 }
 
+Test(model, a_holder_that_was_appended_is_found)
+{
+	_cleanup_model_ struct model *m = model_new();
+	uint32_t a = model_add_actor(m, 10, 7), o = model_add_object(m, "pipe", "pipe:[1]");
+	uint32_t first = model_append_holder(m, o, a, 3, 1),
+		 other = model_add_holder(m, o, a, 4, 1);
+	uint32_t third = model_append_holder(m, o, a, 5, 2);
+
+	cr_assert_eq(model_add_holder(m, o, a, 3, 2), first);
+	cr_assert_eq(model_add_holder(m, o, a, 4, 2), other);
+	cr_assert_eq(model_add_holder(m, o, a, 5, 1), third);
+	for (uint32_t i = 0; i < 3; i++)
+		cr_assert_eq(m->holders.at[i].mode, 3);
+	cr_assert_eq(m->holders.count, 3);
+}
+
 Test(model, holders_are_grouped_by_object)
 {
 	_cleanup_model_ struct model *m = model_new();

@@ -139,3 +139,31 @@ Test(snapshot, equal_notes_are_kept_once)
 	cr_assert_eq(s->missing.count, 2);
 	cr_assert_str_eq(snapshot_str(s, s->missing.at[1]), "4 files");
 }
+
+/* Files of the tree by number, and behind them those of others before, within and after it. */
+Test(snapshot, files_of_others_come_between_those_of_the_tree)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	const int32_t others[] = { 1, 2, 15, 15, 999 };
+	uint32_t n = 0;
+
+	for (int32_t tgid = 1; tgid < 1000; tgid++)
+		add_process(s, tgid, 1);
+	for (int32_t tgid = 10; tgid < 900; tgid += 10)
+		for (int32_t fd = 0; fd < 3; fd++)
+			add_file(s, tgid, fd, (uint64_t)(tgid * 10 + fd));
+	for (uint32_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		add_file(s, others[i], (int32_t)i, (uint64_t)others[i] * 10 + i);
+	add_file(s, 999, 4, 5); /* the same again: the first one counts */
+	snapshot_index(s);
+	cr_assert_eq(s->files.count, 89 * 3 + 5);
+	for (uint32_t i = 0; i < s->files.count; i++) {
+		const struct snap_file *f = &s->files.at[i];
+
+		cr_assert_eq(f->ino, (uint64_t)(f->tgid * 10 + f->fd));
+		cr_assert_eq(snapshot_file(s, f->tgid, f->fd), f);
+		n += i && (f[-1].tgid > f->tgid || (f[-1].tgid == f->tgid && f[-1].fd >= f->fd));
+	}
+	cr_assert_eq(n, 0, "%u files stand before one of a smaller number", n);
+	cr_assert_eq(snapshot_process(s, 15)->file_count, 2);
+}

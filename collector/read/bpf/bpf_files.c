@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-	MAX_RESTS = 1000, /* passes for one set: some 400 items each */
+	MAX_RESTS = 1000,   /* passes for one set: some 400 items each */
+	ROOM_MAX = 1 << 20, /* files that room is made for before they come */
 	KERNEL_MINOR_BITS = 20,
 	NS_PER_TENTH = 100000000, /* of a second, the unit of VTIME */
 };
@@ -504,6 +505,28 @@ static int read_rest(struct bpf_pass *x, struct bpf_set *set, struct snag_error 
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/*
+ * Room for what is to come: copying it from array to array as it grows takes longer than filling it
+ * in. The pass over tasks has counted descriptors; some more come meanwhile, some are not told.
+ */
+static void make_room(struct bpf_pass *x)
+{
+	uint64_t in_tree = 0, all = 0;
+
+	for (uint32_t i = 0; i < x->s->processes.count; i++) {
+		const struct snap_process *p = &x->s->processes.at[i];
+
+		all += p->fd_total;
+		in_tree += p->in_tree ? p->fd_total : 0;
+	}
+	all = all < ROOM_MAX ? all : ROOM_MAX;
+	in_tree = in_tree < all ? in_tree : all;
+	/* and for the few of others that bpf_outside() adds */
+	vec_reserve(&x->s->files, (uint32_t)(in_tree + in_tree / 16 + 64));
+	vec_reserve(&x->files, (uint32_t)(all - in_tree));
+	map_reserve(&x->descriptions, (uint32_t)all);
+}
+
 static int name_tree(const struct snapshot *s, struct probe *p, struct snag_error *err)
 {
 	_cleanup_free_ int32_t *tgids = xcalloc(s->processes.count + 1, sizeof(*tgids));
@@ -565,6 +588,7 @@ int bpf_files_read(struct snapshot *s, struct probe *p, struct snag_error *err)
 	rc = name_tree(s, p, err);
 	if (rc < 0)
 		return rc;
+	make_room(&x);
 	x.hz = probe_hz(p);
 	rc = probe_run(p, PROBE_FILES, &(struct probe_sink){ on_record, &x }, err);
 	for (uint32_t i = 0; rc == 0 && i < x.sets.count; i++) {

@@ -216,6 +216,7 @@ void socks_index(struct snapshot *s)
 
 	map_release(&s->by_sock);
 	map_release(&s->by_address);
+	map_reserve(&s->by_sock, s->socks.count);
 	s->net_spaces.count = s->queues.count = 0;
 	for (uint32_t i = 0; i < s->socks.count; i++) {
 		if (may_queue(&s->socks.at[i]))
