@@ -102,6 +102,7 @@ void model_free(struct model *m)
 	vec_release(&m->await_tasks);
 	vec_release(&m->task_stacks);
 	vec_release(&m->parks);
+	vec_release(&m->handled);
 	vec_release(&m->park_threads);
 	vec_release(&m->works);
 	vec_release(&m->expects);

@@ -78,6 +78,7 @@ struct model {
 	/* of threads whose wait is not told in words of their program yet */
 	VEC(struct park) parks;
 	VEC(uint32_t) park_threads;
+	VEC(struct handled) handled;
 	/* of these four, only debts are in captures (debts.h) */
 	VEC(struct work) works;
 	VEC(struct expect) expects;

@@ -19,6 +19,13 @@ enum park_by {
 	PARK_NEVER,   /* nobody: `why` */
 };
 
+/* What the handlers of some signals are for, bit n-1 for signal n. Not in captures either. */
+struct handled {
+	uint32_t actor;	  /* id */
+	uint32_t thread;  /* id: its event loop hands them to the program; 0: see below */
+	uint64_t signals; /* thread 0: every program of this runtime has a handler for these */
+};
+
 struct park {
 	uint32_t thread;  /* id: who waits */
 	uint8_t kind;	  /* enum wait_type */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "read/snapshot.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -234,6 +235,29 @@ bool snapshot_is_suspicious(const struct snapshot *s, int32_t tgid)
 		if (s->tasks.at[p->first_task + i].state == 'D')
 			return true;
 	return false;
+}
+
+#define BIT(signal) (1ull << ((signal)-1))
+/*
+ * From 32 on two of glibc (SIGCANCEL, SIGSETXID of nptl), three of musl (internal/pthread_impl.h).
+ */
+static const uint64_t inward = BIT(SIGCHLD) | BIT(SIGALRM) | BIT(SIGPIPE) | BIT(SIGSEGV) |
+			       BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGABRT) | BIT(32) |
+			       BIT(33) | BIT(34);
+
+uint64_t snapshot_handled(const struct snapshot *s, const struct snap_process *p)
+{
+	uint64_t blocked = UINT64_MAX;
+
+	if (!p->has_signals)
+		return UINT64_MAX;
+	for (uint32_t i = 0; i < p->task_count; i++) {
+		const struct snap_task *t = &s->tasks.at[p->first_task + i];
+
+		if (t->state != 'Z' && t->state != 'X')
+			blocked &= t->has_signals ? t->sig_blocked : 0;
+	}
+	return p->sig_caught & ~p->sig_ignored & ~inward & ~blocked;
 }
 
 struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd)

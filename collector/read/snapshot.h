@@ -84,6 +84,13 @@ struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid);
  */
 bool snapshot_is_suspicious(const struct snapshot *s, int32_t tgid);
 
+/*
+ * Signals that come from outside and have a handler in this process, which some thread would run:
+ * bit n-1 for signal n, UINT64_MAX unknown. Not counted: those of faults, of what the process did
+ * itself, of its children and its alarms, and libc's own.
+ */
+uint64_t snapshot_handled(const struct snapshot *s, const struct snap_process *p);
+
 /* The descriptor `fd` of `tgid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_file *snapshot_file(const struct snapshot *s, int32_t tgid, int32_t fd);
 

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/strbuf.h"
 #include "waits/wait.h"
 
 struct wait_ctx {
@@ -49,6 +50,15 @@ uint32_t wait_decode_thread(struct wait_ctx *c, const struct snap_task *t, uint3
  * who ends it is unknown.
  */
 void wait_inside_kernel(struct wait_ctx *c, uint32_t wait, const struct snap_task *t);
+
+/* Of a wait whose terms lie before those of others: behind them all, where more can be added. */
+void wait_move_terms(struct model *m, uint32_t wait);
+
+/* After terms of waits were moved: only those that are of a wait, each wait's side by side. */
+void wait_drop_terms(struct model *m);
+
+/* "SIGCHLD, SIGTERM and 3 more" for a set of signals, bit n-1 for signal n. */
+void wait_signal_names(struct strbuf *b, uint64_t set);
 
 /* Hand the wait of a descriptor to the kind that knows the file; `f->file` may be NULL. */
 void wait_decode_file(struct wait_ctx *c, const struct wait_fd *f);

@@ -5,7 +5,9 @@
 #include "read/proc/procfs.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -32,6 +34,24 @@ struct wait_name wait_name_of(struct wait_ctx *c, int32_t tgid)
 
 	snprintf(name.text, sizeof(name.text), "%d (%.16s)", tgid, p ? p->comm : "?");
 	return name;
+}
+
+void wait_signal_names(struct strbuf *b, uint64_t set)
+{
+	enum { NAMED_MAX = 4, SIGNALS = 64 };
+	int count = 0;
+
+	for (int n = 1; n <= SIGNALS; n++) {
+		if (!(set >> (n - 1) & 1) || count++ >= NAMED_MAX)
+			continue;
+		strbuf_adds(b, count > 1 ? ", " : "");
+		if (n < SIGRTMIN && sigabbrev_np(n))
+			strbuf_addf(b, "SIG%s", sigabbrev_np(n));
+		else
+			strbuf_addf(b, "signal %d", n);
+	}
+	if (count > NAMED_MAX)
+		strbuf_addf(b, " and %d more", count - NAMED_MAX);
 }
 
 void wait_finding(struct wait_ctx *c, const struct wait_fact *fact, const char *fmt, ...)
@@ -99,6 +119,36 @@ void wait_term_holders(struct wait_ctx *c, uint32_t wait, uint32_t object, uint8
 	model_object(c->model, object)->relevant = true;
 	model_add_term(c->model, wait,
 		       (struct term){ .kind = TERM_OBJECT, .as = as, .mode = mode, .id = object });
+}
+
+void wait_move_terms(struct model *m, uint32_t wait)
+{
+	struct wait *w = model_wait(m, wait);
+	uint32_t first = w->first_term, count = w->term_count;
+
+	w->term_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct term term = m->terms.at[first + i];
+
+		model_add_term(m, wait, term);
+	}
+}
+
+void wait_drop_terms(struct model *m)
+{
+	uint32_t all = m->terms.count;
+	_cleanup_free_ struct term *old = xcalloc(all + 1, sizeof(*old));
+
+	memcpy(old, m->terms.at, all * sizeof(*old));
+	m->terms.count = 0;
+	for (uint32_t i = 0; i < m->waits.count; i++) {
+		struct wait *w = &m->waits.at[i];
+		uint32_t first = w->first_term;
+
+		w->first_term = m->terms.count;
+		for (uint32_t k = 0; k < w->term_count; k++)
+			*vec_push(&m->terms) = old[first + k];
+	}
 }
 
 /* The process of a thread that is not in the tree: the readers list such threads in no detail. */

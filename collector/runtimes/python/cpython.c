@@ -13,6 +13,7 @@
 #include "runtimes/python/values/py_fill.h"
 
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
 
 /* One process that is read. */
@@ -84,6 +85,9 @@ static void tell_runtime(struct runtime_site *site, uint32_t version)
 	write_version(version, text, sizeof(text));
 	model_actor(site->model, site->actor)->runtime =
 		strtab_addf(site->model->strings, "cpython %s", text);
+	/* Modules/signalmodule.c: signal_install_handlers() */
+	*vec_push(&site->model->handled) =
+		(struct handled){ .actor = site->actor, .signals = 1ull << (SIGINT - 1) };
 }
 
 static void tell_unknown(struct runtime_site *site, const struct py_found *found, const char *why)

@@ -5,34 +5,14 @@
  * A signal is new input; three sorts come from what is there already: a child's exit, a timer, and
  * one that is pending.
  */
-#include "base/strbuf.h"
 #include "waits/find.h"
+#include "waits/wait_ctx.h"
 
 #include <signal.h>
-
-enum { NS_PER_MS = 1000000, NAMED_MAX = 4, SIGNALS = 64 };
 
 static bool has(uint64_t mask, int signal)
 {
 	return mask >> (signal - 1) & 1;
-}
-
-/* "SIGCHLD, SIGTERM and 3 more" */
-static void name_signals(uint64_t mask, struct strbuf *b)
-{
-	int count = 0;
-
-	for (int n = 1; n <= SIGNALS; n++) {
-		if (!has(mask, n) || count++ >= NAMED_MAX)
-			continue;
-		strbuf_adds(b, b->len ? ", " : "");
-		if (n < SIGRTMIN && sigabbrev_np(n))
-			strbuf_addf(b, "SIG%s", sigabbrev_np(n));
-		else
-			strbuf_addf(b, "signal %d", n);
-	}
-	if (count > NAMED_MAX)
-		strbuf_addf(b, " and %d more", count - NAMED_MAX);
 }
 
 static void add_sources(struct wait_ctx *c, const struct wait_fd *f, uint64_t mask)
@@ -62,7 +42,7 @@ static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 			     f->process->tgid);
 		return true;
 	}
-	name_signals(f->file->sigmask, &names);
+	wait_signal_names(&names, f->file->sigmask);
 	wait_describe(c, f->wait, WAIT_SIGNAL, "waiting for %s (signalfd %d)",
 		      names.len ? strbuf_str(&names) : "no signal at all", f->fd);
 	add_sources(c, f, f->file->sigmask);

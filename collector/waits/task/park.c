@@ -72,7 +72,7 @@ static void add_process(struct wait_ctx *c, uint32_t wait, const struct park *p,
 
 /*
  * Terms of a wait lie side by side: those that stay are added anew behind all others, and the old
- * ones are of no wait until drop_terms().
+ * ones are of no wait until wait_drop_terms().
  */
 static void give_terms(struct wait_ctx *c, uint32_t wait, const struct park *p)
 {
@@ -128,24 +128,6 @@ static void make(struct wait_ctx *c, const struct park *p)
 	give_finding(c, p, model_wait(c->model, id));
 }
 
-/* Only those of waits, each wait's side by side as before. */
-static void drop_terms(struct model *m)
-{
-	uint32_t all = m->terms.count;
-	_cleanup_free_ struct term *old = xcalloc(all + 1, sizeof(*old));
-
-	memcpy(old, m->terms.at, all * sizeof(*old));
-	m->terms.count = 0;
-	for (uint32_t i = 0; i < m->waits.count; i++) {
-		struct wait *w = &m->waits.at[i];
-		uint32_t first = w->first_term;
-
-		w->first_term = m->terms.count;
-		for (uint32_t k = 0; k < w->term_count; k++)
-			*vec_push(&m->terms) = old[first + k];
-	}
-}
-
 void waits_decode_parks(struct wait_ctx *c)
 {
 	struct model *m = c->model;
@@ -157,6 +139,6 @@ void waits_decode_parks(struct wait_ctx *c)
 
 		make(c, &p);
 	}
-	drop_terms(m);
+	wait_drop_terms(m);
 	m->parks.count = m->park_threads.count = 0;
 }

@@ -5,6 +5,7 @@
 #include "model/debts.h"
 #include "model/tasks.h"
 #include "waits/find.h"
+#include "waits/handlers.h"
 #include "waits/task/park.h"
 #include "waits/wait_ctx.h"
 
@@ -511,6 +512,7 @@ void waits_decode_tasks(struct wait_ctx *c)
 {
 	_cleanup_free_ uint32_t *await_of = xcalloc(c->model->tasks.count + 1, sizeof(*await_of));
 
+	waits_decode_handlers(c);
 	waits_decode_parks(c);
 	for (uint32_t i = 0; i < c->model->awaits.count; i++)
 		await_of[c->model->awaits.at[i].task] = i + 1;

@@ -7,8 +7,9 @@
 #include "waits/wait.h"
 
 /*
- * Make a wait of every await of the model, which runtimes filled after waits_decode(). A task's
- * wait belongs to the thread that runs its loop.
+ * What runtimes have told after waits_decode(): makes a wait of every await of the model and words
+ * those of threads; adds the handlers of signals. A task's wait belongs to the thread that runs its
+ * loop.
  */
 void waits_decode_tasks(struct wait_ctx *c);
 

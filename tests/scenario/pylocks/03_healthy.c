@@ -54,6 +54,15 @@ static const struct pylocks_row rows[] = {
 	  "hop(PID, 'event', key('threading.Event', end))\n"
 	  "ready()\n"
 	  "end.wait()\n" },
+	{ "rests_in_background", "the main thread waits for an event until it is killed",
+	  "import signal\n"
+	  "end = threading.Event()\n"
+	  "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+	  "verdict('undetermined')\n"
+	  "never('deadlock')\n"
+	  "hop(PID, 'event', key('threading.Event', end))\n"
+	  "ready()\n"
+	  "end.wait()\n" },
 	{ "rests_above_servers", "the main thread rests until Ctrl-C, a child serves",
 	  "import signal\n"
 	  "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

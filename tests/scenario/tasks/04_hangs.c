@@ -88,6 +88,13 @@ static void idle(pid_t python)
 	truth_culprit_on(python, python, "waiting-for-input", NULL);
 }
 
+static void signalled(pid_t python)
+{
+	truth_verdict("idle", NULL);
+	truth_hop(python, 0, "poll", NULL, ANYBODY);
+	truth_says("a signal that it handles (SIGINT)");
+}
+
 static const struct row rows[] = {
 	{ "full_pipe", "the end of a process is awaited whose output nobody reads", "asyncio",
 	  "full_pipe", full_pipe },
@@ -97,6 +104,8 @@ static const struct row rows[] = {
 	  "deaf_loop", deaf_loop },
 	{ "channel", "an interpreter and the one inside wait until a channel is read",
 	  "_interpchannels", "channel", channel },
+	{ "signalled", "a task waits for what the loop's handler of SIGINT sets", "asyncio",
+	  "signalled", signalled },
 	{ "idle_asyncio", "a server of asyncio at rest, with a group of tasks", "asyncio",
 	  "idle_asyncio", idle },
 	{ "idle_trio", "a server of trio at rest, with a nursery", "trio", "idle_trio", idle },

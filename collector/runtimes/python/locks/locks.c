@@ -15,19 +15,11 @@ PY_LOCKS(DECLARE)
 static const struct py_lock_kind *const kinds[] = { PY_LOCKS(ADDRESS) };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
+#define BIT(signal) (1ull << ((signal)-1))
+
 enum {
 	KEY_BEFORE = 8, /* struct wait_entry: park_arg, addr, sema; Python/parking_lot.c */
 };
-
-/*
- * Handlers that do not count: a fault is no visitor, what comes of a child's exit and of alarms is
- * known to the graph, every Python has one for SIGINT (but see is_until_interrupted()), and libc
- * two or three from 32 on.
- */
-#define BIT(signal) (1ull << ((signal)-1))
-static const uint64_t ignored = BIT(SIGINT) | BIT(SIGCHLD) | BIT(SIGALRM) | BIT(SIGSEGV) |
-				BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGABRT) | BIT(32) |
-				BIT(33) | BIT(34);
 
 static void parked_free(struct py_parked *x)
 {
@@ -69,25 +61,22 @@ static bool expects(const struct py_parked *x)
 
 /*
  * Programs rest until Ctrl-C in Event().wait() and its like, with a handler for SIGINT of their own
- * or KeyboardInterrupt of the one that every Python has; which one it is in no object. Such a wait
- * of the main thread of the first process is at rest as likely as it is lost, unless it has a job
- * to do.
+ * or KeyboardInterrupt of the one that every Python has; which one it is in no object. Started in
+ * the background they ignore it and rest until they are killed. Such a wait of the main thread of
+ * the first process is at rest as likely as it is lost, unless it has a job to do.
  */
 static bool is_until_interrupted(const struct py_parked *x)
 {
-	const struct snap_process *p = x->site->process;
-
 	return x->park.signals && !x->park.completion && x->site->actor == x->m->root &&
-	       x->task->tid == p->tgid && !model_thread(x->m, x->thread)->script.work &&
-	       !expects(x) && p->has_signals && p->sig_caught & ~p->sig_ignored & BIT(SIGINT);
+	       x->task->tid == x->site->process->tgid &&
+	       !model_thread(x->m, x->thread)->script.work && !expects(x);
 }
 
 /* The wait is known: into the model. */
 static void give(struct py_parked *x)
 {
-	const struct snap_process *p = x->site->process;
-
-	if (p->has_signals && !(p->sig_caught & ~p->sig_ignored & ~ignored)) {
+	/* but for the one that every Python has, see is_until_interrupted() */
+	if (!(snapshot_handled(x->site->snap, x->site->process) & ~BIT(SIGINT))) {
 		x->park.signals = is_until_interrupted(x);
 		/* owed or not: nobody knows */
 		x->park.completion |= x->park.signals;

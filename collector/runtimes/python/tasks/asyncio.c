@@ -250,6 +250,26 @@ static void read_timers(struct py_tasks *x, uint64_t loop)
 	}
 }
 
+/*
+ * loop.add_signal_handler(): callbacks by number, Lib/asyncio/unix_events.py. They run in the loop
+ * and may end any wait of its tasks.
+ */
+static void read_handlers(struct py_tasks *x, uint64_t loop, uint32_t thread)
+{
+	enum { SIGNALS = 64 };
+	uint64_t dict = py_attr_or_0(x, loop, "_signal_handlers");
+	struct py_pair pairs[SIGNALS];
+	uint32_t count = dict && thread ? py_dict_pairs(x->py->objs, dict, pairs, SIGNALS) : 0;
+	struct handled handled = { .actor = x->actor, .thread = thread };
+	int64_t number;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (py_int(x->py->objs, pairs[i].key, &number) && number > 0 && number <= SIGNALS)
+			handled.signals |= 1ull << (number - 1);
+	if (handled.signals)
+		*vec_push(&x->m->handled) = handled;
+}
+
 /* Which thread runs a loop, and for which task, is in its frames. */
 static void read_loop(struct py_tasks *x, const struct py_thread *t)
 {
@@ -268,6 +288,7 @@ static void read_loop(struct py_tasks *x, const struct py_thread *t)
 			map_put(&x->loops, loop, py_thread_id(x, t));
 			map_put(&x->homes, loop, t->interpreter);
 			read_timers(x, loop);
+			read_handlers(x, loop, py_thread_id(x, t));
 		}
 		future = py_chain_local(x, f, "future");
 		if (!strcmp(name, "run_until_complete") && is_task(x, future))
