@@ -78,6 +78,7 @@ static int live(void *arg, struct grove_error *err)
 
 	grove_lock_init(&p->lock, "the lock");
 	grove_event_init(&p->event, "the end");
+	grove_event_promise_own(&p->event);
 	p->token = grove_loop_token();
 	cr_assert_eq(grove_lock_acquire(&p->lock), 0);
 	grove_nursery_open(&nursery, "home");
@@ -156,6 +157,22 @@ static void check_hides(const struct snag_rt *t, uint64_t loop)
 	cr_assert_str_eq(name, "boss");
 }
 
+/* Who has promised to end the wait: the main task, for the event; nobody, for the lock. */
+static void check_promise(const struct snag_rt *t, uint64_t loop, uint64_t main_task)
+{
+	uint64_t wait = read_number(read_task(t, loop, "hides"), t->task.wait);
+	uint64_t promise = read_number(wait, t->wait_promise);
+	char name[256];
+
+	cr_assert_neq(promise, 0);
+	cr_assert_eq(read_number(promise, t->promise.kind), SNAG_RT_PROMISE_TASK);
+	cr_assert_eq(read_number(promise, t->promise.task), read_number(main_task, t->task.id));
+	read_text(promise, t->promise.who, name);
+	cr_assert_str_eq(name, "main");
+	wait = read_number(read_task(t, loop, "wants"), t->task.wait);
+	cr_assert_eq(read_number(wait, t->wait_promise), 0);
+}
+
 /* The saved registers: where it goes on lies in the program, what it uses on its own stack. */
 static void check_stack(const struct snag_rt *t, uint64_t task)
 {
@@ -192,6 +209,7 @@ Test(core_read, descriptor)
 	cr_assert_neq(read_number(loop, table.loop.tid), (uint64_t)gettid());
 	check_wants(&table, loop, main_task);
 	check_hides(&table, loop);
+	check_promise(&table, loop, main_task);
 	check_stack(&table, main_task);
 	cr_assert_eq(read_number(loop, table.loop.generation), generation);
 	cr_assert_eq(grove_token_post(p.token, let_go, &p.event), 0);
