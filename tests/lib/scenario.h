@@ -23,6 +23,8 @@
  */
 #pragma once
 
+#include "lib/scenario_wait.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -169,17 +171,6 @@ const char *key_of_fd_in(pid_t pid, int fd);
 
 /* printf into a ring of static buffers: keys and arguments without ceremony. */
 const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Wait, 10 s at most, until a thread (tid 0: the first) is blocked and stays so. Dies when it does
- * not. */
-void wait_blocked(pid_t pid, pid_t tid);
-
-/* Wait, 10 s at most, until cond(arg) holds. Dies when it does not, naming `what`. */
-void wait_until(bool (*cond)(void *), void *arg, const char *what);
-
-/* The first child of `pid` (by birth, any thread's) whose comm is `comm` (NULL: any), waiting for
- * it 10 s at most. */
-pid_t wait_child(pid_t pid, const char *comm);
 
 /* 4096 zeroed bytes shared by the patient, its forked children and .cleanup. */
 void *shared_page(void);

@@ -295,3 +295,42 @@ pid_t wait_child(pid_t pid, const char *comm)
 		poll_pause();
 	}
 }
+
+/* What is read of a process, and the call that it shall be in. */
+struct calling {
+	const char *path;
+	long nr;
+};
+
+static bool is_in_call(void *arg)
+{
+	const struct calling *c = arg;
+	_cleanup_fclose_ FILE *f = fopen(c->path, "re");
+	long nr;
+
+	return f && fscanf(f, "%ld", &nr) == 1 && nr == c->nr;
+}
+
+void wait_call(pid_t pid, long nr)
+{
+	struct calling c = { text("/proc/%d/syscall", pid), nr };
+
+	wait_until(is_in_call, &c, text("process %d is in system call %ld", pid, nr));
+}
+
+static bool is_there(void *arg)
+{
+	return !access(arg, F_OK);
+}
+
+pid_t wait_number(const char *path)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	pid_t number = 0;
+
+	wait_until(is_there, (char *)path, path);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%d", &number) != 1)
+		scenario_die("%s: no number in it", path);
+	return number;
+}

@@ -237,31 +237,6 @@ SCENARIO(listener_at_work_unix, .what = "an orphan serves a client of its socket
 	pause();
 }
 
-/* It polls its listener, half a second at a time. */
-static bool is_polling(void *arg)
-{
-	const pid_t *server = arg;
-	FILE *f = fopen(text("/proc/%d/syscall", *server), "re");
-	long nr = -1;
-
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -1;
-	if (f)
-		fclose(f);
-	return nr == SYS_poll;
-}
-
-static pid_t number_in(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	pid_t number = 0;
-
-	if (!f || fscanf(f, "%d", &number) != 1)
-		scenario_die("no number in %s", path);
-	fclose(f);
-	return number;
-}
-
 /* http.server of Python, which a script has left behind in its session. */
 SCENARIO(listener_http, .needs = "python3", .what = "a web server that outlived who started it",
 	 .moving = true)
@@ -272,8 +247,9 @@ SCENARIO(listener_http, .needs = "python3", .what = "a web server that outlived 
 	pid_t shell = spawn_program(argv);
 
 	must(waitpid(shell, NULL, 0));
-	pid_t server = number_in(path);
-	wait_until(is_polling, &server, "the server polls");
+	pid_t server = wait_number(path);
+	/* its listener, half a second at a time */
+	wait_call(server, SYS_poll);
 	truth_actor(server, 0, NULL);
 	truth_finding("orphan", server);
 	truth_no_finding("listener-orphaned");

@@ -5,11 +5,8 @@
  */
 #include "pymp.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static const char conftest[] =
 	"import os, time\n"
@@ -18,17 +15,6 @@ static const char conftest[] =
 	"    with open(os.path.join(D, name + '~'), 'w') as f:\n"
 	"        f.write('%d\\n' % os.getpid())\n"
 	"    os.rename(os.path.join(D, name + '~'), os.path.join(D, name))\n";
-
-static bool rests(void *arg)
-{
-	char line[64] = "";
-	FILE *f = fopen(text("/proc/%d/syscall", *(pid_t *)arg), "re");
-	bool futex = f && fgets(line, sizeof(line), f) && atoi(line) == SYS_futex;
-
-	if (f)
-		fclose(f);
-	return futex;
-}
 
 /* A run of pytest, and the worker whose test is to be found. */
 struct tested {
@@ -55,7 +41,7 @@ static struct tested run_pytest(const char *name, const char *tests)
 	truth_root(run.python);
 	truth_no_finding("work-lost");
 	run.worker = pymp_told(name);
-	wait_until(rests, &run.python, "the first process waits for its workers");
+	wait_call(run.python, SYS_futex);
 	return run;
 }
 

@@ -5,9 +5,7 @@
 #include "lib/common_python.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 /* How a process says a number: whole or not at all. */
 static const char prelude[] =
@@ -32,23 +30,9 @@ static const char prelude[] =
 	"    except OSError:\n"
 	"        return ''\n";
 
-static bool has_told(void *arg)
-{
-	return !access(arg, F_OK);
-}
-
 pid_t pymp_told(const char *name)
 {
-	char *path = (char *)text("%s/%s", scenario_dir(), name);
-	FILE *f;
-	int value = 0;
-
-	wait_until(has_told, path, path);
-	f = fopen(path, "re");
-	if (!f || fscanf(f, "%d", &value) != 1)
-		scenario_die("%s: no number in it", path);
-	fclose(f);
-	return value;
+	return wait_number(text("%s/%s", scenario_dir(), name));
 }
 
 const char *pymp_write(const char *name, const char *content)

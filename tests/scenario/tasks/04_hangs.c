@@ -8,9 +8,6 @@
 #include "lib/scenario_python.h"
 #include "lib/scenario_tasks.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 struct row {
 	const char *name, *what;
 	const char *module; /* skipped without it */
@@ -21,14 +18,7 @@ struct row {
 /* The first line that the program has printed: a number. */
 static pid_t told(pid_t python)
 {
-	const char *path = text("%s/said.%d", scenario_dir(), python);
-	FILE *f = fopen(path, "re");
-	int number = 0;
-
-	if (!f || fscanf(f, "%d", &number) != 1)
-		scenario_die("%s: no number in it", path);
-	fclose(f);
-	return number;
+	return wait_number(text("%s/said.%d", scenario_dir(), python));
 }
 
 static void full_pipe(pid_t python)
