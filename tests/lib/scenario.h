@@ -53,8 +53,7 @@ struct scenario {
 /* Constructor use, or in a maker: put `s` into the list. */
 void scenario_register(const struct scenario *s);
 
-/* Constructor use only: `make` is called once before the list is used, to register what is found by
- * looking: the rows of a table that another program has. */
+/* Constructor use only, see SCENARIO_MAKER: `make` is called once before the list is used. */
 void scenario_maker(void (*make)(void));
 
 /* The `arg` of the scenario whose body this is. */
@@ -70,6 +69,15 @@ const void *scenario_arg(void);
 		scenario_register(&scenario_##id);                                                 \
 	}                                                                                          \
 	static void scenario_body_##id(void)
+
+/* Its body registers what is found by looking: rows of a table, for each of the programs there. */
+#define SCENARIO_MAKER(id)                                                                         \
+	static void scenario_make_##id(void);                                                      \
+	__attribute__((constructor)) static void scenario_maker_##id(void)                         \
+	{                                                                                          \
+		scenario_maker(scenario_make_##id);                                                \
+	}                                                                                          \
+	static void scenario_make_##id(void)
 
 /* ---- the truth: any process of the patient that has not called exec may state it ---- */
 

@@ -495,7 +495,7 @@ static void use_row(const char *fault)
 			row_used[i][k] |= strcmp(row_lists[i][k].fault, fault) == 0;
 }
 
-static void make_matrix(void)
+SCENARIO_MAKER(matrix)
 {
 	FILE *list = popen(text("'%s' --list-faults", tree_path()), "re");
 	char line[1024];
@@ -510,11 +510,6 @@ static void make_matrix(void)
 			add_pair(p);
 	}
 	listed = list && pclose(list) == 0;
-}
-
-__attribute__((constructor)) static void register_maker(void)
-{
-	scenario_maker(make_matrix);
 }
 
 static void look_at_nothing(void *unused)

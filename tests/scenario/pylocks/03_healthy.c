@@ -150,12 +150,7 @@ static const struct pylocks_row rows[] = {
 	{ 0 },
 };
 
-static void make(void)
+SCENARIO_MAKER(rows)
 {
 	pylocks_register(rows);
-}
-
-__attribute__((constructor)) static void add_rows(void)
-{
-	scenario_maker(make);
 }

@@ -58,12 +58,7 @@ static const struct pymp_row rows[] = {
 	{ .name = NULL },
 };
 
-static void make_rows(void)
+SCENARIO_MAKER(rows)
 {
 	pymp_register(rows);
-}
-
-__attribute__((constructor)) static void rows_register(void)
-{
-	scenario_maker(make_rows);
 }

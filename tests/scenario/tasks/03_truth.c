@@ -59,7 +59,7 @@ static void add(const struct row *row, struct python_case of)
 	python_scenario(like, of);
 }
 
-static void add_all(void)
+SCENARIO_MAKER(rows)
 {
 	unsigned numbers[32] = { 0 };
 	struct python_case of;
@@ -71,9 +71,4 @@ static void add_all(void)
 		for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
 			add(&rows[k], of);
 	}
-}
-
-__attribute__((constructor)) static void register_all(void)
-{
-	scenario_maker(add_all);
 }

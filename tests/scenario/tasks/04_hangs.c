@@ -130,7 +130,7 @@ static void add(const struct row *row, const char *path, uint32_t minor)
 	python_scenario(like, (struct python_case){ row, path, minor, 1 });
 }
 
-static void add_all(void)
+SCENARIO_MAKER(rows)
 {
 	const char *path;
 	uint32_t minor;
@@ -138,9 +138,4 @@ static void add_all(void)
 	for (uint32_t i = 0; (path = interpreter_version(i, &minor)); i++)
 		for (size_t k = 0; k < sizeof(rows) / sizeof(*rows); k++)
 			add(&rows[k], path, minor);
-}
-
-__attribute__((constructor)) static void register_all(void)
-{
-	scenario_maker(add_all);
 }
