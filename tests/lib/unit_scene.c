@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- build ---------------------------------------------------------------------------------- */
 
@@ -74,6 +75,15 @@ struct snap_process *scene_process(struct scene *x, int32_t tgid, int32_t ppid, 
 	return p;
 }
 
+struct snap_process *scene_forked(struct scene *x, int n, int parent, bool bare)
+{
+	struct snap_process *p = scene_process(x, PID(n), parent ? PID(parent) : 0, "x");
+
+	p->fork_no_exec_known = true;
+	p->fork_no_exec = bare;
+	return p;
+}
+
 struct snap_task *scene_task(struct scene *x, int32_t tid)
 {
 	for (uint32_t i = 0; i < x->snap->tasks.count; i++)
@@ -120,6 +130,21 @@ struct snap_sock *scene_socket(struct scene *x, int32_t tgid, int32_t fd, uint64
 	return k;
 }
 
+void scene_connect(struct scene *x, int32_t tgid, int32_t fd, int32_t to_tgid, int32_t to_fd)
+{
+	const uint64_t ino = 60000 + 2 * (uint64_t)x->snap->socks.count;
+
+	for (int end = 0; end < 2; end++) {
+		struct snap_sock *k = scene_socket(x, end ? to_tgid : tgid, end ? to_fd : fd,
+						   ino + (uint64_t)end);
+
+		k->family = AF_UNIX;
+		k->type = SOCK_STREAM;
+		k->state = 1; /* TCP_ESTABLISHED */
+		k->peer_ino = ino + !end;
+	}
+}
+
 struct snap_epitem *scene_item(struct scene *x, int32_t fd, uint32_t events,
 			       const struct snap_file *target)
 {
@@ -140,12 +165,17 @@ struct snap_epitem *scene_item(struct scene *x, int32_t fd, uint32_t events,
 	return e;
 }
 
-void scene_decode(struct scene *x)
+void scene_model(struct scene *x)
 {
 	snapshot_index(x->snap);
 	socks_index(x->snap);
 	x->model = model_new();
 	model_from_read(x->model, x->snap);
+}
+
+void scene_decode(struct scene *x)
+{
+	scene_model(x);
 	x->ctx = wait_ctx_new(x->snap, x->model);
 	waits_decode(x->ctx);
 	model_index(x->model);

@@ -41,6 +41,12 @@ void scene_free(struct scene *x);
 /* A process of the tree with one sleeping thread. The first one is the root. */
 struct snap_process *scene_process(struct scene *x, int32_t tgid, int32_t ppid, const char *comm);
 
+/*
+ * As scene_process(), where it is known whether it did without exec: `n` and `parent` (0: none) are
+ * those of PID().
+ */
+struct snap_process *scene_forked(struct scene *x, int n, int parent, bool bare);
+
 /* A process outside the tree. */
 struct snap_process *scene_outsider(struct scene *x, int32_t tgid, const char *comm);
 
@@ -60,9 +66,15 @@ struct snap_file *scene_file(struct scene *x, int32_t tgid, int32_t fd, enum fil
 /* A descriptor of a socket and what is known of the socket, to be filled in. */
 struct snap_sock *scene_socket(struct scene *x, int32_t tgid, int32_t fd, uint64_t ino);
 
+/* A connection of two unix stream sockets. */
+void scene_connect(struct scene *x, int32_t tgid, int32_t fd, int32_t to_tgid, int32_t to_fd);
+
 /* An item of the epoll set that was added as the last file. */
 struct snap_epitem *scene_item(struct scene *x, int32_t fd, uint32_t events,
 			       const struct snap_file *target);
+
+/* Make the model, without waits. */
+void scene_model(struct scene *x);
 
 /* Make the model and decode all waits. */
 void scene_decode(struct scene *x);

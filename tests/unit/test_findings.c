@@ -5,7 +5,6 @@
  */
 #include "lib/unit_scene.h"
 #include "model/from_read.h"
-#include "read/net/socks.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -25,24 +24,6 @@ static void teardown(void)
 }
 
 TestSuite(findings, .init = setup, .fini = teardown);
-
-static struct snap_process *process(int n, int parent, bool bare)
-{
-	struct snap_process *p = scene_process(x, PID(n), parent ? PID(parent) : 0, "x");
-
-	p->fork_no_exec_known = true;
-	p->fork_no_exec = bare;
-	return p;
-}
-
-/* The model, without waits. */
-static void make(void)
-{
-	snapshot_index(x->snap);
-	socks_index(x->snap);
-	x->model = model_new();
-	model_from_read(x->model, x->snap);
-}
 
 static uint32_t object_of(int n, int32_t fd)
 {
@@ -76,23 +57,23 @@ Test(findings, facts_of_processes_are_found)
 {
 	struct snap_process *p;
 
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	scene_thread(x, PID(1), PID(50));
-	process(2, 1, true);
-	p = process(3, 1, false);
+	scene_forked(x, 2, 1, true);
+	p = scene_forked(x, 3, 1, false);
 	p->exited = true;
 	p->state = 'Z';
-	p = process(4, 1, false);
+	p = scene_forked(x, 4, 1, false);
 	p->ppid = 1;
 	p->joined = true;
 	p->joined_why = "session";
-	p = process(5, 1, false);
+	p = scene_forked(x, 5, 1, false);
 	p->has_signals = true;
 	p->sig_pending = 1ull << (SIGTERM - 1);
 	p->pending_sender = PID(1);
 	scene_task(x, PID(5))->has_signals = true;
 	scene_task(x, PID(5))->sig_blocked = UINT64_MAX;
-	make();
+	scene_model(x);
 	model_find_facts(x->model, x->snap);
 	cr_assert_not_null(finding("forked-from-threads", 2));
 	cr_assert_not_null(finding("zombie", 3));
@@ -107,10 +88,10 @@ Test(findings, facts_of_processes_are_found)
 
 Test(findings, many_facts_of_one_kind_are_counted)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	for (int i = 2; i < 102; i++)
-		process(i, 1, false)->exited = true;
-	make();
+		scene_forked(x, i, 1, false)->exited = true;
+	scene_model(x);
 	model_find_facts(x->model, x->snap);
 	cr_assert_eq(x->model->findings.count, 33);
 	cr_assert_str_eq(model_str(x->model, x->model->findings.at[32].text),
@@ -119,13 +100,13 @@ Test(findings, many_facts_of_one_kind_are_counted)
 
 Test(findings, a_shared_epoll_set_is_found)
 {
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_file(x, PID(1), 3, FILE_EPOLL, MODE_READ)->description = 9;
 	scene_file(x, PID(1), 4, FILE_EPOLL, MODE_READ)->description = 10;
 	scene_file(x, PID(1), 5, FILE_EPOLL, MODE_READ)->description = 10;
 	scene_file(x, PID(2), 3, FILE_EPOLL, MODE_READ)->description = 9;
-	make();
+	scene_model(x);
 	model_find_facts(x->model, x->snap);
 	cr_assert_eq(finding("epoll-shared", 2)->fd, 3);
 	cr_assert_eq(finding("epoll-shared", 2)->object, object_of(1, 3));
@@ -137,8 +118,8 @@ static void fork_with_socket(void)
 {
 	struct snap_file target = { .kind = FILE_SOCKET, .ino = 100 };
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_socket(x, PID(1), 7, 100)->rqueue = 5;
 	x->snap->socks.at[0].state = SOCK_ESTABLISHED;
 	scene_file(x, PID(2), 7, FILE_SOCKET, MODE_READ)->ino = 100;
@@ -150,7 +131,7 @@ static void fork_with_socket(void)
 Test(findings, a_socket_left_over_from_a_fork_is_found)
 {
 	fork_with_socket();
-	make();
+	scene_model(x);
 	waits_in_epoll(1, 8);
 	waits_in_epoll(2, 9);
 	model_find_facts(x->model, x->snap);
@@ -165,8 +146,8 @@ static struct snap_sock *orphan_with_listener(void)
 	struct snap_process *p;
 	struct snap_sock *k;
 
-	process(1, 0, false);
-	p = process(2, 1, false);
+	scene_forked(x, 1, 0, false);
+	p = scene_forked(x, 2, 1, false);
 	p->ppid = 1;
 	p->joined = true;
 	p->joined_why = "session";
@@ -187,7 +168,7 @@ static void waits_for(int n, int32_t fd)
 Test(findings, a_listener_of_who_is_gone_is_found)
 {
 	orphan_with_listener();
-	make();
+	scene_model(x);
 	waits_for(1, -1);
 	waits_for(2, -1);
 	model_find_facts(x->model, x->snap);
@@ -198,7 +179,7 @@ Test(findings, a_listener_of_who_is_gone_is_found)
 Test(findings, a_listener_that_somebody_waits_for_is_none_of_who_is_gone)
 {
 	orphan_with_listener();
-	make();
+	scene_model(x);
 	waits_for(1, -1);
 	waits_for(2, 5);
 	model_find_facts(x->model, x->snap);
@@ -215,7 +196,7 @@ Test(findings, who_serves_at_a_listener_is_no_stranger_to_it)
 	k->state = SOCK_ESTABLISHED;
 	k->local_port = 1616;
 	k->family = 2;
-	make();
+	scene_model(x);
 	waits_for(1, -1);
 	waits_for(2, -1);
 	model_find_facts(x->model, x->snap);
@@ -225,7 +206,7 @@ Test(findings, who_serves_at_a_listener_is_no_stranger_to_it)
 Test(findings, who_may_be_about_to_accept_is_not_blamed)
 {
 	orphan_with_listener();
-	make();
+	scene_model(x);
 	waits_for(1, -1);
 	model_find_facts(x->model, x->snap);
 	cr_assert_null(finding("listener-orphaned", 2), "it runs");
@@ -236,12 +217,12 @@ Test(findings, a_listener_left_over_from_an_exec_is_found)
 {
 	struct snap_file *f;
 
-	process(1, 0, false);
-	process(2, 1, false);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, false);
 	scene_socket(x, PID(1), 5, 100)->state = SOCK_LISTENING;
 	f = scene_file(x, PID(2), 5, FILE_SOCKET, MODE_READ);
 	f->ino = 100;
-	make();
+	scene_model(x);
 	waits_for(1, 5);
 	waits_for(2, -1);
 	model_find_facts(x->model, x->snap);
@@ -251,11 +232,11 @@ Test(findings, a_listener_left_over_from_an_exec_is_found)
 
 Test(findings, a_connection_that_a_program_was_given_is_its_own)
 {
-	process(1, 0, false);
-	process(2, 1, false);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, false);
 	scene_socket(x, PID(1), 5, 100)->state = SOCK_ESTABLISHED;
 	scene_file(x, PID(2), 5, FILE_SOCKET, MODE_READ)->ino = 100;
-	make();
+	scene_model(x);
 	waits_for(1, 5);
 	waits_for(2, -1);
 	model_find_facts(x->model, x->snap);
@@ -266,7 +247,7 @@ Test(findings, unread_bytes_that_nobody_waits_for_are_found)
 {
 	fork_with_socket();
 	x->snap->epitems.at[0].events = 0x40000000;
-	make();
+	scene_model(x);
 	waits_in_epoll(1, 8);
 	waits_in_epoll(2, 9);
 	model_find_facts(x->model, x->snap);
@@ -278,7 +259,7 @@ Test(findings, nothing_is_said_of_who_may_be_on_his_way)
 {
 	fork_with_socket();
 	x->snap->epitems.at[0].events = 0;
-	make();
+	scene_model(x);
 	waits_in_epoll(1, 8);
 	model_find_facts(x->model, x->snap);
 	cr_assert_eq(x->model->findings.count, 0, "the child runs");

@@ -2,7 +2,6 @@
 #include "model/from_read.h"
 
 #include "lib/unit_scene.h"
-#include "read/net/socks.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -29,24 +28,6 @@ static void teardown(void)
 }
 
 TestSuite(from_read, .init = setup, .fini = teardown);
-
-static struct snap_process *process(int n, int parent, bool bare)
-{
-	struct snap_process *p = scene_process(x, PID(n), parent ? PID(parent) : 0, "x");
-
-	p->fork_no_exec_known = true;
-	p->fork_no_exec = bare;
-	return p;
-}
-
-/* The model, without waits. */
-static void make(void)
-{
-	snapshot_index(x->snap);
-	socks_index(x->snap);
-	x->model = model_new();
-	model_from_read(x->model, x->snap);
-}
 
 static uint32_t id_of(int n)
 {
@@ -105,14 +86,14 @@ static void expect_key(int n, int32_t fd, const char *key)
 
 Test(from_read, actors_stand_in_tree_order)
 {
-	process(5, 0, false);
-	process(9, 5, true);
-	process(2, 5, true)->start_ticks = 1;
-	process(3, 9, true);
-	process(4, 2, true);
+	scene_forked(x, 5, 0, false);
+	scene_forked(x, 9, 5, true);
+	scene_forked(x, 2, 5, true)->start_ticks = 1;
+	scene_forked(x, 3, 9, true);
+	scene_forked(x, 4, 2, true);
 	x->snap->root_tgid = PID(5);
 	scene_outsider(x, PID(7), "out");
-	make();
+	scene_model(x);
 	cr_assert_eq(x->model->root, 1);
 	cr_assert_eq(x->model->actors.count, 5);
 	cr_assert_eq(id_of(5), 1);
@@ -131,11 +112,11 @@ Test(from_read, actors_stand_in_tree_order)
 
 Test(from_read, a_circle_of_parents_ends)
 {
-	process(1, 0, false);
-	process(2, 3, true);
-	process(3, 2, true);
-	process(4, 4, true);
-	make();
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 3, true);
+	scene_forked(x, 3, 2, true);
+	scene_forked(x, 4, 4, true);
+	scene_model(x);
 	cr_assert_eq(x->model->actors.count, 4);
 	for (uint32_t id = 1; id <= 4; id++)
 		cr_assert_lt(model_actor(x->model, id)->parent, id);
@@ -143,10 +124,10 @@ Test(from_read, a_circle_of_parents_ends)
 
 Test(from_read, a_long_chain_of_processes_is_fine)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	for (int i = 2; i <= 3000; i++)
-		process(i, i - 1, true);
-	make();
+		scene_forked(x, i, i - 1, true);
+	scene_model(x);
 	cr_assert_eq(x->model->actors.count, 3000);
 	cr_assert_eq(model_actor(x->model, 3000)->pid, PID(3000));
 }
@@ -155,8 +136,8 @@ Test(from_read, threads_follow_their_leader)
 {
 	struct snap_task *t;
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_thread(x, PID(1), PID(50));
 	t = scene_call(x, PID(1), SYS_futex, 0);
 	t->since_ns = x->snap->taken_boottime_ns - 2500000000;
@@ -164,7 +145,7 @@ Test(from_read, threads_follow_their_leader)
 	t = scene_task(x, PID(50));
 	t->has_syscall = t->compat = true;
 	t->nr = 4;
-	make();
+	scene_model(x);
 	cr_assert_eq(model_actor(x->model, 1)->first_thread, 1);
 	cr_assert_eq(model_actor(x->model, 1)->thread_count, 2);
 	cr_assert_str_eq(model_str(x->model, model_thread(x->model, 1)->syscall), "futex");
@@ -178,7 +159,7 @@ Test(from_read, threads_follow_their_leader)
 
 Test(from_read, timers_and_signals_are_carried)
 {
-	struct snap_process *p = process(1, 0, false);
+	struct snap_process *p = scene_forked(x, 1, 0, false);
 	struct snap_task *t;
 
 	p->itimer_ns = x->snap->taken_boottime_ns + 700;
@@ -193,7 +174,7 @@ Test(from_read, timers_and_signals_are_carried)
 	t->sig_blocked = 1ull << (SIGTERM - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGCHLD - 1) |
 			 1ull << (SIGALRM - 1);
 	t->sig_pending = 1ull << (SIGHUP - 1);
-	make();
+	scene_model(x);
 	cr_assert_eq(model_actor(x->model, 1)->timer_ns, 700);
 	cr_assert(model_actor(x->model, 1)->timers_known);
 	cr_assert(model_actor(x->model, 1)->catches_sigchld);
@@ -206,20 +187,20 @@ Test(from_read, timers_and_signals_are_carried)
 
 Test(from_read, an_armed_timer_needs_no_handler)
 {
-	struct snap_process *p = process(1, 0, false);
+	struct snap_process *p = scene_forked(x, 1, 0, false);
 	struct snap_task *t;
 
 	p->itimer_ns = x->snap->taken_boottime_ns + 700;
 	p->has_signals = true;
 	t = scene_task(x, PID(1));
 	t->has_signals = true;
-	make();
+	scene_model(x);
 	cr_assert(model_thread(x->model, 1)->interruptible);
 }
 
 Test(from_read, a_posix_timer_may_send_any_signal)
 {
-	struct snap_process *p = process(1, 0, false);
+	struct snap_process *p = scene_forked(x, 1, 0, false);
 	struct snap_task *t;
 
 	p->posix_timer_ns = 900;
@@ -227,23 +208,23 @@ Test(from_read, a_posix_timer_may_send_any_signal)
 	t = scene_task(x, PID(1));
 	t->has_signals = true;
 	t->sig_blocked = 1ull << (SIGALRM - 1);
-	make();
+	scene_model(x);
 	cr_assert_eq(model_actor(x->model, 1)->timer_ns, 900);
 	cr_assert(model_thread(x->model, 1)->interruptible);
 }
 
 Test(from_read, a_timer_that_cannot_be_seen_is_possible)
 {
-	struct snap_process *p = process(1, 0, false);
+	struct snap_process *p = scene_forked(x, 1, 0, false);
 
 	p->itimer_known = false;
 	p->has_signals = true;
-	make();
+	scene_model(x);
 	cr_assert_not(model_actor(x->model, 1)->timer_possible);
 	p->sig_caught = 1ull << (SIGALRM - 1);
 	model_free(x->model);
 	x->model = model_new();
-	make();
+	scene_model(x);
 	cr_assert(model_actor(x->model, 1)->timer_possible);
 }
 
@@ -252,8 +233,8 @@ Test(from_read, threads_that_ran_lose_their_waits)
 	uint32_t waits[3], item;
 
 	for (int i = 1; i <= 3; i++)
-		process(i, i - 1, true);
-	make();
+		scene_forked(x, i, i - 1, true);
+	scene_model(x);
 	for (uint32_t i = 0; i < 3; i++) {
 		waits[i] = model_add_wait(x->model, i + 1, 0);
 		model_thread(x->model, i + 1)->wait = waits[i];
@@ -281,8 +262,8 @@ Test(from_read, keys_name_objects_as_both_readers_do)
 {
 	struct snap_file *f;
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_file(x, PID(1), 3, FILE_PIPE, MODE_READ)->ino = 123;
 	f = scene_file(x, PID(1), 4, FILE_PIPE, MODE_READ);
 	f->named = true;
@@ -307,7 +288,7 @@ Test(from_read, keys_name_objects_as_both_readers_do)
 	scene_file(x, PID(2), 14, FILE_EPOLL, MODE_READ);
 	scene_file(x, PID(2), 15, FILE_SOCKET, MODE_READ)->ino = 55;
 	scene_file(x, PID(2), 16, FILE_FUSE_DEV, MODE_READ)->value = 44;
-	make();
+	scene_model(x);
 	expect_key(1, 3, "pipe:[123]");
 	expect_key(1, 4, "fifo:[8:1:9]");
 	cr_assert_str_eq(model_str(x->model, object_at(1, 4)->label), "/tmp/fifo");
@@ -332,7 +313,7 @@ Test(from_read, a_terminal_by_its_other_name_is_the_same)
 {
 	struct snap_file *f;
 
-	process(1, 0, false)->tty_nr = 136 << 8 | 5;
+	scene_forked(x, 1, 0, false)->tty_nr = 136 << 8 | 5;
 	f = scene_file(x, PID(1), 0, FILE_TTY, MODE_READ);
 	f->value = 5;
 	f->ino = 8;
@@ -340,7 +321,7 @@ Test(from_read, a_terminal_by_its_other_name_is_the_same)
 	f->value = SNAP_UNKNOWN_U64;
 	f->ino = 9;
 	f->path = strtab_add(x->snap->strings, "/dev/tty");
-	make();
+	scene_model(x);
 	expect_key(1, 3, "tty:[/dev/pts/5]");
 	cr_assert_eq(object_at(1, 0), object_at(1, 3));
 	cr_assert_eq(holder_count(object_at(1, 0)), 2);
@@ -352,12 +333,12 @@ Test(from_read, a_file_that_only_identifies_is_found)
 	struct snap_file *f;
 	uint32_t id;
 
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	f = scene_file(x, PID(1), 3, FILE_PIPE, MODE_WRITE);
 	f->named = true;
 	f->dev = 5;
 	f->ino = 9;
-	make();
+	scene_model(x);
 	id = model_file_object(x->model, x->snap, &like);
 	cr_assert_eq(id, number_of(object_at(1, 3)));
 	like.ino = 10;
@@ -385,14 +366,14 @@ Test(from_read, holders_are_complete_when_the_kernel_counts_no_more)
 {
 	const struct object *o;
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_outsider(x, PID(3), "out");
 	pipe_end(1, 3, MODE_READ, 1);
 	pipe_end(1, 4, MODE_WRITE, 2);
 	pipe_end(2, 4, MODE_WRITE, 2);
 	pipe_end(3, 9, MODE_WRITE, 2);
-	make();
+	scene_model(x);
 	o = object_at(1, 3);
 	cr_assert_eq(holder_count(o), 4);
 	cr_assert_eq(o->holders_seen, HOLDERS_COMPLETE);
@@ -405,39 +386,39 @@ Test(from_read, holders_are_complete_when_the_kernel_counts_no_more)
 
 Test(from_read, holders_are_hidden_when_the_kernel_counts_more)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	pipe_end(1, 3, MODE_READ, 1)->pipe_writers = 2;
 	pipe_end(1, 4, MODE_WRITE, 2)->pipe_writers = 2;
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_HIDDEN);
 }
 
 Test(from_read, holders_are_what_is_visible_without_counts)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	pipe_end(1, 3, MODE_READ, 1)->pipe_writers = UINT32_MAX;
 	x->snap->has_inflight = false;
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_VISIBLE);
 }
 
 Test(from_read, a_file_that_could_not_be_told_may_be_one_more_holder)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	pipe_end(1, 3, MODE_READ, 1)->pipe_writers = UINT32_MAX;
 	x->snap->has_inflight = false;
 	x->snap->files_lost = true;
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_HIDDEN);
 }
 
 Test(from_read, a_fifo_that_is_being_opened_hides_nobody)
 {
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	scene_call(x, PID(2), SYS_openat, 0);
 	pipe_end(1, 3, MODE_READ, 1)->named = true;
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_VISIBLE, "a writer is counted");
 }
 
@@ -446,8 +427,8 @@ Test(from_read, a_queued_descriptor_is_held_by_who_may_receive_it)
 	struct snap_inflight *q;
 	const struct object *o;
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	pipe_end(1, 3, MODE_READ, 1);
 	scene_socket(x, PID(2), 5, 700);
 	scene_file(x, PID(1), 6, FILE_SOCKET, MODE_READ)->ino = 600;
@@ -462,7 +443,7 @@ Test(from_read, a_queued_descriptor_is_held_by_who_may_receive_it)
 				     .mode = MODE_WRITE,
 				     .ino = 800,
 				     .description = 3 };
-	make();
+	scene_model(x);
 	o = object_at(1, 3);
 	cr_assert_eq(o->holders_seen, HOLDERS_COMPLETE);
 	cr_assert_eq(holder_of(o, 2, -1)->mode, MODE_WRITE);
@@ -474,7 +455,7 @@ Test(from_read, a_queue_that_nobody_holds_hides_somebody)
 {
 	struct snap_inflight *q;
 
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	pipe_end(1, 3, MODE_READ, 1);
 	q = vec_push(&x->snap->inflight);
 	*q = (struct snap_inflight){
@@ -482,7 +463,7 @@ Test(from_read, a_queue_that_nobody_holds_hides_somebody)
 	};
 	q = vec_push(&x->snap->inflight);
 	*q = (struct snap_inflight){ .sock_ino = 800, .kind = FILE_SOCKET, .ino = 800 };
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->holders_seen, HOLDERS_HIDDEN, "a socket queued in itself");
 }
 
@@ -490,14 +471,14 @@ Test(from_read, without_descriptions_a_bare_fork_inherits_by_number)
 {
 	const struct object *o;
 
-	process(1, 0, false);
-	process(2, 1, true);
-	process(3, 1, false);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
+	scene_forked(x, 3, 1, false);
 	pipe_end(1, 4, MODE_WRITE, 0);
 	pipe_end(2, 4, MODE_WRITE, 0);
 	pipe_end(2, 7, MODE_WRITE, 0);
 	pipe_end(3, 4, MODE_WRITE, 0);
-	make();
+	scene_model(x);
 	o = object_at(1, 4);
 	cr_assert(holder_of(o, 2, 4)->inherited);
 	cr_assert_not(holder_of(o, 2, 7)->inherited);
@@ -508,14 +489,14 @@ Test(from_read, siblings_that_share_a_description_have_it_from_their_parent)
 {
 	const struct object *o;
 
-	process(1, 0, false);
-	process(2, 1, true);
-	process(3, 1, true);
-	process(4, 2, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
+	scene_forked(x, 3, 1, true);
+	scene_forked(x, 4, 2, true);
 	pipe_end(2, 4, MODE_WRITE, 8);
 	pipe_end(3, 4, MODE_WRITE, 8);
 	pipe_end(4, 4, MODE_WRITE, 9);
-	make();
+	scene_model(x);
 	o = object_at(2, 4);
 	cr_assert(holder_of(o, 2, 4)->inherited);
 	cr_assert(holder_of(o, 3, 4)->inherited);
@@ -556,7 +537,7 @@ Test(from_read, the_kernel_tells_which_descriptors_are_one)
 			break;
 		usleep(1000);
 	}
-	make();
+	scene_model(x);
 	o = model_object(x->model, model_file_object(x->model, x->snap,
 						     snapshot_file(x->snap, child, shared)));
 	model_index(x->model);
@@ -580,8 +561,8 @@ Test(from_read, sockets_know_their_peers)
 {
 	struct snap_sock *k;
 
-	process(1, 0, false);
-	process(2, 1, true);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
 	k = scene_socket(x, PID(1), 3, 100);
 	k->family = AF_UNIX;
 	k->type = SOCK_STREAM;
@@ -600,7 +581,7 @@ Test(from_read, sockets_know_their_peers)
 	address(k->remote, 2);
 	k->local_port = 80;
 	k->remote_port = 4242;
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 3)->peer, number_of(object_at(2, 3)));
 	cr_assert_eq(object_at(2, 3)->peer, number_of(object_at(1, 3)));
 	cr_assert_str_eq(model_str(x->model, object_at(2, 3)->label), "/run/x.sock");
@@ -618,13 +599,13 @@ Test(from_read, many_senders_to_one_socket_do_not_make_it_theirs)
 {
 	struct snap_sock *k;
 
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	for (int i = 0; i < 3; i++) {
 		k = scene_socket(x, PID(1), 3 + i, 100 + (uint64_t)i);
 		k->family = AF_UNIX;
 		k->peer_ino = i ? 100 : 0;
 	}
-	make();
+	scene_model(x);
 	cr_assert_eq(object_at(1, 4)->peer, number_of(object_at(1, 3)));
 	cr_assert_eq(object_at(1, 5)->peer, number_of(object_at(1, 3)));
 	cr_assert_eq(object_at(1, 3)->peer, 0);

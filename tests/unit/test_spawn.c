@@ -23,16 +23,6 @@ static void teardown(void)
 
 TestSuite(spawn, .init = setup, .fini = teardown);
 
-/* A process that did (or did not) call exec. */
-static struct snap_process *process(int n, int parent, bool bare)
-{
-	struct snap_process *p = scene_process(x, PID(n), parent ? PID(parent) : 0, "x");
-
-	p->fork_no_exec_known = true;
-	p->fork_no_exec = bare;
-	return p;
-}
-
 static const struct actor *actor(int n)
 {
 	uint32_t id = model_find_pid(x->model, PID(n));
@@ -59,9 +49,9 @@ static void expect(int n, enum spawn_method method, const char *evidence)
 
 Test(spawn, the_flag_of_the_kernel_tells_exec)
 {
-	process(1, 0, false);
-	process(2, 1, true);
-	process(3, 1, false);
+	scene_forked(x, 1, 0, false);
+	scene_forked(x, 2, 1, true);
+	scene_forked(x, 3, 1, false);
 	find();
 	expect(2, SPAWN_FORK, "PF_FORKNOEXEC is set");
 	expect(3, SPAWN_FORK_EXEC, "PF_FORKNOEXEC is clear");
@@ -72,19 +62,19 @@ Test(spawn, the_flag_of_the_kernel_tells_exec)
 
 Test(spawn, addresses_tell_exec_where_the_flag_is_unknown)
 {
-	struct snap_process *p = process(1, 0, false);
+	struct snap_process *p = scene_forked(x, 1, 0, false);
 
 	p->arg_start = 0x7ff000;
 	p->start_stack = 0x7fe000;
-	p = process(2, 1, false);
+	p = scene_forked(x, 2, 1, false);
 	p->fork_no_exec_known = false;
 	p->arg_start = 0x7ff000;
 	p->start_stack = 0x7fe000;
-	p = process(3, 1, false);
+	p = scene_forked(x, 3, 1, false);
 	p->fork_no_exec_known = false;
 	p->arg_start = 0x7aa000;
 	p->start_stack = 0x7a0000;
-	process(4, 1, false)->fork_no_exec_known = false;
+	scene_forked(x, 4, 1, false)->fork_no_exec_known = false;
 	find();
 	expect(2, SPAWN_FORK, "where its parent's are");
 	expect(3, SPAWN_FORK_EXEC, "not where its parent's are");
@@ -93,11 +83,11 @@ Test(spawn, addresses_tell_exec_where_the_flag_is_unknown)
 
 Test(spawn, a_thread_that_forks_is_named)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	scene_thread(x, PID(1), PID(50));
-	process(2, 1, true)->forker = PID(50);
-	process(3, 1, true)->forker = PID(1);
-	process(4, 1, false)->forker = PID(50);
+	scene_forked(x, 2, 1, true)->forker = PID(50);
+	scene_forked(x, 3, 1, true)->forker = PID(1);
+	scene_forked(x, 4, 1, false)->forker = PID(50);
 	find();
 	expect(2, SPAWN_THREAD_FORK, "forked by thread 5000050");
 	cr_assert_eq(actor(2)->spawn_by_tid, PID(50));
@@ -108,14 +98,14 @@ Test(spawn, a_thread_that_forks_is_named)
 
 Test(spawn, vfork_is_seen_while_the_parent_waits)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	scene_call(x, PID(1), SYS_clone, CLONE_VM | CLONE_VFORK);
-	process(2, 1, true);
-	process(3, 1, true);
-	process(4, 0, false);
+	scene_forked(x, 2, 1, true);
+	scene_forked(x, 3, 1, true);
+	scene_forked(x, 4, 0, false);
 	scene_call(x, PID(4), SYS_clone, CLONE_VM);
-	process(5, 4, true);
-	process(6, 4, true)->vfork_child = true;
+	scene_forked(x, 5, 4, true);
+	scene_forked(x, 6, 4, true)->vfork_child = true;
 	find();
 	expect(2, SPAWN_FORK, "");
 	expect(3, SPAWN_VFORK_EXEC, "youngest child");
@@ -125,12 +115,12 @@ Test(spawn, vfork_is_seen_while_the_parent_waits)
 
 Test(spawn, posix_spawn_is_seen_by_the_thread_that_calls_it)
 {
-	process(1, 0, false);
+	scene_forked(x, 1, 0, false);
 	scene_thread(x, PID(1), PID(50));
 	scene_call(x, PID(50), SYS_clone3, 0x1000)->state = 'D';
-	process(2, 1, true)->forker = PID(50);
-	process(3, 1, true)->forker = PID(1);
-	process(4, 1, false)->forker = PID(50);
+	scene_forked(x, 2, 1, true)->forker = PID(50);
+	scene_forked(x, 3, 1, true)->forker = PID(1);
+	scene_forked(x, 4, 1, false)->forker = PID(50);
 	find();
 	expect(2, SPAWN_VFORK_EXEC, "the thread that forked it");
 	expect(3, SPAWN_FORK, "");
@@ -141,11 +131,11 @@ Test(spawn, an_adopted_process_names_nobody)
 {
 	struct snap_process *p;
 
-	process(1, 0, false);
-	p = process(2, 1, false);
+	scene_forked(x, 1, 0, false);
+	p = scene_forked(x, 2, 1, false);
 	p->joined = true;
 	p->joined_why = "session";
-	process(3, 2, true)->start_ticks = 1;
+	scene_forked(x, 3, 2, true)->start_ticks = 1;
 	find();
 	expect(2, SPAWN_FORK_EXEC, "who forked it is unknown");
 	cr_assert_eq(actor(2)->spawn_by_pid, 0);
@@ -156,20 +146,20 @@ Test(spawn, multiprocessing_is_recognised_by_its_arguments)
 {
 	struct snap_process *p;
 
-	process(1, 0, false);
-	p = process(2, 1, false);
+	scene_forked(x, 1, 0, false);
+	p = scene_forked(x, 2, 1, false);
 	p->argv = strtab_add(x->snap->strings,
 			     "python3\x1f-c\x1f"
 			     "from multiprocessing.forkserver import main; main(5, 6, [])");
-	process(3, 2, true);
-	p = process(4, 1, false);
+	scene_forked(x, 3, 2, true);
+	p = scene_forked(x, 4, 1, false);
 	p->argv = strtab_add(
 		x->snap->strings,
 		"python3\x1f-c\x1f"
 		"from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=7)");
-	p = process(5, 1, false);
+	p = scene_forked(x, 5, 1, false);
 	p->argv = strtab_add(x->snap->strings, "python3\x1fserver.py");
-	process(6, 5, true);
+	scene_forked(x, 6, 5, true);
 	find();
 	expect(2, SPAWN_FORK_EXEC, "");
 	expect(3, SPAWN_FORKSERVER, "fork server");
