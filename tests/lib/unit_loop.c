@@ -45,6 +45,13 @@ uint32_t loop_main(struct scene *x, int32_t tgid)
 	return task;
 }
 
+uint32_t loop_only(struct scene *x)
+{
+	loop_process(x, PID(1));
+	scene_decode(x);
+	return loop_main(x, PID(1));
+}
+
 uint32_t loop_task(struct scene *x, uint32_t like, const char *name)
 {
 	const struct task from = *model_task(x->model, like);

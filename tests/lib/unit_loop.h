@@ -21,6 +21,9 @@ void loop_process(struct scene *x, int32_t tgid);
 /* One in whose epoll set is only an eventfd of its own: its thread can never go on. */
 void loop_deaf_process(struct scene *x, int32_t tgid);
 
+/* The process PID(1), which is nothing but such a loop, as a model: its main task. */
+uint32_t loop_only(struct scene *x);
+
 /* A new task that its loop was started for. Finish the tasks of one process before the next one. */
 uint32_t loop_main(struct scene *x, int32_t tgid);
 

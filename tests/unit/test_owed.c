@@ -7,7 +7,6 @@
 #include "waits/task/task.h"
 
 #include <criterion/criterion.h>
-#include <sys/socket.h>
 
 static const struct promise broken = { .kind = PROMISE_TASK, .task = 5 };
 
@@ -33,9 +32,7 @@ Test(owed, who_has_promised_is_gone)
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	loop_process(x, PID(1));
-	scene_decode(x);
-	main_task = loop_main(x, PID(1));
+	main_task = loop_only(x);
 	await_event(x, main_task, &broken);
 	loop_verdict(x);
 	cr_expect_eq(verdict(x)->kind, VERDICT_DEADLOCK);
@@ -58,9 +55,7 @@ Test(owed, a_hint_is_no_debt)
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	loop_process(x, PID(1));
-	scene_decode(x);
-	main_task = loop_main(x, PID(1));
+	main_task = loop_only(x);
 	model_task(x->model, main_task)->hint = true;
 	await_event(x, main_task, &broken);
 	loop_verdict(x);
@@ -76,9 +71,7 @@ Test(owed, one_child_that_could_go_on_is_enough)
 		uint32_t main_task, nursery;
 		struct await a;
 
-		loop_process(x, PID(1));
-		scene_decode(x);
-		main_task = loop_main(x, PID(1));
+		main_task = loop_only(x);
 		nursery = model_add_nursery(x->model, 1, 0x7000);
 		a = await_of(main_task, AWAIT_NURSERY);
 		a.nursery = nursery;
@@ -109,14 +102,7 @@ static struct scene *make_call(uint32_t *main_task)
 
 	loop_process(x, PID(1));
 	loop_process(x, PID(2));
-	for (int i = 0; i < 2; i++) {
-		struct snap_sock *k = scene_socket(x, PID(1 + i), i ? 9 : 7, i ? 200 : 100);
-
-		k->family = AF_UNIX;
-		k->type = SOCK_STREAM;
-		k->state = 1;
-		k->peer_ino = i ? 100 : 200;
-	}
+	scene_connect(x, PID(1), 7, PID(2), 9);
 	scene_decode(x);
 	*main_task = loop_main(x, PID(1));
 	await_event(x, *main_task, &answer);

@@ -8,7 +8,6 @@
 #include "lib/unit_loop.h"
 
 #include <criterion/criterion.h>
-#include <sys/socket.h>
 
 enum { CALL = 42, HERE_FD = 7, THERE_FD = 9 };
 
@@ -25,15 +24,7 @@ static struct pair make(void)
 
 	loop_process(x, PID(1));
 	loop_process(x, PID(2));
-	for (int i = 0; i < 2; i++) {
-		struct snap_sock *k =
-			scene_socket(x, PID(1 + i), i ? THERE_FD : HERE_FD, i ? 200 : 100);
-
-		k->family = AF_UNIX;
-		k->type = SOCK_STREAM;
-		k->state = 1;
-		k->peer_ino = i ? 100 : 200;
-	}
+	scene_connect(x, PID(1), HERE_FD, PID(2), THERE_FD);
 	scene_decode(x);
 	p.main = loop_main(x, PID(1));
 	p.waits = loop_task(x, p.main, "waits");

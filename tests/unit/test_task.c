@@ -8,21 +8,13 @@
 
 #include <criterion/criterion.h>
 
-/* A process that is nothing but a loop; its main task. */
-static uint32_t make_loop(struct scene *x)
-{
-	loop_process(x, PID(1));
-	scene_decode(x);
-	return loop_main(x, PID(1));
-}
-
 Test(task, a_lock_waits_for_its_owner)
 {
 	struct scene *x = scene_new();
 	uint32_t main_task, other;
 	struct await a;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	other = loop_task(x, main_task, "other");
 	a = await_of(main_task, AWAIT_LOCK);
 	a.owner = other;
@@ -42,7 +34,7 @@ Test(task, a_channel_without_another_end_is_never_filled)
 	uint32_t main_task;
 	struct await a;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	a = await_of(main_task, AWAIT_RECEIVE);
 	a.senders = 0;
 	loop_await(x, a);
@@ -57,7 +49,7 @@ Test(task, a_nursery_needs_all_children_and_misses_one)
 	uint32_t main_task, nursery;
 	struct await a;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	nursery = model_add_nursery(x->model, 1, 0x7000);
 	model_nursery(x->model, nursery)->children = 3;
 	model_task(x->model, loop_task(x, main_task, "b"))->nursery = nursery;
@@ -80,7 +72,7 @@ Test(task, a_deadline_reaches_as_far_as_no_shield_stops_it)
 		struct scene *x = scene_new();
 		uint32_t main_task, inner, outer;
 
-		main_task = make_loop(x);
+		main_task = loop_only(x);
 		inner = model_add_scope(x->model, 1, 0x8000);
 		outer = model_add_scope(x->model, 1, 0x9000);
 		model_scope(x->model, inner)->parent = outer;
@@ -122,7 +114,7 @@ Test(task, a_server_whose_tasks_were_not_asked_is_at_rest)
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	model_task(x->model, main_task)->requested = TOLD_NO;
 	loop_await(x, await_of(main_task, AWAIT_EVENT));
 	loop_verdict(x);
@@ -136,7 +128,7 @@ Test(task, who_was_asked_to_end_and_is_shielded_is_to_blame)
 	uint32_t main_task, nursery, child;
 	struct await a;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	nursery = model_add_nursery(x->model, 1, 0x7000);
 	child = loop_task(x, main_task, "stubborn");
 	model_task(x->model, child)->nursery = nursery;
@@ -162,7 +154,7 @@ Test(task, hints_blame_nobody)
 	struct scene *x = scene_new();
 	uint32_t main_task;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	model_task(x->model, main_task)->requested = TOLD_YES;
 	model_task(x->model, main_task)->hint = true;
 	loop_await(x, await_of(main_task, AWAIT_EVENT));
@@ -179,7 +171,7 @@ static uint32_t make_circle(struct scene *x, int64_t deadline_ms)
 	uint32_t main_task, other;
 	struct await a, b;
 
-	main_task = make_loop(x);
+	main_task = loop_only(x);
 	other = loop_task(x, main_task, "other");
 	a = await_of(main_task, AWAIT_LOCK);
 	b = await_of(other, AWAIT_LOCK);
