@@ -81,15 +81,20 @@ static void add_readers(struct wait_ctx *c, const struct wait_fd *f)
 static const char *purpose(const struct wait_fd *f, bool reads)
 {
 	if (reads)
-		return "reading from";
+		return f->mode & MODE_READ ? "reading from" : "watching the writers of";
 	return f->mode & MODE_WRITE ? "writing to a full" : "watching the readers of";
 }
 
+/*
+ * In a set it is the end itself that decides, whatever it is watched for: a read end never reports
+ * room, nor a write end bytes, but each of them that the other side is gone (fs/pipe.c,
+ * pipe_poll()).
+ */
 static bool decode_file(struct wait_ctx *c, const struct wait_fd *f)
 {
 	const char *name = wait_file_name(c, f->file);
 	bool reads = (f->in_set ? f->file->mode : f->mode) & MODE_READ;
-	bool writes = !reads || (f->in_set && f->mode & MODE_WRITE);
+	bool writes = !reads || (f->in_set && f->mode & f->file->mode & MODE_WRITE);
 	struct wait *w = model_wait(wait_model(c), f->wait);
 
 	w->input = reads;

@@ -83,9 +83,13 @@ static bool is_target(struct wait_ctx *c, const struct snap_file *set, uint32_t 
 	uint8_t mode = mode_of(e) & (MODE_READ | MODE_WRITE);
 	int says;
 
-	/* A pipe's two ends are one inode. */
+	/*
+	 * A pipe's two ends are one inode. That one is watched for what it never reports is odd
+	 * enough to ask.
+	 */
 	if (f->kind == FILE_PIPE && mode && !(f->mode & mode) && !(t.description && f->description))
-		return false;
+		return e->ino == f->ino && f->tgid == set->tgid &&
+		       kernel_says(c, set, item, f->fd) == 1;
 	if (find_is(&t, f))
 		return true;
 	if ((e->description && f->description) || (e->id && f->id) || e->ino != f->ino)

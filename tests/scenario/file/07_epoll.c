@@ -67,6 +67,42 @@ SCENARIO(epoll_pipe, .what = "epoll on a pipe whose only writer can never go on"
 	epoll_block(ep, -1);
 }
 
+/* It learns of nothing but that the last reader has gone. */
+SCENARIO(epoll_write_end, .what = "epoll waits for input of a write end, the reader is dead")
+{
+	int p[2], ep = epoll_new();
+	pid_t reader;
+
+	must(pipe2(p, O_CLOEXEC));
+	reader = (pid_t)must(fork());
+	if (reader == 0) {
+		close(p[1]);
+		close(ep);
+		hang_dead(NULL);
+	}
+	close(p[0]);
+	epoll_add(ep, p[1], EPOLLIN);
+	truth_verdict("deadlock", NULL);
+	truth_hop(getpid(), 0, "pipe-write", key_of_fd(p[1]), reader);
+	truth_hop(reader, 0, "pipe-read", NULL, reader);
+	truth_culprit(reader, NULL);
+	truth_ready();
+	epoll_block(ep, -1);
+}
+
+/* Both ends are here: which of them the set has, the number alone does not say. */
+SCENARIO(epoll_both_ends, .what = "epoll waits for input of a write end whose read end it has too")
+{
+	int p[2], ep = epoll_new();
+
+	must(pipe2(p, O_CLOEXEC));
+	epoll_add(ep, p[1], EPOLLIN);
+	truth_verdict("deadlock", NULL);
+	truth_hop(getpid(), 0, "pipe-write", key_of_fd(p[1]), getpid());
+	truth_ready();
+	epoll_block(ep, -1);
+}
+
 /* A thread that sleeps may well add what is ready, and then the other one goes on. */
 static void adds_later(void *unused)
 {

@@ -74,6 +74,30 @@ SCENARIO(poll_both, .what = "poll for input of one pipe and room in another")
 	poll(p, 3, -1);
 }
 
+/* There is room, but a read end does not tell: only that the last writer has gone. */
+SCENARIO(poll_read_end, .what = "poll for room in the read end of a pipe whose writer is dead")
+{
+	struct pollfd fd = { .events = POLLOUT };
+	pid_t writer;
+	int p[2];
+
+	must(pipe(p));
+	writer = (pid_t)must(fork());
+	if (writer == 0) {
+		close(p[0]);
+		hang_dead(NULL);
+	}
+	close(p[1]);
+	fd.fd = p[0];
+	truth_verdict("deadlock", NULL);
+	truth_hop(getpid(), 0, "pipe-read", key_of_fd(p[0]), writer);
+	truth_hop(writer, 0, "pipe-read", NULL, writer);
+	truth_culprit(writer, NULL);
+	truth_ready();
+	poll(&fd, 1, -1);
+	scenario_die("poll returned: events %#x", fd.revents);
+}
+
 SCENARIO(poll_day, .what = "poll with a time-out")
 {
 	struct dead_pipes d = pipes_of_dead();
