@@ -29,7 +29,8 @@ void loop_process(struct scene *x, int32_t tgid)
 
 void loop_deaf_process(struct scene *x, int32_t tgid)
 {
-	scene_process(x, tgid, 0, "loop");
+	/* it handles no signal: a handler could write to the eventfd */
+	scene_process(x, tgid, 0, "loop")->has_signals = true;
 	scene_file(x, tgid, 3, FILE_EVENTFD, MODE_READ | MODE_WRITE)->id = 80000 + (uint32_t)tgid;
 	rest_on_it(x, tgid);
 }

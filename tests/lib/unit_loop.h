@@ -18,7 +18,10 @@
 /* A process that rests in its epoll set, fd 4, in which a listener is, fd 3. */
 void loop_process(struct scene *x, int32_t tgid);
 
-/* One in whose epoll set is only an eventfd of its own: its thread can never go on. */
+/*
+ * One in whose epoll set is only an eventfd of its own, and that handles no signal: its thread can
+ * never go on.
+ */
 void loop_deaf_process(struct scene *x, int32_t tgid);
 
 /* The process PID(1), which is nothing but such a loop, as a model: its main task. */
