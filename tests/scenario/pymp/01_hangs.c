@@ -82,6 +82,18 @@ static void circle(pid_t python)
 	truth_says("waiting for multiprocessing.RLock, held by process %d", python);
 }
 
+static void kept(pid_t python)
+{
+	pid_t worker = pymp_told("worker");
+
+	truth_verdict("deadlock", NULL);
+	truth_hop(python, 0, "mutex", NULL, ANYBODY);
+	truth_hop(worker, 0, "event", NULL, ANYBODY);
+	truth_culprit_on(worker, worker, "work-stuck|nobody-can", NULL);
+	truth_no_finding("lock-lost");
+	truth_says("waiting for multiprocessing.Lock, held by process %d", worker);
+}
+
 static void left(pid_t python)
 {
 	truth_verdict("deadlock", NULL);
@@ -99,6 +111,23 @@ static void left(pid_t python)
 	"        until(lambda: '0' in [nr(w.pid) for w in p._pool])\n"                             \
 	"        tell('ready')\n"                                                                  \
 	"    threading.Thread(target=wait).start()\n"
+
+/* Who keeps a lock that is no variable of any call. */
+#define KEEPER                                                                                     \
+	"class Keeper:\n"                                                                          \
+	"    def __init__(self, lock):\n"                                                          \
+	"        self.things = [lock]\n"                                                           \
+	"    def keep(self):\n"                                                                    \
+	"        with self.things[0]:\n"                                                           \
+	"            tell('worker', os.getpid())\n"                                                \
+	"            threading.Event().wait()\n"
+#define KEPT                                                                                       \
+	"if __name__ == '__main__':\n"                                                             \
+	"    lock = c.Lock()\n"                                                                    \
+	"    c.Process(target=Keeper(lock).keep).start()\n"                                        \
+	"    until(lambda: told('worker'))\n"                                                      \
+	"    tell('ready')\n"                                                                      \
+	"    lock.acquire()\n"
 
 static const struct pymp_row rows[] = {
 	{ .name = "pool_killed",
@@ -214,6 +243,14 @@ static const struct pymp_row rows[] = {
 		     "    tell('ready')\n"
 		     "    a.acquire()\n",
 	  .truth = circle },
+	{ .name = "lock_spawn",
+	  .what = "a process that was spawned keeps a Lock, in a block of an object's method",
+	  .program = "c = m.get_context('spawn')\n" KEEPER KEPT,
+	  .truth = kept },
+	{ .name = "lock_forkserver",
+	  .what = "a process of a fork server keeps a Lock, in a block of an object's method",
+	  .program = "c = m.get_context('forkserver')\n" KEEPER KEPT,
+	  .truth = kept },
 	{ .name = "lock_left",
 	  .what = "a process with a Lock was killed: nobody else would give it back",
 	  .program = "def hold(lock):\n"

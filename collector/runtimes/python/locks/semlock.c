@@ -16,6 +16,9 @@ enum {
 	SEMAPHORE = 1,
 	REGISTERED_MAX = 1 << 14,
 	INODE_SHIFT = 16,
+	ARGS_MAX = 256,
+	SLOTS_MAX = 64,	 /* of one frame, locals and stack */
+	BOUND_SELF = 24, /* im_self of PyMethodObject */
 };
 
 /* The file of a mapping and the place in it: an inode number of tmpfs leaves room for both. */
@@ -87,6 +90,69 @@ static void add_hold(struct runtime_site *site, struct py *py, uint64_t obj)
 	model_add_work(site->model, w);
 }
 
+/* One of a process that does not list them: what it has taken. Each is said once. */
+static void add_taken(struct runtime_site *site, struct py *py, uint64_t wrapper, uint32_t first)
+{
+	struct model *m = site->model;
+	uint32_t before = m->works.count;
+	uint64_t lock;
+	struct py_semlock s;
+
+	if (!wrapper || !py_derives(py->objs, wrapper, "SemLock") ||
+	    !py_attr(py->objs, wrapper, "_semlock", &lock) ||
+	    !py_semlock_read(site, py, py_untag(py->objs, lock), &s) || s.count <= 0)
+		return;
+	add_hold(site, py, py_untag(py->objs, lock));
+	for (uint32_t i = first; i < before && m->works.count > before; i++)
+		if (m->works.at[i].number == m->works.at[before].number)
+			m->works.count = before;
+}
+
+/* What calls have at hand: variables, and below `with` the __exit__() of its lock. */
+static void read_slots(struct runtime_site *site, struct py *py, const struct py_thread *t,
+		       uint32_t first)
+{
+	struct py_objs *p = py->objs;
+	_cleanup_free_ struct py_frame *frames = xcalloc(PY_FRAMES_MAX, sizeof(*frames));
+	const char *cut;
+	uint32_t count = py_frames(py, t->frame, frames, PY_FRAMES_MAX, &cut);
+
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < SLOTS_MAX; k++) {
+			uint64_t at = frames[i].addr + py_layout(p)->f_locals + (uint64_t)k * 8;
+			uint64_t obj = py_uncell(p, py_ref(p, at));
+
+			if (obj && py_is(p, obj, "method"))
+				obj = py_ref(p, obj + BOUND_SELF);
+			add_taken(site, py, obj, first);
+		}
+}
+
+/*
+ * A child that was not forked from who made a lock has it from a pickle, and lists it nowhere: it
+ * was given to its Process, or calls have it. What is not found so is not known to be free.
+ */
+static void read_pickled(struct runtime_site *site, struct py *py)
+{
+	const struct snap_process *child = site->process;
+	const struct actor *a = model_actor(site->model, site->actor);
+	uint32_t first = site->model->works.count, count;
+	uint64_t process, items[ARGS_MAX];
+
+	if ((child->fork_no_exec_known && child->fork_no_exec &&
+	     a->spawn_method != SPAWN_FORKSERVER) ||
+	    !py_module_get(py, 0, "multiprocessing.process", "_parent_process", &process) ||
+	    py_is_none(py->objs, process) ||
+	    !py_module_get(py, 0, "multiprocessing.process", "_current_process", &process))
+		return;
+	count = py_items(py->objs, py_attr_value(py->objs, process, "_args"), items, ARGS_MAX);
+	for (uint32_t i = 0; i < count; i++)
+		add_taken(site, py, items[i], first);
+	for (uint32_t i = 0; i < py->thread_count; i++)
+		if (py->threads[i].frame)
+			read_slots(site, py, &py->threads[i], first);
+}
+
 /* multiprocessing.util._afterfork_registry, a WeakValueDictionary: `data` has KeyedRefs. */
 void py_semlocks_read(struct runtime_site *site, struct py *py)
 {
@@ -94,6 +160,7 @@ void py_semlocks_read(struct runtime_site *site, struct py *py)
 	uint64_t registry, dict, lock;
 	uint32_t count;
 
+	read_pickled(site, py);
 	if (!py_module_get(py, 0, "multiprocessing.util", "_afterfork_registry", &registry) ||
 	    !py_attr(p, registry, "data", &dict))
 		return;

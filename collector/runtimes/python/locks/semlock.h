@@ -31,6 +31,7 @@ const char *py_semlock_name(const struct py_semlock *s);
 
 /*
  * Put into the model which of them the process holds, and which it knows and does not hold, as far
- * as multiprocessing lists them: whatever was made in this process or before it was forked.
+ * as multiprocessing lists them: whatever was made in this process or before it was forked. Of what
+ * a child of spawn or a fork server was given: what it holds, as far as its calls have it at hand.
  */
 void py_semlocks_read(struct runtime_site *site, struct py *py);
