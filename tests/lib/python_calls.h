@@ -3,8 +3,9 @@
  * python_calls.h - a Python program that knows its own stacks.
  *
  * Threads are blocked below all sorts of calls. When all of them are, the last one prints the
- * address of _PyRuntime, then the frames of the others as Python sees them, "thread IDENT TID
- * NAME", "FILE:LINE:FUNCTION" innermost first, "end", and at last "done".
+ * address of _PyRuntime (in a chroot it needs a descriptor of /proc, number $PROC), then the frames
+ * of the others as Python sees them, "thread IDENT TID NAME", "FILE:LINE:FUNCTION" innermost first,
+ * "end", and at last "done".
  */
 #pragma once
 
@@ -59,8 +60,11 @@ static const char python_calls[] =
 	"if sys.version_info >= (3, 10):\n"
 	"    exec('def matches(v):\\n  match v:\\n    case [a, b]:\\n      leaf(a)\\n')\n"
 	"    calls.append(lambda: matches([1, 2]))\n"
+	"proc = int(os.environ.get('PROC') or os.open('/proc', os.O_RDONLY))\n"
 	"def waits(tid):\n"
-	"    return open('/proc/self/task/%d/syscall' % tid).read().split()[0] == '0'\n"
+	"    fd = os.open('self/task/%d/syscall' % tid, os.O_RDONLY, dir_fd=proc)\n"
+	"    with open(fd) as f:\n"
+	"        return f.read().split()[0] == '0'\n"
 	"def printer():\n"
 	"    while not all(waits(t.native_id) for t in threads) or not waits(os.getpid()): pass\n"
 	"    names = {t.ident: t for t in threading.enumerate()}\n"

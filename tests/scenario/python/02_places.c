@@ -3,6 +3,7 @@
  * Interpreters that are not where their names say, or have no names: snag must see each frame as
  * the program itself does, whatever has become of the file since.
  */
+#include "lib/common_python.h"
 #include "lib/python_calls.h"
 #include "lib/scenario_python.h"
 
@@ -213,6 +214,48 @@ SCENARIO(interpreter_in_namespace, .needs = "python,root", .options = "--stacks"
 	p.python = text("%s/hidden/python3", dir);
 	p.program = text("%s/hidden/program.py", dir);
 	p.enter = enter_namespace;
+	same_as_it_says(&p, NULL);
+}
+
+/* ---- a chroot -------------------------------------------------------------------------------- */
+
+/* What the program imports, and the libraries of that, below `root`; no /proc is there. */
+static void furnish(const char *root, struct place p, uint32_t minor)
+{
+	command(text("mkdir -p %s/h/bin %s/dev && : > %s/dev/null && cp %s %s/h/bin/python3", root,
+		     root, root, p.python, root));
+	command(text("cd %s/lib/python3.%u && mkdir -p %s/h/lib/python3.%u && "
+		     "cp -rL *.py $(ls -d encodings collections ctypes importlib re lib-dynload "
+		     "2>/dev/null) %s/h/lib/python3.%u/",
+		     p.home, minor, root, minor, root, minor));
+	command(text("ldd %s %s/lib/python3.%u/lib-dynload/_ctypes.*.so | grep -o '/[^ ]*[^ :]' | "
+		     "grep '\\.so' | sort -u | xargs cp -L --parents -t %s",
+		     p.python, p.home, minor, root));
+}
+
+static void enter_chroot(const char *dir)
+{
+	int proc = (int)must(open("/proc", O_RDONLY | O_DIRECTORY));
+
+	must(setenv("PROC", text("%d", proc), 1));
+	must(chroot(text("%s/root", dir)));
+	must(chdir("/"));
+}
+
+SCENARIO(interpreter_in_chroot, .needs = "python,root", .options = "--stacks",
+	 .what = "an interpreter, its library and its program in a chroot without /proc")
+{
+	const char *root = text("%s/root", scenario_dir());
+	struct place p = first();
+	uint32_t minor;
+
+	(void)interpreter_find(0, &minor);
+	furnish(root, p, minor);
+	write_to(text("%s/program.py", root), python_calls);
+	p.python = "/h/bin/python3";
+	p.home = "/h";
+	p.program = "/program.py";
+	p.enter = enter_chroot;
 	same_as_it_says(&p, NULL);
 }
 
