@@ -24,8 +24,8 @@ pid_t tasks_spawn(const char *interpreter, const char *program, const char *argu
  */
 void truth_tasks(pid_t pid);
 
-/* Can that interpreter import the module? */
-bool python_imports(const char *interpreter, const char *module);
+/* Give up, as one that is skipped, unless that interpreter can import the module. */
+void python_needs(const char *interpreter, const char *module);
 
 /* For the runner: hold `answers`, one a reader or NULL, against what was told in `dir`. */
 bool tasks_compare(json_t *const *answers, const char *dir, struct strbuf *why);

@@ -34,8 +34,7 @@ static void run(void)
 	const struct row *row = c->row;
 	pid_t python;
 
-	if (!python_imports(c->path, row->module))
-		scenario_skip(row->module, text("%s has no %s", c->path, row->module));
+	python_needs(c->path, row->module);
 	python = tasks_spawn(c->path, row->program, row->argument);
 	truth_root(python);
 	truth_tasks(python);

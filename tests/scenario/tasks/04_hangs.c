@@ -107,8 +107,7 @@ static void run(void)
 	const struct row *row = c->row;
 	pid_t python;
 
-	if (!python_imports(c->path, row->module))
-		scenario_skip(row->module, text("%s has no %s", c->path, row->module));
+	python_needs(c->path, row->module);
 	python = tasks_spawn(c->path, row->program, NULL);
 	python_said(python);
 	truth_root(python);
