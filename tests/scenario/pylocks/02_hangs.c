@@ -83,16 +83,7 @@ static const struct pylocks_row rows[] = {
 	  "ready()\n"
 	  "lock.acquire()\n" },
 	{ "import_stuck", "an import waits for that of another thread, which hangs in the module",
-	  "import importlib\n"
-	  "with open(os.path.join(D, 'stuck_import.py'), 'w') as f:\n"
-	  "    f.write('import threading, __main__\\n__main__.inside.set()\\n'\n"
-	  "            'threading.Event().wait()\\n')\n"
-	  "sys.path.insert(0, D)\n"
-	  "inside = threading.Event()\n"
-	  "load = lambda: importlib.import_module('stuck_import')\n"
-	  "importer = start(load, 'importer')\n"
-	  "inside.wait()\n"
-	  "lock = importlib._bootstrap._module_locks['stuck_import']()\n"
+	  "load, importer, lock = stuck_import()\n"
 	  "verdict('deadlock')\n"
 	  "hop(PID, 'import-lock', key('import-lock', lock), PID)\n"
 	  "hop(importer.native_id, 'event', '-', PID)\n"

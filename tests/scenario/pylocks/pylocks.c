@@ -12,7 +12,8 @@
 
 /*
  * The program states its truth line by line, with a tab between words, and calls ready() before
- * its last thread blocks. An object's address is its id().
+ * its last thread blocks. An object's address is its id(). stuck_import() leaves a thread in the
+ * import of a module that hangs: a call that imports it too, that thread, and the import's lock.
  */
 static const char prelude[] =
 	"import os, queue, socket, sys, threading, time\n"
@@ -42,6 +43,18 @@ static const char prelude[] =
 	"    t = threading.Thread(target=call, name=name, daemon=True)\n"
 	"    t.start()\n"
 	"    return t\n"
+	"def stuck_import():\n"
+	"    import importlib\n"
+	"    with open(os.path.join(D, 'stuck_import.py'), 'w') as f:\n"
+	"        f.write('import threading, __main__\\n__main__.inside.set()\\n'\n"
+	"                'threading.Event().wait()\\n')\n"
+	"    sys.path.insert(0, D)\n"
+	"    global inside\n"
+	"    inside = threading.Event()\n"
+	"    load = lambda: importlib.import_module('stuck_import')\n"
+	"    importer = start(load, 'importer')\n"
+	"    inside.wait()\n"
+	"    return load, importer, importlib._bootstrap._module_locks['stuck_import']()\n"
 	"def hang():\n"
 	"    r, w = os.pipe()\n"
 	"    os.read(r, 1)\n";
