@@ -8,6 +8,7 @@ import socket
 import sys
 
 import telling
+from awaitables import Awaitable, AwaitableInPython
 from telling import waits
 
 BEYOND = 50000.0
@@ -45,22 +46,6 @@ async def through_generator(e):
 
 async def through_anext(e):
     await ticks(e).__anext__()
-
-
-class Awaitable:
-    def __init__(self, e):
-        self.e = e
-
-    def __await__(self):
-        return self.e.wait().__await__()
-
-
-class AwaitableInPython:
-    def __init__(self, e):
-        self.e = e
-
-    def __await__(self):
-        return (yield from self.e.wait().__await__())
 
 
 async def through(thing):

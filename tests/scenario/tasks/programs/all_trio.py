@@ -10,6 +10,7 @@ import sys
 import trio
 
 import telling
+from awaitables import Awaitable, AwaitableInPython
 from telling import waits
 
 BEYOND = 50000.0
@@ -37,22 +38,6 @@ async def ticks(e):
 async def through_generator(e):
     async for _ in ticks(e):
         pass
-
-
-class Awaitable:
-    def __init__(self, e):
-        self.e = e
-
-    def __await__(self):
-        return self.e.wait().__await__()
-
-
-class AwaitableInPython:
-    def __init__(self, e):
-        self.e = e
-
-    def __await__(self):
-        return (yield from self.e.wait().__await__())
 
 
 async def through_object(thing):
