@@ -175,6 +175,7 @@ pid_t self_tid(void);
 /* snag's object key of an fd of this process, or of `pid`: "pipe:[ino]". In a ring of static
  * buffers. */
 const char *key_of_fd(int fd);
+/* See key_of_fd(). */
 const char *key_of_fd_in(pid_t pid, int fd);
 
 /* printf into a ring of static buffers: keys and arguments without ceremony. */

@@ -165,14 +165,20 @@ Test(park, a_time_out_stays)
 	scene_free(x);
 }
 
-Test(park, owners_that_wait_for_each_other_are_a_deadlock_whoever_lives)
+/* Two threads, and one that accepts. */
+static void make_listening(struct scene *x)
 {
-	struct scene *x = scene_new();
-
 	make_threads(x, 3);
 	scene_call(x, PID(3), SYS_accept, 3);
 	scene_socket(x, PID(1), 3, 70)->state = 10;
 	scene_decode(x);
+}
+
+Test(park, owners_that_wait_for_each_other_are_a_deadlock_whoever_lives)
+{
+	struct scene *x = scene_new();
+
+	make_listening(x);
 	owned(x, PID(1), PID(2));
 	owned(x, PID(2), PID(1));
 	waits_decode_parks(x->ctx);
@@ -186,10 +192,7 @@ Test(park, locks_without_owners_are_no_circle_beside_new_input)
 {
 	struct scene *x = scene_new();
 
-	make_threads(x, 3);
-	scene_call(x, PID(3), SYS_accept, 3);
-	scene_socket(x, PID(1), 3, 70)->state = 10;
-	scene_decode(x);
+	make_listening(x);
 	model_add_park(x->model, park_of(x, PID(1), PARK_PROCESS), NULL, 0);
 	model_add_park(x->model, park_of(x, PID(2), PARK_PROCESS), NULL, 0);
 	waits_decode_parks(x->ctx);
