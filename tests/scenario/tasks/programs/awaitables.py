@@ -1,5 +1,5 @@
-"""awaitables.py - what is awaited by the wait of an event: given by __await__(), or in a generator of
-its own. For the programs of tests/scenario/tasks."""
+"""awaitables.py - what is awaited by the wait of an event: one that __await__() gives, or one in a
+generator of its own. For the programs of tests/scenario/tasks."""
 
 
 class Awaitable:
