@@ -3,7 +3,7 @@
  * join.c - Thread.join(), and the end of the program, which joins all threads that are no daemons.
  *
  * Up to 3.12 a thread holds its _tstate_lock until it is gone, from 3.13 on its ThreadHandle has an
- * event (Modules/_threadmodule.c).
+ * event (Modules/_threadmodule.c); the attribute for that has another name from 3.14 on.
  */
 #include "runtimes/python/locks/parked.h"
 
@@ -16,7 +16,8 @@ enum {
 /* Is it the end of this thread that the kernel's wait is for? */
 static bool is_awaited(struct py_parked *x, uint64_t thread)
 {
-	uint64_t handle = py_parked_attr(x, thread, "_handle");
+	uint64_t handle =
+		py_parked_attr(x, thread, x->py->minor < 14 ? "_handle" : "_os_thread_handle");
 
 	if (py_parked_at(x, py_parked_attr(x, thread, "_tstate_lock")))
 		return true;
