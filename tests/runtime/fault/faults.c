@@ -2,6 +2,7 @@
 #include "runtime/fault/faults.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,32 +143,40 @@ void grove_fault_leaves(bool reaped)
 		    grove_fact_int("reaped", reaped));
 }
 
-static void log_culprit(pid_t pid, pid_t tid, const char *word, int fd)
+static void log_culprit(pid_t pid, pid_t tid, const char *word, const char *key)
 {
-	char key[64];
-
 	grove_truth("hang-culprit", grove_fact_int("culprit", pid), grove_fact_int("thread", tid),
-		    grove_fact_text("word", word), grove_fact_text("key", key_of(fd, key)));
+		    grove_fact_text("word", word), grove_fact_text("key", key));
 }
 
 void grove_fault_culprit(pid_t pid, const char *word, int fd)
 {
-	log_culprit(pid, pid == getpid() ? gettid() : pid, word, fd);
+	char key[64];
+
+	log_culprit(pid, pid == getpid() ? gettid() : pid, word, key_of(fd, key));
+}
+
+void grove_fault_culprit_lock(const pthread_mutex_t *lock)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "futex:[%d:0x%" PRIxPTR "]", (int)getpid(), (uintptr_t)lock);
+	log_culprit(getpid(), gettid(), NULL, key);
 }
 
 void grove_fault_culprit_in(pid_t pid, pid_t tid, const char *word)
 {
-	log_culprit(pid, tid ? tid : pid, word, -1);
+	log_culprit(pid, tid ? tid : pid, word, NULL);
 }
 
 void grove_fault_culprit_gone(const char *word)
 {
-	log_culprit(getpid(), 0, word, -1);
+	log_culprit(getpid(), 0, word, NULL);
 }
 
 void grove_fault_culprit_root(const char *word)
 {
 	pid_t root = grove_actor_root_pid(grove_actor_self());
 
-	log_culprit(root, root, word, -1);
+	log_culprit(root, root, word, NULL);
 }

@@ -19,6 +19,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+
 #include "runtime/actor/actors.h"
 #include "runtime/actor/program.h"
 
@@ -133,6 +135,8 @@ void grove_fault_leaves(bool reaped);
 /* `word` (may be NULL) is what snag has to say, for instance the name of a task. Of this process:
  * the calling thread. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);
+/* The calling thread, for this lock of its process. */
+void grove_fault_culprit_lock(const pthread_mutex_t *lock);
 /* Thread `tid` of it; 0: the first. */
 void grove_fault_culprit_in(pid_t pid, pid_t tid, const char *word);
 /* This process, for the calling thread, which will not be there any more. */

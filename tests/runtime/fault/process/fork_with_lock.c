@@ -65,7 +65,7 @@ static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 	if (strcmp(grove_actor_uid(actor)->name, late) != 0)
 		return 0;
 	grove_fault_waits("mutex", -1, 0);
-	grove_fault_culprit(getpid(), NULL, -1);
+	grove_fault_culprit_lock(&library.lock);
 	grove_fault_hangs();
 	pthread_mutex_lock(&library.lock);
 	library.actors++;
