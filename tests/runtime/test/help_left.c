@@ -67,7 +67,7 @@ static DIR *open_folder(const char *path)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
-static void read_comm(pid_t pid, char name[static 32])
+void help_comm(pid_t pid, char name[static 32])
 {
 	char path[64];
 
@@ -134,7 +134,7 @@ static const char *left_processes(bool orphans, int64_t end_ns)
 
 	while ((child = next_child(&pid)) != CHILD_NONE) {
 		if (child == CHILD_ENDED) {
-			read_comm(pid, name);
+			help_comm(pid, name);
 			cr_assert_eq(waitpid(pid, NULL, __WALL), pid);
 			if (!orphans && !is_leak_tracer(name, pid))
 				return say("process %d (%s) was not reaped", (int)pid, name);
@@ -142,7 +142,7 @@ static const char *left_processes(bool orphans, int64_t end_ns)
 			usleep(POLL_US);
 		} else {
 			pid = find_child();
-			read_comm(pid, name);
+			help_comm(pid, name);
 			return say("process %d (%s) is left", (int)pid, name);
 		}
 	}

@@ -48,3 +48,6 @@ const char *help_truth(void);
  * after `wait_ns` is the text, which the next call changes.
  */
 const char *help_left(unsigned what, int64_t wait_ns);
+
+/* The kernel's name of a process, "" when it is gone. */
+void help_comm(pid_t pid, char name[static 32]);

@@ -20,17 +20,6 @@ static const struct help_skip hosted[] = {
 	{ NULL, NULL },
 };
 
-/* The kernel's name of a process. */
-static void read_comm(pid_t pid, char name[static 32])
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	_grove_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, name, 31);
-	name[n > 0 ? n - 1 : 0] = 0; /* without the newline */
-}
-
 static pid_t parent_of(pid_t pid)
 {
 	char path[64], text[512] = "";
@@ -58,7 +47,7 @@ static pid_t find_child(const char *wanted)
 
 		if (pid <= 0 || parent_of(pid) != getpid() || !help_process_lives(pid))
 			continue;
-		read_comm(pid, name);
+		help_comm(pid, name);
 		if (strcmp(name, wanted) == 0)
 			found = pid;
 	}
@@ -149,7 +138,7 @@ static int named(void *arg, struct grove_error *err)
 	char name[32];
 
 	grove_actors_open(&actors, "actors");
-	read_comm(grove_actors_pid(&actors, help_start(&actors, "worker")), name);
+	help_comm(grove_actors_pid(&actors, help_start(&actors, "worker")), name);
 	cr_assert_eq(strcmp(name, "fork:worker") == 0, forked, "%s: %s", run->backend, name);
 	grove_actors_cancel(&actors, "done");
 	return grove_actors_exit(&actors, 0, err);
