@@ -13,27 +13,31 @@
 enum {
 	MAX_TABLES = 8,
 	MAX_SYMBOLS = 8 << 20,
-	/*
-	 * So many searches pass over all symbols before it pays to sort them: a stack or two of a
-	 * large program needs a dozen names.
-	 */
-	SCANS = 64,
-	MAX_BACK = 64, /* symbols before the nearest one that may still hold an address */
+	NAME_BYTES = 256,  /* of a name are looked at first, nearly all are shorter */
+	PLACE_SHIFT = 10,  /* symbols are found by the KiB that they lie in */
+	MAX_PLACES = 16,   /* those that lie in more of them are asked always */
+	PLACE_SYMBOLS = 4, /* on average of one file */
 };
 
 /* A symbol table in the file's bytes. */
 struct table {
+	struct bytes *bytes;
 	const uint8_t *symbols;
-	const char *strings;
-	uint64_t count, strings_len; /* the strings end with a NUL */
-	uint64_t bias;		     /* added to its addresses */
+	uint64_t strings, strings_len; /* offset of the names; only those in use are read */
+	uint64_t bias;		       /* added to its addresses */
+	uint32_t count, first;	       /* its symbols are numbered from `first` on */
 };
 
-/* A function: where it is, and where its name is. */
+/* A function: where it is, and its name. */
 struct entry {
 	uint64_t start;
 	uint32_t size, rank; /* of equal places, the lowest rank is shown */
 	const char *raw;
+};
+
+/* A symbol that lies in a place. */
+struct at_place {
+	uint32_t symbol, next; /* next: 1 + index of one with the same hash, 0 none */
 };
 
 /* An answer that was given. */
@@ -46,11 +50,13 @@ struct answer {
 
 struct symbols {
 	struct table tables[MAX_TABLES];
-	uint32_t table_count, scans;
+	uint32_t table_count, symbol_count;
 	struct elf_file *mini;
-	bool outside; /* separate debug files were asked for */
-	bool sorted;
-	VEC(struct entry) index; /* once sorted */
+	bool outside;	  /* separate debug files were asked for */
+	uint32_t *places; /* 1 + index into at_places, by hash of the place; NULL until needed */
+	uint32_t place_mask;
+	VEC(struct at_place) at_places;
+	VEC(uint32_t) wide; /* symbols that lie in many places */
 	VEC(struct answer) answers;
 	struct map by_addr; /* to answer */
 };
@@ -62,7 +68,9 @@ void symbols_free(struct symbols *s)
 	for (uint32_t i = 0; i < s->answers.count; i++)
 		free(s->answers.at[i].pretty);
 	vec_release(&s->answers);
-	vec_release(&s->index);
+	free(s->places);
+	vec_release(&s->at_places);
+	vec_release(&s->wide);
 	map_release(&s->by_addr);
 	elf_file_free(s->mini);
 	free(s);
@@ -70,34 +78,32 @@ void symbols_free(struct symbols *s)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static void add_table(struct symbols *s, struct table t)
+static void add_table(struct symbols *s, struct table t, uint64_t count)
 {
-	/* What is behind the last NUL is no string. */
-	const char *last = t.strings_len ? memrchr(t.strings, 0, t.strings_len) : NULL;
-
-	if (!last || s->table_count == MAX_TABLES)
+	if (s->table_count == MAX_TABLES)
 		return;
-	t.strings_len = (uint64_t)(last - t.strings) + 1;
-	if (t.count > MAX_SYMBOLS)
-		t.count = MAX_SYMBOLS;
+	t.count = count < MAX_SYMBOLS ? (uint32_t)count : MAX_SYMBOLS;
+	t.first = s->symbol_count;
+	s->symbol_count += t.count;
 	s->tables[s->table_count++] = t;
 }
 
 static bool add_section(struct symbols *s, struct elf_file *elf, uint32_t type, uint64_t bias)
 {
 	const struct elf_section *syms = elf_section(elf, NULL, type), *strings;
-	struct table t = { .bias = bias };
+	struct table t = { .bytes = elf->bytes, .bias = bias };
+	uint64_t count;
 
 	if (!syms || syms->entry_size != sizeof(Elf64_Sym) || syms->link >= elf->section_count)
 		return false;
 	strings = &elf->sections[syms->link];
-	t.count = syms->size / sizeof(Elf64_Sym);
+	count = syms->size / sizeof(Elf64_Sym);
+	t.strings = strings->offset;
 	t.strings_len = strings->size;
-	t.symbols = bytes_at(elf->bytes, syms->offset, t.count * sizeof(Elf64_Sym));
-	t.strings = (const char *)bytes_at(elf->bytes, strings->offset, strings->size);
-	if (!t.symbols || !t.strings || !t.count)
+	t.symbols = bytes_at(elf->bytes, syms->offset, count * sizeof(Elf64_Sym));
+	if (!t.symbols || !count || t.strings > bytes_size(elf->bytes))
 		return false;
-	add_table(s, t);
+	add_table(s, t, count);
 	return true;
 }
 
@@ -107,10 +113,10 @@ static bool add_section(struct symbols *s, struct elf_file *elf, uint32_t type, 
  */
 static void add_dynamic(struct symbols *s, struct elf_file *elf)
 {
-	uint64_t at = 0, strings = 0, len = 0, got = 0, left;
+	uint64_t at = 0, strings = 0, got = 0, left;
 	const uint8_t *dyn = bytes_upto(elf->bytes, elf->dynamic.offset,
 					elf->dynamic.size < 4096 ? elf->dynamic.size : 4096, &got);
-	struct table t = { .bias = 0 };
+	struct table t = { .bytes = elf->bytes };
 
 	for (uint64_t i = 0; dyn && i + sizeof(Elf64_Dyn) <= got; i += sizeof(Elf64_Dyn)) {
 		Elf64_Dyn d;
@@ -121,19 +127,16 @@ static void add_dynamic(struct symbols *s, struct elf_file *elf)
 		else if (d.d_tag == DT_STRTAB)
 			strings = d.d_un.d_ptr;
 		else if (d.d_tag == DT_STRSZ)
-			len = d.d_un.d_val;
+			t.strings_len = d.d_un.d_val;
 	}
 	/* The dynamic linker has added where it loaded the file to these, glibc's in place. */
 	if (elf->load_count && at >= strings + (1ull << 40))
 		return;
-	if (!at || strings <= at || !elf_addr_to_offset(elf, at, &got, &left))
+	if (!at || strings <= at || !elf_addr_to_offset(elf, strings, &t.strings, &left))
 		return;
-	t.count = (strings - at) / sizeof(Elf64_Sym);
-	t.symbols = elf_at(elf, at, t.count * sizeof(Elf64_Sym));
-	t.strings = (const char *)elf_at(elf, strings, len);
-	t.strings_len = len;
-	if (t.symbols && t.strings)
-		add_table(s, t);
+	t.symbols = elf_at(elf, at, (strings - at) / sizeof(Elf64_Sym) * sizeof(Elf64_Sym));
+	if (t.symbols)
+		add_table(s, t, (strings - at) / sizeof(Elf64_Sym));
 }
 
 /* Files that belong together may be linked at different addresses: prelink(8) moves one of them. */
@@ -180,25 +183,45 @@ static uint32_t rank_of(const Elf64_Sym *sym, const char *raw)
 	return underscores << 16 | class << 12 | len;
 }
 
-/* The function that a symbol names, or false. */
-static bool read_symbol(const struct table *t, uint64_t i, struct entry *e)
+/* A name, or NULL: it does not end. */
+static const char *name_at(const struct table *t, uint32_t name)
+{
+	uint64_t left = t->strings_len - name, got = 0;
+
+	for (uint64_t len = NAME_BYTES;; len *= 2) {
+		const uint8_t *at =
+			bytes_upto(t->bytes, t->strings + name, len < left ? len : left, &got);
+
+		if (at && memchr(at, 0, got))
+			return (const char *)at;
+		if (!at || got < len)
+			return NULL;
+	}
+}
+
+static Elf64_Sym symbol_at(const struct table *t, uint32_t i)
 {
 	Elf64_Sym sym;
-	uint8_t type;
 
-	memcpy(&sym, t->symbols + i * sizeof(sym), sizeof(sym));
-	type = ELF64_ST_TYPE(sym.st_info);
-	if ((type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
-	    sym.st_shndx == SHN_UNDEF || sym.st_shndx == SHN_ABS || sym.st_name >= t->strings_len ||
-	    !sym.st_value)
-		return false;
-	e->raw = t->strings + sym.st_name;
-	if (!e->raw[0] || e->raw[0] == '$')
-		return false;
-	e->start = sym.st_value + t->bias;
-	e->size = sym.st_size < UINT32_MAX ? (uint32_t)sym.st_size : UINT32_MAX;
-	e->rank = rank_of(&sym, e->raw);
-	return true;
+	memcpy(&sym, t->symbols + (size_t)i * sizeof(sym), sizeof(sym));
+	return sym;
+}
+
+static bool is_function(const struct table *t, const Elf64_Sym *sym)
+{
+	uint8_t type = ELF64_ST_TYPE(sym->st_info);
+
+	return (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE) &&
+	       sym->st_shndx != SHN_UNDEF && sym->st_shndx != SHN_ABS &&
+	       sym->st_name < t->strings_len && sym->st_value;
+}
+
+static struct entry place_of(const struct table *t, const Elf64_Sym *sym)
+{
+	return (struct entry){
+		.start = sym->st_value + t->bias,
+		.size = sym->st_size < UINT32_MAX ? (uint32_t)sym->st_size : UINT32_MAX,
+	};
 }
 
 /*
@@ -222,60 +245,93 @@ static void consider(struct entry *best, const struct entry *e)
 		*best = *e;
 }
 
-static void scan(const struct symbols *s, uint64_t addr, uint64_t fde_start, struct entry *best)
+/* If that symbol holds the address, and better than what there is. */
+static void try_symbol(const struct symbols *s, uint32_t number, uint64_t addr, uint64_t fde_start,
+		       struct entry *best)
 {
+	const struct table *t = s->tables;
 	struct entry e;
+	Elf64_Sym sym;
 
-	for (uint32_t t = 0; t < s->table_count; t++)
-		for (uint64_t i = 0; i < s->tables[t].count; i++) {
-			Elf64_Sym sym;
-
-			/* Most are somewhere else: so much is seen without the rest. */
-			memcpy(&sym, s->tables[t].symbols + i * sizeof(sym), sizeof(sym));
-			if (addr - s->tables[t].bias - sym.st_value >= sym.st_size && sym.st_size)
-				continue;
-			if (read_symbol(&s->tables[t], i, &e) && holds(&e, addr, fde_start))
-				consider(best, &e);
-		}
+	while (number - t->first >= t->count)
+		t++;
+	sym = symbol_at(t, number - t->first);
+	e = place_of(t, &sym);
+	if (!holds(&e, addr, fde_start))
+		return;
+	e.raw = name_at(t, sym.st_name);
+	if (!e.raw || !e.raw[0] || e.raw[0] == '$')
+		return;
+	e.rank = rank_of(&sym, e.raw);
+	consider(best, &e);
 }
 
-static int by_place(const void *a, const void *b)
+/* Places lie side by side: their low bits are all different. */
+static uint32_t *head_of(const struct symbols *s, uint64_t place)
 {
-	const struct entry *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return (x->rank < y->rank) - (x->rank > y->rank);
+	return &s->places[(uint32_t)(place ^ place >> 32) & s->place_mask];
 }
 
-static void sort(struct symbols *s)
+static void put_symbol(struct symbols *s, const struct entry *e, uint32_t number)
 {
-	struct entry e;
+	uint64_t first = e->start >> PLACE_SHIFT;
+	uint64_t more = ((e->start + e->size - !!e->size) >> PLACE_SHIFT) - first;
 
-	s->sorted = true;
-	for (uint32_t t = 0; t < s->table_count; t++)
-		for (uint64_t i = 0; i < s->tables[t].count; i++)
-			if (read_symbol(&s->tables[t], i, &e))
-				*vec_push(&s->index) = e;
-	if (s->index.count)
-		qsort(s->index.at, s->index.count, sizeof(*s->index.at), by_place);
-}
-
-static void search(const struct symbols *s, uint64_t addr, uint64_t fde_start, struct entry *best)
-{
-	uint32_t low = 0, high = s->index.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (s->index.at[middle].start <= addr)
-			low = middle + 1;
-		else
-			high = middle;
+	if (more >= MAX_PLACES) {
+		*vec_push(&s->wide) = number;
+		return;
 	}
-	for (uint32_t i = low; i-- > 0 && low - i <= MAX_BACK;)
-		if (holds(&s->index.at[i], addr, fde_start))
-			consider(best, &s->index.at[i]);
+	for (uint64_t place = first; place <= first + more; place++) {
+		uint32_t *head = head_of(s, place);
+
+		*vec_push(&s->at_places) = (struct at_place){ number, *head };
+		*head = s->at_places.count;
+	}
+}
+
+/* One pass over all symbols: what lies where. Of equal ones the first is to be met first. */
+static void find_places(struct symbols *s)
+{
+	uint32_t count = 16;
+
+	while (count < s->symbol_count / PLACE_SYMBOLS)
+		count *= 2;
+	s->place_mask = count - 1;
+	s->places = xcalloc(count, sizeof(*s->places));
+	for (uint32_t i = s->table_count; i-- > 0;) {
+		const struct table *t = &s->tables[i];
+
+		for (uint32_t k = t->count; k-- > 0;) {
+			const Elf64_Sym sym = symbol_at(t, k);
+			const struct entry e = place_of(t, &sym);
+
+			if (is_function(t, &sym))
+				put_symbol(s, &e, t->first + k);
+		}
+	}
+}
+
+static void search_place(const struct symbols *s, uint64_t place, uint64_t addr, uint64_t fde_start,
+			 struct entry *best)
+{
+	for (uint32_t at = *head_of(s, place); at; at = s->at_places.at[at - 1].next)
+		try_symbol(s, s->at_places.at[at - 1].symbol, addr, fde_start, best);
+}
+
+static void search(struct symbols *s, uint64_t addr, uint64_t fde_start, struct entry *best)
+{
+	uint64_t place = addr >> PLACE_SHIFT;
+
+	if (!s->places)
+		find_places(s);
+	search_place(s, place, addr, fde_start, best);
+	/* without a size it lies where it begins */
+	if (fde_start && fde_start >> PLACE_SHIFT != place)
+		search_place(s, fde_start >> PLACE_SHIFT, addr, fde_start, best);
+	if (fde_start && (fde_start + 1) >> PLACE_SHIFT != fde_start >> PLACE_SHIFT)
+		search_place(s, (fde_start + 1) >> PLACE_SHIFT, addr, fde_start, best);
+	for (uint32_t i = 0; i < s->wide.count; i++)
+		try_symbol(s, s->wide.at[i], addr, fde_start, best);
 }
 
 /* The start of the function by its frame description, or 0. */
@@ -299,12 +355,7 @@ static const struct answer *answer(struct code_file *f, uint64_t addr)
 	if (map_find(&s->by_addr, addr, &known))
 		return &s->answers.at[known];
 	start = fde_start(f, addr);
-	if (!s->sorted && s->scans++ >= SCANS)
-		sort(s);
-	if (s->sorted)
-		search(s, addr, start, &best);
-	else
-		scan(s, addr, start, &best);
+	search(s, addr, start, &best);
 	map_put(&s->by_addr, addr, s->answers.count);
 	a = vec_push(&s->answers);
 	a->raw = best.raw;
