@@ -16,7 +16,7 @@
 
 enum {
 	TIMEOUT_MS = 200,
-	FILE_BLOCK = 16 << 10,
+	FILE_BLOCK = 4096,
 	TARGET_BLOCK = 4096, /* a page: its neighbour may not be mapped */
 };
 
