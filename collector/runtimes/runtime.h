@@ -91,6 +91,13 @@ bool runtime_recall(struct runtime_site *site, struct runtime_note *note);
 SNAG_MUST_CHECK
 int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len);
 
+/*
+ * Where the page at `addr`, which begins one, is kept: as runtime_read(). Borrowed until the next
+ * process or runtime_forget().
+ */
+SNAG_MUST_CHECK
+int runtime_page(struct runtime_site *site, uint64_t addr, const uint8_t **ret);
+
 /* A text that ends with 0, at most `size` - 1 bytes of it: 0 or -errno. */
 SNAG_MUST_CHECK
 int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_t size);

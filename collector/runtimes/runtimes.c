@@ -184,7 +184,7 @@ static int read_page(struct runtime_site *site, uint64_t addr, uint8_t *bytes)
 	return area && area->read ? mem_read(mem_of(site), addr, bytes, PAGE_BYTES) : -EFAULT;
 }
 
-static int page_at(struct runtime_site *site, uint64_t addr, const uint8_t **ret)
+int runtime_page(struct runtime_site *site, uint64_t addr, const uint8_t **ret)
 {
 	struct runtimes *all = site->all;
 	uint32_t at = map_get(&all->page_ids, addr, 0);
@@ -219,7 +219,7 @@ int runtime_read(struct runtime_site *site, uint64_t addr, void *buf, size_t len
 		size_t offset = addr % PAGE_BYTES;
 		size_t part = len < PAGE_BYTES - offset ? len : PAGE_BYTES - offset;
 		const uint8_t *page;
-		int rc = page_at(site, addr - offset, &page);
+		int rc = runtime_page(site, addr - offset, &page);
 
 		if (rc < 0)
 			return rc;

@@ -35,6 +35,34 @@ Test(py_mem, a_page_is_read_once)
 	cr_assert_eq(py_mem_count(m), 2);
 }
 
+struct keeper {
+	uint8_t page[PY_MEM_PAGE];
+	uint32_t finds;
+};
+
+static int find(void *arg, uint64_t page, const uint8_t **ret)
+{
+	struct keeper *k = arg;
+
+	k->finds++;
+	*ret = k->page;
+	return page == 0x1000 ? 0 : -EFAULT;
+}
+
+Test(py_mem, a_page_that_is_kept_is_not_copied)
+{
+	static struct keeper k;
+	_cleanup_py_mem_ struct py_mem *m = py_mem_borrow(find, &k);
+
+	cr_assert_eq(py_mem_u8(m, 0x1004), 0);
+	k.page[4] = 7;
+	cr_assert_eq(py_mem_u8(m, 0x1004), 7);
+	cr_assert_eq(k.finds, 1);
+	cr_assert_eq(py_mem_u8(m, 0x2004), 0);
+	cr_assert_eq(py_mem_u8(m, 0x2004), 0);
+	cr_assert_eq(k.finds, 2);
+}
+
 Test(py_mem, what_is_not_there_is_asked_for_once)
 {
 	struct source s = { .rc = -EFAULT };

@@ -321,18 +321,21 @@ static void add_interpreters(struct reading *r)
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
-static int read_page(void *arg, uint64_t page, void *buf)
+static int find_page(void *arg, uint64_t page, const uint8_t **ret)
 {
-	struct runtime_site *site = arg;
+	return runtime_page(arg, page, ret);
+}
 
+static struct py_mem *memory_of(struct runtime_site *site)
+{
 	if (site->pages)
-		return site->pages(site->pages_arg, page, buf);
-	return runtime_read(site, page, buf, PY_MEM_PAGE);
+		return py_mem_new(site->pages, site->pages_arg);
+	return py_mem_borrow(find_page, site);
 }
 
 static bool read_cpython(struct runtime_site *site)
 {
-	_cleanup_py_mem_ struct py_mem *mem = py_mem_new(read_page, site);
+	_cleanup_py_mem_ struct py_mem *mem = memory_of(site);
 	_cleanup_reading_ struct reading *r = NULL;
 	const char *why = NULL;
 	struct py_found found;

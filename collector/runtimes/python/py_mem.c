@@ -21,11 +21,12 @@ struct near {
 };
 
 struct py_mem {
-	int (*read)(void *arg, uint64_t page, void *buf);
+	int (*read)(void *arg, uint64_t page, void *buf);	    /* either this */
+	int (*find)(void *arg, uint64_t page, const uint8_t **ret); /* or that */
 	void *arg;
-	VEC(uint8_t *) pages;
-	struct map by_addr;	/* page -> its number, or NOT_THERE */
-	struct near near[NEAR]; /* used last, by number of page */
+	VEC(const uint8_t *) pages; /* with `read`, ours */
+	struct map by_addr;	    /* page -> its number, or NOT_THERE */
+	struct near near[NEAR];	    /* used last, by number of page */
 	int failed;
 };
 
@@ -34,14 +35,29 @@ static int read_process(void *arg, uint64_t page, void *buf)
 	return mem_read(arg, page, buf, PY_MEM_PAGE);
 }
 
-struct py_mem *py_mem_new(int (*read)(void *arg, uint64_t page, void *buf), void *arg)
+static struct py_mem *new (void *arg)
 {
 	struct py_mem *m = xcalloc(1, sizeof(*m));
 
-	m->read = read;
 	m->arg = arg;
 	for (int i = 0; i < NEAR; i++)
 		m->near[i].page = NO_PAGE;
+	return m;
+}
+
+struct py_mem *py_mem_new(int (*read)(void *arg, uint64_t page, void *buf), void *arg)
+{
+	struct py_mem *m = new (arg);
+
+	m->read = read;
+	return m;
+}
+
+struct py_mem *py_mem_borrow(int (*find)(void *arg, uint64_t page, const uint8_t **ret), void *arg)
+{
+	struct py_mem *m = new (arg);
+
+	m->find = find;
 	return m;
 }
 
@@ -54,23 +70,37 @@ void py_mem_free(struct py_mem *m)
 {
 	if (!m)
 		return;
-	for (uint32_t i = 0; i < m->pages.count; i++)
-		free(m->pages.at[i]);
+	for (uint32_t i = 0; m->read && i < m->pages.count; i++)
+		free((void *)m->pages.at[i]);
 	vec_release(&m->pages);
 	map_release(&m->by_addr);
 	free(m);
 }
 
-static const uint8_t *load(struct py_mem *m, uint64_t page)
+/* A copy, or where somebody keeps it. 0 or -errno. */
+static int get_page(struct py_mem *m, uint64_t page, const uint8_t **ret)
 {
 	_cleanup_free_ uint8_t *data = NULL;
+	int rc;
+
+	if (m->find)
+		return m->find(m->arg, page, ret);
+	data = xmalloc(PY_MEM_PAGE);
+	rc = m->read(m->arg, page, data);
+	if (rc == 0)
+		*ret = steal(data);
+	return rc;
+}
+
+static const uint8_t *load(struct py_mem *m, uint64_t page)
+{
+	const uint8_t *data = NULL;
 	int rc;
 
 	/* What stops one read stops them all: do not pay the time-out again and again. */
 	if (m->failed || m->pages.count >= PY_MEM_PAGES)
 		return NULL;
-	data = xmalloc(PY_MEM_PAGE);
-	rc = m->read(m->arg, page, data);
+	rc = get_page(m, page, &data);
 	if (rc < 0) {
 		map_put(&m->by_addr, page, NOT_THERE);
 		if (rc != -EFAULT)
@@ -79,7 +109,7 @@ static const uint8_t *load(struct py_mem *m, uint64_t page)
 	}
 	map_put(&m->by_addr, page, m->pages.count);
 	*vec_push(&m->pages) = data;
-	return steal(data);
+	return data;
 }
 
 static const uint8_t *page_at(struct py_mem *m, uint64_t page)

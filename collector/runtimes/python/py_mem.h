@@ -23,6 +23,12 @@ enum { PY_MEM_PAGE = 4096, PY_MEM_PAGES = 1 << 14 };
 /* Nothing read yet. `read` fills `buf` with the page at `page`: 0 or -errno. Never NULL. */
 struct py_mem *py_mem_new(int (*read)(void *arg, uint64_t page, void *buf), void *arg);
 
+/*
+ * As py_mem_new(), of pages that somebody keeps: `find` says where one is. It stays there until
+ * py_mem_free(). Never NULL.
+ */
+struct py_mem *py_mem_borrow(int (*find)(void *arg, uint64_t page, const uint8_t **ret), void *arg);
+
 /* The memory of a process; `mem` must outlive it. Never NULL. */
 struct py_mem *py_mem_of(struct mem *mem);
 
