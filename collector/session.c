@@ -62,7 +62,7 @@ int session_open(const struct session_opts *opts, struct session **ret, struct s
 	s->focus_tid = opts->focus_tid;
 	s->which = opts->stacks.which;
 	if (opts->stacks.which != STACKS_NONE) {
-		s->stacks = stacks_new(&opts->stacks);
+		s->stacks = stacks_new(&opts->stacks, runtimes_files(s->runtimes));
 		reader_want_stacks(reader);
 	}
 	*ret = s;
@@ -268,6 +268,7 @@ int session_look(struct session *s, const struct read_scope *scope, struct model
 	uint64_t clock = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
+	files_refresh(runtimes_files(s->runtimes));
 	log_step(&clock, "start");
 	for (int looks = 1;; looks++) {
 		_cleanup_look_ struct look look = { .snap = NULL };

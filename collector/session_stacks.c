@@ -87,7 +87,7 @@ static void taking_free(struct taking *t)
 DEFINE_GUARD(taking)
 #define _cleanup_taking_ _cleanup_(taking_free_guard)
 
-struct stacks *stacks_new(const struct stack_opts *opts)
+struct stacks *stacks_new(const struct stack_opts *opts, struct files *files)
 {
 	struct stacks *x = xcalloc(1, sizeof(*x));
 
@@ -96,6 +96,7 @@ struct stacks *stacks_new(const struct stack_opts *opts)
 	x->unwinder = unwinder_new(&(struct unwind_opts){
 		.libunwind = opts->libunwind,
 		.no_debuginfo = opts->no_debuginfo,
+		.files = files,
 	});
 	return x;
 }

@@ -13,10 +13,11 @@
 #include "read/reader.h"
 #include "snag.h"
 
+struct files;
 struct stacks;
 
-/* Nothing taken yet. Never NULL. */
-struct stacks *stacks_new(const struct stack_opts *opts);
+/* Nothing taken yet. `files`: see struct unwind_opts. Never NULL. */
+struct stacks *stacks_new(const struct stack_opts *opts, struct files *files);
 
 /* Free it. NULL is fine. */
 void stacks_free(struct stacks *x);

@@ -49,6 +49,12 @@ void runtimes_free(struct runtimes *all);
 DEFINE_GUARD(runtimes)
 #define _cleanup_runtimes_ _cleanup_(runtimes_free_guard)
 
+/*
+ * The files that it opens, for others who open the same: call files_refresh() before each look.
+ * Borrowed.
+ */
+struct files *runtimes_files(struct runtimes *all);
+
 /* Also the variables of calls, from now on. */
 void runtimes_want_locals(struct runtimes *all);
 

@@ -58,6 +58,11 @@ struct runtimes *runtimes_new(void)
 	return all;
 }
 
+struct files *runtimes_files(struct runtimes *all)
+{
+	return all->files;
+}
+
 /* Forget the memory of a process. */
 static void forget_memory(struct runtimes *all)
 {
@@ -368,7 +373,6 @@ void runtimes_want_locals(struct runtimes *all)
 
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 {
-	files_refresh(all->files);
 	for (uint32_t id = 1; id <= m->actors.count; id++) {
 		const struct snap_process *p = snapshot_process(s, model_actor(m, id)->pid);
 		struct runtime_site site = {

@@ -27,9 +27,9 @@ struct modules {
 struct module_cache {
 	struct files *files;
 	VEC(struct modules *) at;
-	struct map by_tgid; /* to index + 1 */
-	uint32_t round;
-	bool no_query; /* this kernel has no PROCMAP_QUERY */
+	struct map by_tgid;	   /* to index + 1 */
+	uint32_t round, forgotten; /* forgotten: of files, at the last begin */
+	bool no_query;		   /* this kernel has no PROCMAP_QUERY */
 	/* of the process that was asked for last; descriptors of all would be too many */
 	struct modules *current;
 	int maps_fd;
@@ -86,9 +86,10 @@ static void forget_areas(struct modules *m)
 
 void module_cache_begin(struct module_cache *c)
 {
-	bool changed = files_refresh(c->files);
+	bool changed = files_forgotten(c->files) != c->forgotten;
 	uint32_t kept = 0;
 
+	c->forgotten = files_forgotten(c->files);
 	leave_current(c);
 	map_release(&c->by_tgid);
 	for (uint32_t i = 0; i < c->at.count; i++) {

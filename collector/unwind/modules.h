@@ -30,7 +30,10 @@ void module_cache_free(struct module_cache *c);
 DEFINE_GUARD(module_cache)
 #define _cleanup_module_cache_ _cleanup_(module_cache_free_guard)
 
-/* A new instant: forget what no number vouches for, and processes that nobody asked for. */
+/*
+ * A new instant: forget what no number vouches for, and processes that nobody asked for. The files
+ * were refreshed by whoever owns them.
+ */
 void module_cache_begin(struct module_cache *c);
 
 /* The address space of the thread's process. Never NULL; borrowed until the next begin. */

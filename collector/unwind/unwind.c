@@ -19,7 +19,7 @@ enum {
 
 struct unwinder {
 	struct unwind_opts opts;
-	struct files *files;
+	struct files *files, *own_files; /* own_files: NULL when they are somebody else's */
 	struct module_cache *modules;
 	struct rows *rows;
 };
@@ -29,7 +29,9 @@ struct unwinder *unwinder_new(const struct unwind_opts *opts)
 	struct unwinder *u = xcalloc(1, sizeof(*u));
 
 	u->opts = *opts;
-	u->files = files_new();
+	if (!opts->files)
+		u->own_files = files_new();
+	u->files = opts->files ? opts->files : u->own_files;
 	u->modules = module_cache_new(u->files);
 	u->rows = rows_new();
 	return u;
@@ -41,12 +43,14 @@ void unwinder_free(struct unwinder *u)
 		return;
 	rows_free(u->rows);
 	module_cache_free(u->modules);
-	files_free(u->files);
+	files_free(u->own_files);
 	free(u);
 }
 
 void unwinder_begin(struct unwinder *u)
 {
+	if (u->own_files)
+		files_refresh(u->own_files);
 	module_cache_begin(u->modules);
 }
 

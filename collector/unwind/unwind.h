@@ -19,6 +19,7 @@
 #include "read/stack.h"
 #include "unwind/frame.h"
 
+struct files;
 struct unwinder;
 
 enum { UNWIND_MAX_FRAMES = 1024 };
@@ -26,6 +27,11 @@ enum { UNWIND_MAX_FRAMES = 1024 };
 struct unwind_opts {
 	bool libunwind;	   /* walk with libunwind instead of our own interpreter */
 	bool no_debuginfo; /* never look outside the file itself: no /usr/lib/debug, no server */
+	/*
+	 * Of whoever opens files besides, who calls files_refresh() before unwinder_begin() and
+	 * outlives the unwinder. NULL: it has a table of its own.
+	 */
+	struct files *files;
 };
 
 /* Why a walk ended. */

@@ -29,6 +29,7 @@ enum {
 struct files {
 	VEC(struct code_file *) at; /* number n is at[n - 1] */
 	struct map by_hash;	    /* of (dev, ino) or of the name: first number */
+	uint32_t forgotten;
 };
 
 struct files *files_new(void)
@@ -331,9 +332,14 @@ static bool was_written(const struct code_file *f)
 	       (uint64_t)st.stx_mtime.tv_sec * 1000000000u + st.stx_mtime.tv_nsec != f->mtime_ns;
 }
 
+uint32_t files_forgotten(const struct files *t)
+{
+	return t->forgotten;
+}
+
 bool files_refresh(struct files *t)
 {
-	bool any = false;
+	uint32_t before = t->forgotten;
 
 	for (uint32_t i = 0; i < t->at.count; i++) {
 		struct code_file *f = t->at.at[i];
@@ -343,7 +349,7 @@ bool files_refresh(struct files *t)
 		if (f->elf && !f->target && f->idle++ < KEPT_IDLE && !was_written(f))
 			continue;
 		forget(f);
-		any = true;
+		t->forgotten++;
 	}
-	return any;
+	return t->forgotten != before;
 }

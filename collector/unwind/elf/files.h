@@ -69,3 +69,6 @@ void files_open(struct files *t, uint32_t id, const struct file_place *place);
  * gone: their numbers have no elf any more. True when there were any.
  */
 bool files_refresh(struct files *t);
+
+/* How many were forgotten so far. */
+uint32_t files_forgotten(const struct files *t);
