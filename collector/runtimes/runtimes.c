@@ -246,21 +246,40 @@ int runtime_read_text(struct runtime_site *site, uint64_t addr, char *buf, size_
 	return mem_read_text(read_for_text, site, addr, buf, size);
 }
 
-struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area)
+static struct file_place place_of(struct runtime_site *site, const struct map_area *area)
 {
 	const struct maps *maps = runtime_maps(site);
 	const char *path = maps ? strtab_get(maps->strings, area->path) : NULL;
-	const struct file_place place = {
+
+	return (struct file_place){
 		.tgid = site->process->tgid,
 		.suspicious = snapshot_is_suspicious(site->snap, site->process->tgid),
 		.area = area,
 		.path = path ? path : "",
 	};
-	uint32_t id = files_add(site->all->files, &place);
+}
+
+/* Whatever a runtime does not know itself, another one will look for in all code. */
+static void open_code(struct runtime_site *site)
+{
+	const struct maps *maps = runtime_maps(site);
+	VEC(struct file_place) places = VEC_INIT;
+
+	for (uint32_t i = 0; maps && i < maps->count; i++)
+		if (maps->areas[i].ino && maps->areas[i].exec)
+			*vec_push(&places) = place_of(site, &maps->areas[i]);
+	files_open_all(site->all->files, places.at, places.count);
+	vec_release(&places);
+}
+
+struct code_file *runtime_file(struct runtime_site *site, const struct map_area *area)
+{
+	const struct file_place place = place_of(site, area);
 	struct code_file *f;
 
-	files_open(site->all->files, id, &place);
-	f = files_get(site->all->files, id);
+	if (!files_get(site->all->files, files_add(site->all->files, &place))->opened)
+		open_code(site);
+	f = files_open(site->all->files, &place);
 	f->idle = 0;
 	return f;
 }

@@ -174,14 +174,11 @@ static uint32_t search(const struct modules *m, uint64_t addr)
 /* Number and bias of what an area maps; the bias needs the file's headers. */
 static void open_area(struct modules *m, struct module_area *a, const struct file_place *place)
 {
-	struct files *files = m->cache->files;
-	const struct code_file *f;
+	const struct code_file *f = files_open(m->cache->files, place);
 	uint64_t addr = 0;
 
 	a->opened = true;
-	a->file = files_add(files, place);
-	files_open(files, a->file, place);
-	f = files_get(files, a->file);
+	a->file = f->id;
 	if (f->elf && elf_mapped_at(f->elf, place->area->offset, &addr))
 		a->bias = a->start - addr;
 	else

@@ -183,7 +183,7 @@ static struct code_file *open_at(struct files *t, int32_t tgid, const void *addr
 	place = (struct file_place){ .tgid = tgid, .area = area, .path = path ? path : "" };
 	id = files_add(t, &place);
 	cr_assert_eq(files_add(t, &place), id, "known now");
-	files_open(t, id, &place);
+	cr_assert_eq(files_open(t, &place)->id, id);
 	return files_get(t, id);
 }
 
@@ -295,7 +295,9 @@ Test(elf, one_that_is_written_to_is_another_one)
 	cr_assert_not(files_refresh(t));
 	cr_assert_eq(files_find(t, f->dev, f->ino), id);
 	cr_assert_eq(pwrite(fd, "x", 1, (off_t)e.file.len), 1);
+	cr_assert_eq(files_forgotten(t), 0u);
 	cr_assert(files_refresh(t));
+	cr_assert_eq(files_forgotten(t), 1u);
 	cr_assert_null(f->elf, "what was read of it is not true any more");
 	cr_assert_not_null(f->missing);
 	f = open_at(t, getpid(), at);
@@ -303,6 +305,39 @@ Test(elf, one_that_is_written_to_is_another_one)
 	unlink(path);
 	close(fd);
 	unit_elf_release(&e);
+}
+
+/* All code of this very process, which is opened once however often it is named. */
+Test(elf, many_at_once)
+{
+	_cleanup_files_ struct files *t = files_new();
+	_cleanup_maps_ struct maps *maps = NULL;
+	struct file_place places[256];
+	uint32_t count = 0, opened;
+
+	cr_assert_eq(maps_read(getpid(), false, &maps, NULL), 0);
+	for (uint32_t i = 0; i < maps->count && count < 256; i++) {
+		const char *path = strtab_get(maps->strings, maps->areas[i].path);
+
+		if (maps->areas[i].exec)
+			places[count++] = (struct file_place){ .tgid = getpid(),
+							       .area = &maps->areas[i],
+							       .path = path ? path : "" };
+	}
+	cr_assert_gt(count, 2u, "a program, libc and the vdso at least");
+	files_open_all(t, places, count);
+	opened = files_count(t);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct code_file *f = files_get(t, files_add(t, &places[i]));
+
+		cr_assert(f->opened);
+		cr_assert(f->elf || f->missing);
+		cr_assert(!f->ino || f->elf, "%s: %s", f->path, f->missing);
+	}
+	cr_assert_eq(files_count(t), opened);
+	files_open_all(t, places, count);
+	files_open_all(t, places, 0);
+	cr_assert_eq(files_count(t), opened);
 }
 
 /* Long sessions do not collect files. */

@@ -157,7 +157,7 @@ static void open_job_free(void *p)
 }
 
 /* map_files leads to the very file, wherever it is mounted and if it was deleted; root only. */
-static int open_worker(void *p)
+static void open_worker(void *p)
 {
 	struct open_job *job = p;
 	char path[PATH_MAX + 32];
@@ -168,19 +168,18 @@ static int open_worker(void *p)
 	job->fd = bytes_open_regular(path, &job->st);
 	job->certain = job->fd >= 0;
 	if (job->fd >= 0 || job->path[0] != '/')
-		return 0;
+		return;
 	snprintf(path, sizeof(path), "/proc/%d/root%s", job->tgid, job->path);
 	fd = bytes_open_regular(path, &job->st);
 	if (fd < 0)
-		return 0;
+		return;
 	/* btrfs and overlayfs show another device number in maps than in stat(2). */
 	if (job->st.st_ino != job->ino) {
 		close(fd);
-		return 0;
+		return;
 	}
 	job->fd = fd;
 	job->certain = job->st.st_dev == job->dev;
-	return 0;
 }
 
 /* Where the file at `place` is mapped in that process. */
@@ -246,11 +245,9 @@ static void open_target(struct code_file *f, const struct file_place *place,
 	take_elf(f, bytes_of_target(place->tgid, pieces, count));
 }
 
-static void open_file(struct code_file *f, const struct file_place *place)
+static struct open_job *open_job_new(const struct code_file *f, const struct file_place *place)
 {
 	struct open_job *job = xcalloc(1, sizeof(*job));
-	struct bytes_piece pieces[MAX_PIECES];
-	uint32_t count = 0;
 
 	*job = (struct open_job){ .tgid = place->tgid,
 				  .start = place->area->start,
@@ -259,10 +256,15 @@ static void open_file(struct code_file *f, const struct file_place *place)
 				  .ino = f->ino,
 				  .fd = -1 };
 	snprintf(job->path, sizeof(job->path), "%s", place->path);
-	if (deadline_call(open_worker, job, open_job_free, OPEN_TIMEOUT_MS) == -ETIMEDOUT) {
-		f->missing = "its file system does not answer";
-		return;
-	}
+	return job;
+}
+
+/* What the worker has found. */
+static void take_file(struct code_file *f, const struct file_place *place, struct open_job *job)
+{
+	struct bytes_piece pieces[MAX_PIECES];
+	uint32_t count = 0;
+
 	if (job->fd < 0 || !job->certain)
 		count = find_pieces(place, pieces);
 	if (job->fd >= 0 && (job->certain || is_same(place, job->fd, pieces, count))) {
@@ -302,19 +304,48 @@ static void open_vdso(struct code_file *f, const struct file_place *place)
 	take_elf(f, bytes_of_memory(copy, len));
 }
 
-void files_open(struct files *t, uint32_t id, const struct file_place *place)
+/* Those without a file are opened; of the others the job, which is theirs. NULL: nothing to do. */
+static struct open_job *begin_open(struct code_file *f, const struct file_place *place)
 {
-	struct code_file *f = files_get(t, id);
-
 	if (f->opened)
-		return;
+		return NULL;
 	f->opened = true;
 	if (f->ino)
-		open_file(f, place);
-	else if (strcmp(f->path, "[vdso]") == 0)
+		return open_job_new(f, place);
+	if (strcmp(f->path, "[vdso]") == 0)
 		open_vdso(f, place);
 	else
 		f->missing = "no file";
+	return NULL;
+}
+
+void files_open_all(struct files *t, const struct file_place *places, uint32_t count)
+{
+	_cleanup_free_ void **jobs = xcalloc(count, sizeof(*jobs));
+	_cleanup_free_ uint32_t *which = xcalloc(count, sizeof(*which));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		jobs[n] = begin_open(files_get(t, files_add(t, &places[i])), &places[i]);
+		if (jobs[n])
+			which[n++] = i;
+	}
+	deadline_each(open_worker, jobs, n, open_job_free, OPEN_TIMEOUT_MS);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct file_place *place = &places[which[i]];
+		struct code_file *f = files_get(t, files_add(t, place));
+
+		if (jobs[i])
+			take_file(f, place, jobs[i]);
+		else
+			f->missing = "its file system does not answer";
+	}
+}
+
+struct code_file *files_open(struct files *t, const struct file_place *place)
+{
+	files_open_all(t, place, 1);
+	return files_get(t, files_add(t, place));
 }
 
 /* ---- files change ---------------------------------------------------------------------------- */

@@ -61,8 +61,16 @@ uint32_t files_find(const struct files *t, uint64_t dev, uint64_t ino);
 /* The number of the file at `place`, added when it is new. It is not opened yet. */
 uint32_t files_add(struct files *t, const struct file_place *place);
 
-/* Open it by the way of `place`, once; afterwards `elf` or `missing` is set. May take 0.5 s. */
-void files_open(struct files *t, uint32_t id, const struct file_place *place);
+/*
+ * The file at `place`, opened by that way, once: `elf` or `missing` is set. May take 0.5 s.
+ * Borrowed from the table.
+ */
+struct code_file *files_open(struct files *t, const struct file_place *place);
+
+/*
+ * The same for those at `count` places, with one worker for all: a file takes less than a thread.
+ */
+void files_open_all(struct files *t, const struct file_place *places, uint32_t count);
 
 /*
  * Forget files that were written to, that nobody has used for a while, or whose process may be
