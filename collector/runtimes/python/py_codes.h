@@ -25,6 +25,8 @@ struct py_code {
 	uint64_t start; /* address of the first instruction, from 3.11 on */
 	uint8_t *table; /* line table */
 	size_t table_len;
+	int64_t offset; /* of the line that was asked for last, -1 none */
+	uint32_t line;
 };
 
 /* None yet. Never NULL. */

@@ -67,9 +67,9 @@ static void read_code(struct py_objs *p, uint64_t addr, struct py_code *code)
 	code->file = py_str(p, py_ref(p, addr + off->co_filename));
 }
 
-const struct py_code *py_codes_get(struct py_codes *c, struct py_objs *p, uint64_t addr)
+static struct py_code *code_at(struct py_codes *c, struct py_objs *p, uint64_t addr)
 {
-	struct py_code code = { .file = 0 };
+	struct py_code code = { .offset = -1 };
 	uint32_t i;
 
 	addr = py_untag(p, addr);
@@ -82,6 +82,22 @@ const struct py_code *py_codes_get(struct py_codes *c, struct py_objs *p, uint64
 		map_put(&c->by_addr, addr, i);
 	}
 	return c->at.at[i].file ? &c->at.at[i] : NULL;
+}
+
+const struct py_code *py_codes_get(struct py_codes *c, struct py_objs *p, uint64_t addr)
+{
+	return code_at(c, p, addr);
+}
+
+/* Tasks of one kind mostly wait in the same line. */
+static uint32_t line_of(const struct py *py, struct py_code *code, int64_t offset)
+{
+	if (offset < 0 || offset != code->offset) {
+		code->line =
+			py_line(py->minor, code->table, code->table_len, code->first_line, offset);
+		code->offset = offset;
+	}
+	return code->line;
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -137,11 +153,11 @@ static uint8_t kind_of(uint32_t flags)
 bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f)
 {
 	uint64_t code = py_mem_u64(py->mem, addr + py_layout(py->objs)->f_code);
-	const struct py_code *c;
+	struct py_code *c;
 
 	if (py->minor >= 12 && owner_of(py, addr) >= OWNER_C)
 		return false;
-	c = py_codes_get(py->codes, py->objs, code);
+	c = code_at(py->codes, py->objs, code);
 	if (!c)
 		return false;
 	*f = (struct py_frame){
@@ -150,8 +166,7 @@ bool py_frame_at(struct py *py, uint64_t addr, struct py_frame *f)
 		.file = c->file,
 		.name = c->name,
 		.qualname = c->qualname,
-		.line = py_line(py->minor, c->table, c->table_len, c->first_line,
-				offset_of(py, addr, c)),
+		.line = line_of(py, c, offset_of(py, addr, c)),
 		.owner = owner_of(py, addr),
 		.kind = kind_of(c->flags),
 		.function = c->flags & PY_CO_OPTIMIZED,

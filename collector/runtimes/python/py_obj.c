@@ -15,6 +15,13 @@ enum {
 	SLOTS_MAX = 256,
 	TYPE_READY = 1 << 12, /* Py_TPFLAGS_READY */
 	PLACE_SORTS = 2,
+	NEAR_TYPES = 64,
+};
+
+/* A type that was asked for. */
+struct near_type {
+	uint64_t addr;
+	uint32_t at;
 };
 
 struct py_objs {
@@ -24,7 +31,8 @@ struct py_objs {
 	VEC(struct py_type_info) types;
 	uint64_t secret[2]; /* key of hash() */
 	bool has_secret, proven;
-	struct map type_ids;		/* address -> index */
+	struct map type_ids; /* address -> index */
+	struct near_type near[NEAR_TYPES];
 	struct map texts;		/* address of a str -> string */
 	struct map places[PLACE_SORTS]; /* type and name -> where */
 };
@@ -111,14 +119,24 @@ static uint64_t count_slots(struct py_objs *p, uint64_t type)
 	return n <= SLOTS_MAX ? n : 0;
 }
 
+/* Thousands of objects are of a few types. */
+static struct near_type *near_type(struct py_objs *p, uint64_t addr)
+{
+	return &p->near[(addr >> 4 ^ addr >> 10) % NEAR_TYPES];
+}
+
 const struct py_type_info *py_type_at(struct py_objs *p, uint64_t addr)
 {
+	struct near_type *near = near_type(p, addr);
 	struct py_type_info *t;
 	uint64_t flags;
-	uint32_t id;
 
-	if (map_find(&p->type_ids, addr, &id))
-		return &p->types.at[id];
+	if (addr && near->addr == addr)
+		return &p->types.at[near->at];
+	if (map_find(&p->type_ids, addr, &near->at)) {
+		near->addr = addr;
+		return &p->types.at[near->at];
+	}
 	map_put(&p->type_ids, addr, p->types.count);
 	t = vec_push(&p->types);
 	t->addr = addr;

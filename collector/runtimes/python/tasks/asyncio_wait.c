@@ -21,8 +21,7 @@ struct finding_out {
 	struct py_tasks *x;
 	struct await a;
 	uint64_t waiter;
-	uint32_t others[OTHERS_MAX];
-	uint32_t other_count;
+	VEC(uint32_t) others;
 };
 
 static uint32_t task_id(const struct py_tasks *x, uint64_t task)
@@ -46,15 +45,15 @@ static bool add_others(struct finding_out *o, uint64_t list)
 			continue;
 		if (!task_id(x, items[i]))
 			return false;
-		o->others[o->other_count++] = task_id(x, items[i]);
+		*vec_push(&o->others) = task_id(x, items[i]);
 	}
-	return o->other_count != 0;
+	return o->others.count != 0;
 }
 
 static void unknown(struct finding_out *o, const char *what)
 {
 	o->a.kind = AWAIT_FUTURE;
-	o->other_count = 0;
+	o->others.count = 0;
 	o->a.label = strtab_add(o->x->m->strings, what);
 }
 
@@ -153,13 +152,13 @@ static void by_group(struct finding_out *o, const struct py_frame *f)
 	model_nursery(x->m, id)->task = o->a.task;
 	model_nursery(x->m, id)->children = (int32_t)py_len(x->py->objs, set);
 	model_nursery(x->m, id)->waiting = true;
-	for (uint32_t i = 0; i < o->other_count; i++) {
-		struct task *child = model_task(x->m, o->others[i]);
+	for (uint32_t i = 0; i < o->others.count; i++) {
+		struct task *child = model_task(x->m, o->others.at[i]);
 
 		child->nursery = id;
-		child->parent = o->others[i] == o->a.task ? 0 : o->a.task;
+		child->parent = o->others.at[i] == o->a.task ? 0 : o->a.task;
 	}
-	o->other_count = 0;
+	o->others.count = 0;
 	o->a.nursery = id;
 }
 
@@ -285,18 +284,15 @@ static bool by_place(struct finding_out *o)
 
 void py_asyncio_wait(struct py_tasks *x, uint32_t task, uint64_t waiter)
 {
-	struct finding_out *o = xcalloc(1, sizeof(*o));
+	struct finding_out o = { .x = x, .a = await_of(task, AWAIT_FUTURE), .waiter = waiter };
 	uint32_t left = map_get(&x->deadlines, waiter, 0);
 
-	o->x = x;
-	o->a = await_of(task, AWAIT_FUTURE);
-	o->waiter = waiter;
-	if (!by_type(o) && !by_callback(o) && !by_lock(o) && !by_place(o))
-		o->a.object = waiter;
+	if (!by_type(&o) && !by_callback(&o) && !by_lock(&o) && !by_place(&o))
+		o.a.object = waiter;
 	if (!left)
 		left = map_get(&x->deadlines, model_task(x->m, task)->address, 0);
 	if (left)
-		o->a.deadline_ms = left - 1;
-	model_add_await(x->m, o->a, o->others, o->other_count);
-	free(o);
+		o.a.deadline_ms = left - 1;
+	model_add_await(x->m, o.a, o.others.at, o.others.count);
+	vec_release(&o.others);
 }
