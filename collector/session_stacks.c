@@ -233,6 +233,7 @@ static uint32_t code_of(struct taking *t, const struct unwind_frame *f)
 static void add_frames(struct taking *t, uint32_t thread, const struct unwind_frame *frames,
 		       uint32_t count)
 {
+	unwinder_expect(t->x->unwinder, frames, count);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct frame f = { .pc = frames[i].pc,
 					 .code = code_of(t, &frames[i]),

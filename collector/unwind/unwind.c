@@ -401,6 +401,23 @@ uint32_t unwind_thread(struct unwinder *u, const struct snap_stack *s, struct un
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+/* A handler's return address has no call before it. */
+static bool is_exact(const struct unwind_frame *f)
+{
+	return f->exact || f->signal;
+}
+
+void unwinder_expect(struct unwinder *u, const struct unwind_frame *frames, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct unwind_frame *f = &frames[i];
+		struct code_file *file = f->file ? files_get(u->files, f->file) : NULL;
+
+		if (file && file->elf)
+			symbols_expect(file, !u->opts.no_debuginfo, f->addr, is_exact(f));
+	}
+}
+
 void unwinder_name(struct unwinder *u, const struct unwind_frame *f, struct unwind_name *name)
 {
 	struct code_file *file = f->file ? files_get(u->files, f->file) : NULL;
@@ -416,8 +433,7 @@ void unwinder_name(struct unwinder *u, const struct unwind_frame *f, struct unwi
 		name->missing = file->missing;
 		return;
 	}
-	/* A handler's return address has no call before it. */
-	symbols_name(file, !u->opts.no_debuginfo, f->addr, f->exact || f->signal, name);
+	symbols_name(file, !u->opts.no_debuginfo, f->addr, is_exact(f), name);
 }
 
 uint32_t unwinder_lines(struct unwinder *u, const struct unwind_frame *f, struct unwind_line *lines,

@@ -80,7 +80,13 @@ void unwinder_begin(struct unwinder *u);
 uint32_t unwind_thread(struct unwinder *u, const struct snap_stack *s, struct unwind_frame *frames,
 		       uint32_t max, struct unwind_result *result);
 
-/* The name of a frame of this unwinder. Costs a search; the first one of a file reads its table. */
+/* The names of these will be asked for: the ones of a file are found together. */
+void unwinder_expect(struct unwinder *u, const struct unwind_frame *frames, uint32_t count);
+
+/*
+ * The name of a frame of this unwinder. Costs a pass over the symbols of its file, if it was not
+ * expected together with others; later ones have an index.
+ */
 void unwinder_name(struct unwinder *u, const struct unwind_frame *f, struct unwind_name *name);
 
 /*

@@ -108,6 +108,32 @@ Test(name, the_symbol_that_begins_far_before)
 	drop(f);
 }
 
+/* A dozen together, one by one, and with an index: the answers are the same. */
+Test(name, of_those_that_are_expected)
+{
+	struct unit_elf e = UNIT_ELF_INIT;
+	struct code_file *f;
+	char name[16];
+
+	for (uint32_t i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		unit_elf_symbol(&e, name, 0x401000 + 0x40 * (uint64_t)i, i % 3 ? 0x40 : 0x20,
+				FUNC_LOCAL);
+	}
+	f = take(&e);
+	for (uint32_t round = 0; round < 8; round++)
+		for (uint32_t i = round; i < 3000; i += 300)
+			symbols_expect(f, false, 0x401000 + 0x40 * (uint64_t)i + round, true);
+	for (uint32_t round = 0; round < 16; round++)
+		for (uint32_t i = round; i < 3000; i += 300) {
+			snprintf(name, sizeof(name), "f%u", i);
+			check(f, 0x401000 + 0x40 * (uint64_t)i + round, true, name, round);
+			check(f, 0x401000 + 0x40 * (uint64_t)i + 0x30, true, i % 3 ? name : NULL,
+			      0x30);
+		}
+	drop(f);
+}
+
 /* Only the names that are asked for are read, and one that does not end is none. */
 Test(name, of_any_length)
 {

@@ -355,6 +355,21 @@ const uint8_t *bytes_at(struct bytes *b, uint64_t offset, uint64_t len)
 	return b->at + offset;
 }
 
+bool bytes_copy(struct bytes *b, uint64_t offset, void *buf, uint64_t len)
+{
+	struct iovec to = { .iov_base = buf, .iov_len = len };
+	const uint8_t *at;
+
+	if (offset > b->size || len > b->size - offset)
+		return false;
+	if (b->fd >= 0 && preadv2(b->fd, &to, 1, (off_t)offset, RWF_NOWAIT) == (ssize_t)len)
+		return true;
+	at = bytes_at(b, offset, len);
+	if (at)
+		memcpy(buf, at, len);
+	return at;
+}
+
 const uint8_t *bytes_upto(struct bytes *b, uint64_t offset, uint64_t len, uint64_t *got)
 {
 	const uint8_t *at;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "read/mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -63,6 +64,13 @@ uint64_t bytes_size(const struct bytes *b);
 
 /* `len` bytes at `offset`, or NULL when they are not all there. Borrowed until bytes_free(). */
 const uint8_t *bytes_at(struct bytes *b, uint64_t offset, uint64_t len);
+
+/*
+ * The same, copied to `buf`; what was not read before is not kept, either: for a pass over much of
+ * a file. False when they are not all there.
+ */
+SNAG_MUST_CHECK
+bool bytes_copy(struct bytes *b, uint64_t offset, void *buf, uint64_t len);
 
 /* As many bytes of `len` at `offset` as there are, *got of them; NULL when there are none. */
 const uint8_t *bytes_upto(struct bytes *b, uint64_t offset, uint64_t len, uint64_t *got);

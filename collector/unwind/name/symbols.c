@@ -13,16 +13,23 @@
 enum {
 	MAX_TABLES = 8,
 	MAX_SYMBOLS = 8 << 20,
-	NAME_BYTES = 256,  /* of a name are looked at first, nearly all are shorter */
-	PLACE_SHIFT = 10,  /* symbols are found by the KiB that they lie in */
-	MAX_PLACES = 16,   /* those that lie in more of them are asked always */
-	PLACE_SYMBOLS = 4, /* on average of one file */
+	NAME_BYTES = 256,    /* of a name are looked at first, nearly all are shorter */
+	PASSES = 4,	     /* over all symbols; who asks again is given an index */
+	PASS_SYMBOLS = 1024, /* are copied at a time */
+	STEPS = 512,	     /* that the addresses of a pass are told apart by */
+	PLACE_SHIFT = 10,    /* an index finds symbols by the KiB that they lie in */
+	MAX_PLACES = 16,     /* those that lie in more of them are asked always */
+	PLACE_SYMBOLS = 4,   /* on average of one file */
+	/* what holds more addresses, or lies in one place more often, is no honest program's */
+	MAX_TRIES = 1 << 22,
+	MAX_WIDE = 1 << 14,
 };
 
 /* A symbol table in the file's bytes. */
 struct table {
 	struct bytes *bytes;
-	const uint8_t *symbols;
+	uint64_t offset;	       /* of the symbols */
+	const uint8_t *symbols;	       /* with an index: all of them */
 	uint64_t strings, strings_len; /* offset of the names; only those in use are read */
 	uint64_t bias;		       /* added to its addresses */
 	uint32_t count, first;	       /* its symbols are numbered from `first` on */
@@ -40,9 +47,10 @@ struct at_place {
 	uint32_t symbol, next; /* next: 1 + index of one with the same hash, 0 none */
 };
 
-/* An answer that was given. */
+/* An answer that was given, or is sought. */
 struct answer {
-	uint64_t start;
+	uint64_t addr;
+	uint64_t start;	 /* while it is sought, by the frame description */
 	const char *raw; /* NULL: none */
 	char *pretty;	 /* NULL: as raw */
 	bool from_fde;
@@ -58,6 +66,8 @@ struct symbols {
 	VEC(struct at_place) at_places;
 	VEC(uint32_t) wide; /* symbols that lie in many places */
 	VEC(struct answer) answers;
+	uint32_t given; /* the answers behind that many are sought */
+	uint32_t passes;
 	struct map by_addr; /* to answer */
 };
 
@@ -80,7 +90,7 @@ void symbols_free(struct symbols *s)
 
 static void add_table(struct symbols *s, struct table t, uint64_t count)
 {
-	if (s->table_count == MAX_TABLES)
+	if (s->table_count == MAX_TABLES || !count)
 		return;
 	t.count = count < MAX_SYMBOLS ? (uint32_t)count : MAX_SYMBOLS;
 	t.first = s->symbol_count;
@@ -100,8 +110,9 @@ static bool add_section(struct symbols *s, struct elf_file *elf, uint32_t type, 
 	count = syms->size / sizeof(Elf64_Sym);
 	t.strings = strings->offset;
 	t.strings_len = strings->size;
-	t.symbols = bytes_at(elf->bytes, syms->offset, count * sizeof(Elf64_Sym));
-	if (!t.symbols || !count || t.strings > bytes_size(elf->bytes))
+	t.offset = syms->offset;
+	if (!count || t.strings > bytes_size(elf->bytes) || t.offset > bytes_size(elf->bytes) ||
+	    syms->size > bytes_size(elf->bytes) - t.offset)
 		return false;
 	add_table(s, t, count);
 	return true;
@@ -132,11 +143,11 @@ static void add_dynamic(struct symbols *s, struct elf_file *elf)
 	/* The dynamic linker has added where it loaded the file to these, glibc's in place. */
 	if (elf->load_count && at >= strings + (1ull << 40))
 		return;
-	if (!at || strings <= at || !elf_addr_to_offset(elf, strings, &t.strings, &left))
+	if (!at || strings <= at || !elf_addr_to_offset(elf, strings, &t.strings, &left) ||
+	    !elf_addr_to_offset(elf, at, &t.offset, &left))
 		return;
-	t.symbols = elf_at(elf, at, (strings - at) / sizeof(Elf64_Sym) * sizeof(Elf64_Sym));
-	if (t.symbols)
-		add_table(s, t, (strings - at) / sizeof(Elf64_Sym));
+	left = left < strings - at ? left : strings - at;
+	add_table(s, t, left / sizeof(Elf64_Sym));
 }
 
 /* Files that belong together may be linked at different addresses: prelink(8) moves one of them. */
@@ -246,25 +257,126 @@ static void consider(struct entry *best, const struct entry *e)
 }
 
 /* If that symbol holds the address, and better than what there is. */
-static void try_symbol(const struct symbols *s, uint32_t number, uint64_t addr, uint64_t fde_start,
+static void try_symbol(const struct table *t, const Elf64_Sym *sym, const struct answer *a,
 		       struct entry *best)
 {
-	const struct table *t = s->tables;
-	struct entry e;
-	Elf64_Sym sym;
+	struct entry e = place_of(t, sym);
 
-	while (number - t->first >= t->count)
-		t++;
-	sym = symbol_at(t, number - t->first);
-	e = place_of(t, &sym);
-	if (!holds(&e, addr, fde_start))
+	if (!holds(&e, a->addr, a->start))
 		return;
-	e.raw = name_at(t, sym.st_name);
+	e.raw = name_at(t, sym->st_name);
 	if (!e.raw || !e.raw[0] || e.raw[0] == '$')
 		return;
-	e.rank = rank_of(&sym, e.raw);
+	e.rank = rank_of(sym, e.raw);
 	consider(best, &e);
 }
+
+/* ---- a pass ---------------------------------------------------------------------------------- */
+
+/*
+ * All that is sought, in one pass over all symbols. Nothing of these is kept: for a dozen names of
+ * a large program it is most of the work to have room for its symbols.
+ */
+struct pass {
+	const struct answer *sought;
+	struct entry *best; /* of each */
+	uint32_t count, point_count, tries;
+	/*
+	 * where a symbol must be to matter, sorted: the addresses, and where their functions begin
+	 */
+	uint64_t *points;
+	uint64_t step;
+	uint32_t first[STEPS + 1]; /* of the points from points[0] + n * step on */
+};
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void find_points(struct pass *p)
+{
+	uint32_t n = 0, at = 0;
+
+	p->points = xcalloc((size_t)p->count * 3, sizeof(*p->points));
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct answer *a = &p->sought[i];
+
+		p->points[n++] = a->addr;
+		if (a->start) {
+			p->points[n++] = a->start;
+			p->points[n++] = a->start + 1;
+		}
+	}
+	qsort(p->points, n, sizeof(*p->points), by_value);
+	p->point_count = n;
+	p->step = (p->points[n - 1] - p->points[0]) / STEPS + 1;
+	for (uint32_t i = 0; i <= STEPS; i++) {
+		while (at < n && (p->points[at] - p->points[0]) / p->step < i)
+			at++;
+		p->first[i] = at;
+	}
+}
+
+/* May it hold something that is sought? */
+static bool matters(const struct pass *p, uint64_t start, uint64_t size)
+{
+	uint64_t from = start > p->points[0] ? (start - p->points[0]) / p->step : 0;
+	uint32_t low, high;
+
+	if (from >= STEPS)
+		return false;
+	low = p->first[from];
+	high = p->first[from + 1];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (p->points[middle] < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < p->point_count && p->points[low] - start < (size ? size : 1);
+}
+
+static void pass_over(struct pass *p, const struct table *t, const Elf64_Sym *syms, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!matters(p, syms[i].st_value + t->bias, syms[i].st_size) ||
+		    !is_function(t, &syms[i]))
+			continue;
+		for (uint32_t k = 0; k < p->count && p->tries < MAX_TRIES; k++, p->tries++)
+			try_symbol(t, &syms[i], &p->sought[k], &p->best[k]);
+	}
+}
+
+static void pass(const struct symbols *s, struct entry *best)
+{
+	_cleanup_free_ Elf64_Sym *syms = xmalloc(PASS_SYMBOLS * sizeof(*syms));
+	struct pass p = {
+		.sought = s->answers.at + s->given,
+		.best = best,
+		.count = s->answers.count - s->given,
+	};
+
+	find_points(&p);
+	for (uint32_t i = 0; i < s->table_count; i++) {
+		const struct table *t = &s->tables[i];
+		uint32_t n;
+
+		for (uint32_t at = 0; at < t->count; at += n) {
+			n = t->count - at < PASS_SYMBOLS ? t->count - at : PASS_SYMBOLS;
+			if (bytes_copy(t->bytes, t->offset + (uint64_t)at * sizeof(*syms), syms,
+				       n * sizeof(*syms)))
+				pass_over(&p, t, syms, n);
+		}
+	}
+	free(p.points);
+}
+
+/* ---- an index -------------------------------------------------------------------------------- */
 
 /* Places lie side by side: their low bits are all different. */
 static uint32_t *head_of(const struct symbols *s, uint64_t place)
@@ -278,7 +390,8 @@ static void put_symbol(struct symbols *s, const struct entry *e, uint32_t number
 	uint64_t more = ((e->start + e->size - !!e->size) >> PLACE_SHIFT) - first;
 
 	if (more >= MAX_PLACES) {
-		*vec_push(&s->wide) = number;
+		if (s->wide.count < MAX_WIDE)
+			*vec_push(&s->wide) = number;
 		return;
 	}
 	for (uint64_t place = first; place <= first + more; place++) {
@@ -299,9 +412,10 @@ static void find_places(struct symbols *s)
 	s->place_mask = count - 1;
 	s->places = xcalloc(count, sizeof(*s->places));
 	for (uint32_t i = s->table_count; i-- > 0;) {
-		const struct table *t = &s->tables[i];
+		struct table *t = &s->tables[i];
 
-		for (uint32_t k = t->count; k-- > 0;) {
+		t->symbols = bytes_at(t->bytes, t->offset, t->count * sizeof(Elf64_Sym));
+		for (uint32_t k = t->symbols ? t->count : 0; k-- > 0;) {
 			const Elf64_Sym sym = symbol_at(t, k);
 			const struct entry e = place_of(t, &sym);
 
@@ -311,28 +425,46 @@ static void find_places(struct symbols *s)
 	}
 }
 
-static void search_place(const struct symbols *s, uint64_t place, uint64_t addr, uint64_t fde_start,
-			 struct entry *best)
+static void try_number(const struct symbols *s, uint32_t number, const struct answer *a,
+		       struct entry *best)
 {
-	for (uint32_t at = *head_of(s, place); at; at = s->at_places.at[at - 1].next)
-		try_symbol(s, s->at_places.at[at - 1].symbol, addr, fde_start, best);
+	const struct table *t = s->tables;
+	Elf64_Sym sym;
+
+	while (number - t->first >= t->count)
+		t++;
+	sym = symbol_at(t, number - t->first);
+	try_symbol(t, &sym, a, best);
 }
 
-static void search(struct symbols *s, uint64_t addr, uint64_t fde_start, struct entry *best)
+static void search_place(const struct symbols *s, uint64_t place, const struct answer *a,
+			 struct entry *best)
 {
-	uint64_t place = addr >> PLACE_SHIFT;
+	uint32_t at = *head_of(s, place);
+
+	for (uint32_t tries = 0; at && tries < MAX_WIDE; tries++) {
+		try_number(s, s->at_places.at[at - 1].symbol, a, best);
+		at = s->at_places.at[at - 1].next;
+	}
+}
+
+static void search(struct symbols *s, const struct answer *a, struct entry *best)
+{
+	uint64_t place = a->addr >> PLACE_SHIFT, start = a->start >> PLACE_SHIFT;
 
 	if (!s->places)
 		find_places(s);
-	search_place(s, place, addr, fde_start, best);
+	search_place(s, place, a, best);
 	/* without a size it lies where it begins */
-	if (fde_start && fde_start >> PLACE_SHIFT != place)
-		search_place(s, fde_start >> PLACE_SHIFT, addr, fde_start, best);
-	if (fde_start && (fde_start + 1) >> PLACE_SHIFT != fde_start >> PLACE_SHIFT)
-		search_place(s, (fde_start + 1) >> PLACE_SHIFT, addr, fde_start, best);
+	if (a->start && start != place)
+		search_place(s, start, a, best);
+	if (a->start && (a->start + 1) >> PLACE_SHIFT != start)
+		search_place(s, start + 1, a, best);
 	for (uint32_t i = 0; i < s->wide.count; i++)
-		try_symbol(s, s->wide.at[i], addr, fde_start, best);
+		try_number(s, s->wide.at[i], a, best);
 }
+
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* The start of the function by its frame description, or 0. */
 static uint64_t fde_start(struct code_file *f, uint64_t addr)
@@ -344,36 +476,61 @@ static uint64_t fde_start(struct code_file *f, uint64_t addr)
 	return f->debug.range.size && cfi_find(&f->debug, addr, &fde) == 0 ? fde.start : 0;
 }
 
-static const struct answer *answer(struct code_file *f, uint64_t addr)
+/* Find all that is sought. */
+static void give(struct symbols *s)
 {
-	struct symbols *s = f->symbols;
-	struct entry best = { .raw = NULL };
-	uint64_t start;
-	struct answer *a;
-	uint32_t known;
+	uint32_t count = s->answers.count - s->given;
+	_cleanup_free_ struct entry *best = xcalloc(count, sizeof(*best));
+	bool index = s->passes >= PASSES;
 
-	if (map_find(&s->by_addr, addr, &known))
-		return &s->answers.at[known];
-	start = fde_start(f, addr);
-	search(s, addr, start, &best);
+	s->passes++;
+	if (!index)
+		pass(s, best);
+	for (uint32_t i = 0; i < count; i++) {
+		struct answer *a = &s->answers.at[s->given + i];
+
+		if (index)
+			search(s, a, &best[i]);
+		a->raw = best[i].raw;
+		a->from_fde = !a->raw && a->start;
+		if (!a->raw)
+			continue;
+		a->start = best[i].start;
+		a->pretty = symbols_demangle(a->raw);
+	}
+	s->given = s->answers.count;
+}
+
+/* The answer for an address, or what becomes one. */
+static uint32_t seek(struct code_file *f, bool outside, uint64_t addr)
+{
+	struct symbols *s = f->symbols ? f->symbols : load(f, outside);
+	struct answer *a;
+	uint32_t at;
+
+	f->symbols = s;
+	if (map_find(&s->by_addr, addr, &at))
+		return at;
 	map_put(&s->by_addr, addr, s->answers.count);
 	a = vec_push(&s->answers);
-	a->raw = best.raw;
-	a->from_fde = !best.raw && start;
-	a->start = best.raw ? best.start : start;
-	if (best.raw)
-		a->pretty = symbols_demangle(best.raw);
-	return a;
+	a->addr = addr;
+	a->start = fde_start(f, addr);
+	return s->answers.count - 1;
+}
+
+void symbols_expect(struct code_file *f, bool outside, uint64_t addr, bool exact)
+{
+	seek(f, outside, exact ? addr : addr - 1);
 }
 
 void symbols_name(struct code_file *f, bool outside, uint64_t addr, bool exact,
 		  struct unwind_name *name)
 {
-	const struct answer *a;
+	uint32_t at = seek(f, outside, exact ? addr : addr - 1);
+	const struct answer *a = &f->symbols->answers.at[at];
 
-	if (!f->symbols)
-		f->symbols = load(f, outside);
-	a = answer(f, exact ? addr : addr - 1);
+	if (at >= f->symbols->given)
+		give(f->symbols);
 	name->raw = a->raw;
 	name->function = a->pretty ? a->pretty : a->raw;
 	name->start = a->start;

@@ -24,5 +24,8 @@ DEFINE_GUARD(symbols)
 void symbols_name(struct code_file *f, bool outside, uint64_t addr, bool exact,
 		  struct unwind_name *name);
 
+/* That will be asked for next: all that are expected are found in one pass. */
+void symbols_expect(struct code_file *f, bool outside, uint64_t addr, bool exact);
+
 /* A name as its programmer wrote it: C++ and Rust. Yours, or NULL when it is nothing of these. */
 char *symbols_demangle(const char *raw);
