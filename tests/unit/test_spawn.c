@@ -160,8 +160,16 @@ Test(spawn, multiprocessing_is_recognised_by_its_arguments)
 	p = scene_forked(x, 5, 1, false);
 	p->argv = strtab_add(x->snap->strings, "python3\x1fserver.py");
 	scene_forked(x, 6, 5, true);
+	p = scene_forked(x, 7, 1, false);
+	p->argv = strtab_add(x->snap->strings,
+			     "python3\x1f-c\x1f"
+			     "from multiprocessing.resource_tracker import main;main(5)");
 	find();
 	expect(2, SPAWN_FORK_EXEC, "");
+	cr_assert_str_eq(model_str(x->model, actor(2)->spawn_backend),
+			 "multiprocessing forkserver-server");
+	cr_assert_str_eq(model_str(x->model, actor(7)->spawn_backend),
+			 "multiprocessing resource-tracker");
 	expect(3, SPAWN_FORKSERVER, "fork server");
 	cr_assert_str_eq(model_str(x->model, actor(3)->spawn_backend),
 			 "multiprocessing forkserver");
