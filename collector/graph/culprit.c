@@ -294,6 +294,15 @@ static void tell_close(struct judge *j, uint32_t index, uint32_t object)
 	}
 }
 
+/* May it close its descriptor, so that the reader sees an end of file that is of use to it? */
+static bool may_close(const struct hop *reader, const struct holder *h)
+{
+	/* a loop that polls a pair of its own: its end would take the way to wake it, no more */
+	bool wakeup = reader->item && h->actor == reader->actor;
+
+	return h->mode & MODE_WRITE && h->fd >= 0 && !wakeup;
+}
+
 /*
  * Counterfactual: a reader on the chain waits for an end of file that one holder of the write end
  * withholds. Asked for pipes and sockets on the chain, holder by holder.
@@ -313,9 +322,7 @@ static void try_closes(struct judge *j, const struct hops *h)
 			continue;
 		holders = model_holders(j->m, object, &count);
 		for (uint32_t k = 0; k < count && tried < most; k++) {
-			const struct holder *holder = &j->m->holders.at[holders[k]];
-
-			if (!(holder->mode & 2) || holder->fd < 0)
+			if (!may_close(&h->at.at[i], &j->m->holders.at[holders[k]]))
 				continue;
 			tried++;
 			if (!would_free(j, holders[k]))
