@@ -60,8 +60,9 @@ struct symbols {
 	struct table tables[MAX_TABLES];
 	uint32_t table_count, symbol_count;
 	struct elf_file *mini;
-	bool outside;	  /* separate debug files were asked for */
-	uint32_t *places; /* 1 + index into at_places, by hash of the place; NULL until needed */
+	bool outside; /* separate debug files were asked for */
+	/* 1 + index into at_places, by hash of the place; empty until needed */
+	VEC(uint32_t) places;
 	uint32_t place_mask;
 	VEC(struct at_place) at_places;
 	VEC(uint32_t) wide; /* symbols that lie in many places */
@@ -78,7 +79,7 @@ void symbols_free(struct symbols *s)
 	for (uint32_t i = 0; i < s->answers.count; i++)
 		free(s->answers.at[i].pretty);
 	vec_release(&s->answers);
-	free(s->places);
+	vec_release(&s->places);
 	vec_release(&s->at_places);
 	vec_release(&s->wide);
 	map_release(&s->by_addr);
@@ -381,7 +382,7 @@ static void pass(const struct symbols *s, struct entry *best)
 /* Places lie side by side: their low bits are all different. */
 static uint32_t *head_of(const struct symbols *s, uint64_t place)
 {
-	return &s->places[(uint32_t)(place ^ place >> 32) & s->place_mask];
+	return &s->places.at[(uint32_t)(place ^ place >> 32) & s->place_mask];
 }
 
 static void put_symbol(struct symbols *s, const struct entry *e, uint32_t number)
@@ -410,7 +411,8 @@ static void find_places(struct symbols *s)
 	while (count < s->symbol_count / PLACE_SYMBOLS)
 		count *= 2;
 	s->place_mask = count - 1;
-	s->places = xcalloc(count, sizeof(*s->places));
+	for (uint32_t i = 0; i < count; i++)
+		vec_push(&s->places);
 	for (uint32_t i = s->table_count; i-- > 0;) {
 		struct table *t = &s->tables[i];
 
@@ -452,7 +454,7 @@ static void search(struct symbols *s, const struct answer *a, struct entry *best
 {
 	uint64_t place = a->addr >> PLACE_SHIFT, start = a->start >> PLACE_SHIFT;
 
-	if (!s->places)
+	if (!s->places.count)
 		find_places(s);
 	search_place(s, place, a, best);
 	/* without a size it lies where it begins */
