@@ -348,27 +348,54 @@ static bool chain_check(const struct truth *t, const json_t *answer, struct strb
 	return ok;
 }
 
+static bool is_right_verdict(const struct truth *t, const char *kind)
+{
+	for (size_t i = 0; i < truth_count(&t->n_verdicts); i++)
+		if (!t->verdicts[i].wrong && strcmp(t->verdicts[i].kind, kind) == 0)
+			return true;
+	return false;
+}
+
+static bool culprit_fits(const struct truth_about *want, const json_t *culprit, const char *key)
+{
+	pid_t tid = pid_of(culprit, "tid");
+
+	return want->pid == pid_of(culprit, "pid") && (!want->ppid || want->ppid == tid) &&
+	       (!want->words[0] || words_have(want->words, string_of(culprit, "reason"))) &&
+	       (!want->key[0] || strcmp(want->key, key) == 0) &&
+	       (!want->says[0] || strcasestr(string_of(culprit, "text"), want->says));
+}
+
 static bool culprit_check(const struct truth *t, const json_t *answer, struct strbuf *why)
 {
-	const json_t *culprit = json_object_get(json_object_get(answer, "verdict"), "culprit");
-	pid_t pid = pid_of(culprit, "pid"), tid = pid_of(culprit, "tid");
-	const char *reason = string_of(culprit, "reason");
+	const json_t *verdict = json_object_get(answer, "verdict");
+	const json_t *culprit = json_object_get(verdict, "culprit");
 	const char *key = string_of(by_id(answer, "objects", string_of(culprit, "object")), "key");
 	size_t n = truth_count(&t->n_culprits);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct truth_about *want = &t->culprits[i];
-
-		if (want->pid == pid && (!want->ppid || want->ppid == tid) &&
-		    (!want->words[0] || words_have(want->words, reason)) &&
-		    (!want->key[0] || strcmp(want->key, key) == 0))
-			return true;
-	}
+	/* it goes on: there is nobody to blame */
+	if (strcmp(string_of(verdict, "kind"), "progressing") == 0 &&
+	    is_right_verdict(t, "progressing") && !json_is_object(culprit))
+		return true;
 	for (size_t i = 0; i < n; i++)
-		truth_differs(why, "culprit: truth %d %s %s", t->culprits[i].pid,
-			      t->culprits[i].words, t->culprits[i].key);
-	return n == 0 || truth_differs(why, "culprit: got %d %s %s: \"%s\"", pid, reason, key,
-				       string_of(culprit, "text"));
+		if (culprit_fits(&t->culprits[i], culprit, key))
+			return true;
+	for (size_t i = 0; i < n; i++)
+		truth_differs(why, "culprit: truth %d %s %s: \"%s\"", t->culprits[i].pid,
+			      t->culprits[i].words, t->culprits[i].key, t->culprits[i].says);
+	return n == 0 ||
+	       truth_differs(why, "culprit: got %d %s %s: \"%s\"", pid_of(culprit, "pid"),
+			     string_of(culprit, "reason"), key, string_of(culprit, "text"));
+}
+
+static bool finding_fits(const json_t *answer, const json_t *finding,
+			 const struct truth_about *want)
+{
+	const json_t *object = by_id(answer, "objects", string_of(finding, "object"));
+
+	return words_have(want->words, string_of(finding, "kind")) &&
+	       (!want->pid || actor_pid(answer, string_of(finding, "actor")) == want->pid) &&
+	       (!want->key[0] || strcmp(want->key, string_of(object, "key")) == 0);
 }
 
 static bool finding_there(const json_t *answer, const struct truth_about *want)
@@ -377,10 +404,7 @@ static bool finding_there(const json_t *answer, const struct truth_about *want)
 	json_t *finding;
 
 	json_array_foreach(json_object_get(answer, "findings"), i,
-			   finding) if (words_have(want->words, string_of(finding, "kind")) &&
-					(!want->pid ||
-					 actor_pid(answer, string_of(finding, "actor")) ==
-						 want->pid)) return true;
+			   finding) if (finding_fits(answer, finding, want)) return true;
 	return false;
 }
 
@@ -392,9 +416,9 @@ static bool findings_check(const struct truth *t, const json_t *answer, struct s
 		const struct truth_about *want = &t->findings[i];
 
 		if (finding_there(answer, want) == want->absent)
-			ok = truth_differs(why, "finding: %s %s of %d",
-					   want->absent ? "unwanted" : "no", want->words,
-					   want->pid);
+			ok = truth_differs(why, "finding: %s %s of %d %s",
+					   want->absent ? "unwanted" : "no", want->words, want->pid,
+					   want->key);
 	}
 	return ok;
 }

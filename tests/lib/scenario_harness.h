@@ -33,6 +33,7 @@ struct truth_about {
 	bool absent;
 	char words[TRUTH_WORDS];
 	char key[TRUTH_WORDS];
+	char says[TRUTH_WORDS];
 };
 
 struct truth_list {

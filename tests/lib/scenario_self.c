@@ -110,7 +110,7 @@ static bool schema_ends_on_cyclic_refs(void)
 static const char answer_text[] =
 	"{ 'verdict': { 'kind': 'deadlock', 'confidence': 'probable', 'summary': 's',"
 	"    'chain': ['w1', 'w2', 'w3'], 'culprit': { 'pid': 30, 'reason': 'word',"
-	"      'tid': 31, 'object': 'o1' } },"
+	"      'tid': 31, 'object': 'o1', 'text': 'sh does not exit' } },"
 	"  'actors': [ { 'id': 'a1', 'pid': 10, 'parent': null },"
 	"    { 'id': 'a2', 'pid': 20, 'parent': 'a1', 'spawn': { 'method': 'fork' } },"
 	"    { 'id': 'a3', 'pid': 30, 'parent': 'a2', 'spawn': { 'method': 'fork' } } ],"
@@ -120,13 +120,15 @@ static const char answer_text[] =
 	"      'on': [ { 'actor': 'a2' } ] },"
 	"    { 'id': 'w3', 'actor': 'a2', 'tid': 20, 'kind': 'child-exit',"
 	"      'on': [ { 'actor': 'a3' } ] } ],"
-	"  'findings': [ { 'kind': 'epoll-shared', 'actor': 'a2' } ] }";
+	"  'findings': [ { 'kind': 'epoll-shared', 'actor': 'a2', 'object': 'o1' } ] }";
 
-static bool compare_one(void (*state)(void), enum reader reader)
+static const char moving_text[] = "{ 'verdict': { 'kind': 'progressing', 'culprit': null } }";
+
+static bool compare_with(const char *text, void (*state)(void), enum reader reader)
 {
 	static struct truth page;
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
-	json_t *answer = json_of(answer_text);
+	json_t *answer = json_of(text);
 
 	memset(&page, 0, sizeof(page));
 	truth_page = &page;
@@ -135,6 +137,11 @@ static bool compare_one(void (*state)(void), enum reader reader)
 	json_decref(answer);
 	truth_page = NULL;
 	return ok && why.len == 0;
+}
+
+static bool compare_one(void (*state)(void), enum reader reader)
+{
+	return compare_with(answer_text, state, reader);
 }
 
 static void right_chain(void)
@@ -223,6 +230,29 @@ static void wrong_thread(void)
 	truth_culprit_on(30, 30, "word", "pipe:[7]");
 }
 
+static void right_words(void)
+{
+	truth_blame(&(struct truth_blame){ .pid = 30, .key = "pipe:[7]", .says = "Does not" });
+	truth_finding_on("epoll-shared", 20, "pipe:[7]");
+}
+
+static void wrong_words(void)
+{
+	truth_blame(&(struct truth_blame){ .pid = 30, .key = "pipe:[7]", .says = "does so" });
+}
+
+static void finding_of_another(void)
+{
+	truth_finding_on("epoll-shared", 20, "pipe:[8]");
+}
+
+static void slow_or_moving(void)
+{
+	truth_verdict("waiting-with-timeout", NULL);
+	truth_verdict("progressing", NULL);
+	truth_blame(&(struct truth_blame){ .pid = 30 });
+}
+
 static void no_such_finding(void)
 {
 	truth_finding("epoll-shared", 30);
@@ -246,17 +276,20 @@ static void wrong_method(void)
 static bool compare_says_yes(void)
 {
 	return compare_one(right_chain, READER_BPF) && compare_one(right_as_poll, READER_BPF) &&
-	       compare_one(proven, READER_PROCFS) && compare_one(right_object, READER_BPF);
+	       compare_one(proven, READER_PROCFS) && compare_one(right_object, READER_BPF) &&
+	       compare_one(right_words, READER_BPF) &&
+	       compare_with(moving_text, slow_or_moving, READER_BPF);
 }
 
 static bool compare_says_no(void)
 {
-	static void (*const wrong[])(
-		void) = { proven,	 wrong_kind,   forbidden_kind,	wrong_key,
-			  wrong_on,	 on_somebody,  skipped_hop,	longer_chain,
-			  wrong_culprit, wrong_reason, no_such_finding, unwanted_finding,
-			  wrong_object,	 wrong_thread, wrong_parent,	wrong_method };
-	bool ok = true;
+	static void (*const wrong[])(void) = { proven,	     wrong_kind,      forbidden_kind,
+					       wrong_key,    wrong_on,	      on_somebody,
+					       skipped_hop,  longer_chain,    wrong_culprit,
+					       wrong_reason, no_such_finding, unwanted_finding,
+					       wrong_object, wrong_thread,    wrong_parent,
+					       wrong_method, wrong_words,     finding_of_another };
+	bool ok = !compare_with(moving_text, wrong_culprit, READER_BPF);
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		if (compare_one(wrong[i], READER_BPF)) {

@@ -102,17 +102,31 @@ void truth_culprit(pid_t pid, const char *reason)
 	about_add(&truth_page->culprits[slot_take(&truth_page->n_culprits)], pid, 0, reason);
 }
 
-void truth_culprit_on(pid_t pid, pid_t tid, const char *reason, const char *key)
+void truth_blame(const struct truth_blame *who)
 {
 	struct truth_about *a = &truth_page->culprits[slot_take(&truth_page->n_culprits)];
 
-	about_add(a, pid, tid, reason);
-	words_set(a->key, sizeof(a->key), key);
+	about_add(a, who->pid, who->tid, who->reason);
+	words_set(a->key, sizeof(a->key), who->key);
+	words_set(a->says, sizeof(a->says), who->says);
+}
+
+void truth_culprit_on(pid_t pid, pid_t tid, const char *reason, const char *key)
+{
+	truth_blame(&(struct truth_blame){ .pid = pid, .tid = tid, .reason = reason, .key = key });
 }
 
 void truth_finding(const char *kind, pid_t pid)
 {
-	about_add(&truth_page->findings[slot_take(&truth_page->n_findings)], pid, 0, kind);
+	truth_finding_on(kind, pid, NULL);
+}
+
+void truth_finding_on(const char *kind, pid_t pid, const char *key)
+{
+	struct truth_about *a = &truth_page->findings[slot_take(&truth_page->n_findings)];
+
+	about_add(a, pid, 0, kind);
+	words_set(a->key, sizeof(a->key), key);
 }
 
 void truth_no_finding(const char *kind)
