@@ -221,12 +221,25 @@ static bool enter(struct asking *x, uint32_t actor, uint32_t thread)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static void tell_cancel(struct strbuf *b, const struct model *m, const struct task *t)
+void say_cancel(struct strbuf *b, const struct model *m, uint32_t task)
 {
+	const struct task *t = model_task(m, task);
+
 	if (t->cancel_by)
 		strbuf_addf(b, " by %s", model_str(m, t->cancel_by));
 	if (t->cancel_reason)
 		strbuf_addf(b, " (%s)", model_str(m, t->cancel_reason));
+}
+
+static void tell_wait(struct strbuf *b, const struct model *m, const struct task *t)
+{
+	const struct wait *w = t->wait ? model_wait(m, t->wait) : NULL;
+
+	if (!w)
+		return;
+	strbuf_addf(b, "; it is %s", model_str(m, w->text));
+	if (never_text(m, w))
+		strbuf_addf(b, ": %s", model_str(m, never_text(m, w)));
 }
 
 /* "INT", of the first one. */
@@ -254,16 +267,14 @@ static void tell(struct asking *x)
 			    signal_name(t->signals & ENDING));
 	} else {
 		strbuf_adds(&b, " was asked to end");
-		tell_cancel(&b, x->m, t);
+		say_cancel(&b, x->m, x->culprit);
 		strbuf_adds(&b,
 			    !strcmp(x->reason, "shielded") ?
 				    ", but a shield holds the cancel back" :
 			    !strcmp(x->reason, "cancel-undelivered") ? ", but has not been told" :
 			    !strcmp(x->reason, "cancel-swallowed")   ? " and told so, and went on" :
 								       "");
-		if (t->wait)
-			strbuf_addf(&b, "; it is %s",
-				    model_str(x->m, model_wait(x->m, t->wait)->text));
+		tell_wait(&b, x->m, t);
 	}
 	c->text = strtab_add(x->m->strings, strbuf_str(&b));
 }

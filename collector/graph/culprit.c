@@ -162,8 +162,7 @@ static void blame_circle(struct judge *j, const struct hops *h)
 	tell_blame(j, &h->at.at[best_from], &h->at.at[best], best_reason);
 }
 
-/* The text of the first TERM_NEVER of a wait, 0 none. */
-static uint32_t never_text(const struct model *m, const struct wait *w)
+uint32_t never_text(const struct model *m, const struct wait *w)
 {
 	for (uint32_t i = 0; i < w->term_count; i++)
 		if (m->terms.at[w->first_term + i].kind == TERM_NEVER)
@@ -232,6 +231,69 @@ static const struct finding *spin_of(const struct model *m, uint32_t actor)
 	return found;
 }
 
+/* The one task that runs on a thread, as far as a running loop can be read; 0: none, or several. */
+static uint32_t running_task(const struct model *m, uint32_t thread)
+{
+	uint32_t found = 0;
+
+	for (uint32_t id = 1; thread && id <= m->tasks.count; id++) {
+		const struct task *t = model_task(m, id);
+
+		if (t->thread != thread || t->state != TASK_RUNNING)
+			continue;
+		if (found)
+			return 0;
+		found = id;
+	}
+	return found;
+}
+
+static void tell_running(struct strbuf *b, const struct model *m, uint32_t task)
+{
+	strbuf_adds(b, ", in task \"");
+	task_name_add(b, m, task);
+	strbuf_adds(b, "\" when that was read");
+	if (model_task(m, task)->requested != TOLD_YES)
+		return;
+	strbuf_adds(b, ", which was asked to end");
+	say_cancel(b, m, task);
+	strbuf_adds(b, model_task(m, task)->delivered == TOLD_YES ? " and told so" : "");
+}
+
+/* A connection that is not made yet: who has the listener that does not take it. */
+static void tell_listener(struct strbuf *b, const struct model *m, const struct hop *hop)
+{
+	const struct wait *w = hop_wait(m, hop);
+	uint32_t listener = w && w->object ? model_object(m, w->object)->peer : 0, count = 0;
+	const uint32_t *holders = listener ? model_holders(m, listener, &count) : NULL;
+	const struct holder *first;
+
+	if (!count || w->kind != WAIT_TCP_CONNECT)
+		return;
+	first = &m->holders.at[holders[0]];
+	strbuf_adds(b, "; ");
+	say_actor(b, m, first->actor);
+	if (count > 1)
+		strbuf_addf(b, " and %u more", count - 1);
+	strbuf_addf(b, " %s that listener", count > 1 ? "have" : "has");
+	if (first->fd >= 0)
+		strbuf_addf(b, " (fd %d)", first->fd);
+}
+
+static void tell_seed(struct strbuf *b, const struct judge *j, const struct hop *last,
+		      const struct finding *spin)
+{
+	say_thread(b, j->m, last->thread);
+	strbuf_addf(b, " is %s", hop_text(j->m, last));
+	if (j->m->verdict.culprit.task)
+		tell_running(b, j->m, j->m->verdict.culprit.task);
+	if (spin)
+		strbuf_addf(b, ", and fd %d, %s, is always ready in an epoll set of it", spin->fd,
+			    model_str(j->m, model_object(j->m, spin->object)->key));
+	if (j->pass == PASS_TIME)
+		tell_listener(b, j->m, last);
+}
+
 static void blame_seed(struct judge *j, const struct hops *h)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -246,13 +308,10 @@ static void blame_seed(struct judge *j, const struct hops *h)
 	if (!last->thread && h->at.count > 1)
 		object = object_of(j->m, last - 1);
 	set(j, last, object, live_reason(j->pass));
+	if (j->pass == PASS_BUSY && !last->task)
+		j->m->verdict.culprit.task = running_task(j->m, last->thread);
 	if (last->thread) {
-		say_thread(&b, j->m, last->thread);
-		strbuf_addf(&b, " is %s", hop_text(j->m, last));
-		if (spin)
-			strbuf_addf(&b, ", and fd %d, %s, is always ready in an epoll set of it",
-				    spin->fd,
-				    model_str(j->m, model_object(j->m, spin->object)->key));
+		tell_seed(&b, j, last, spin);
 	} else {
 		say_actor(&b, j->m, last->actor);
 		strbuf_adds(&b, ", which is not part of the tree, decides");
@@ -274,6 +333,7 @@ static void tell_close(struct judge *j, uint32_t index, uint32_t object)
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	struct model *m = j->m;
 	const struct holder *h = &m->holders.at[index];
+	const struct object *o = model_object(m, object);
 	struct culprit *c = &m->verdict.culprit;
 
 	if (c->text)
@@ -281,8 +341,10 @@ static void tell_close(struct judge *j, uint32_t index, uint32_t object)
 	strbuf_addf(&b, "Close fd %d in pid %d (%s)", h->fd, model_actor(m, h->actor)->pid,
 		    model_str(m, model_actor(m, h->actor)->name));
 	strbuf_adds(&b, h->inherited ? ", inherited at fork," : "");
-	strbuf_addf(&b, " and the reader of %s goes on",
-		    model_str(m, model_object(m, object)->key));
+	strbuf_addf(&b, " and the reader of %s", model_str(m, o->key));
+	if (o->label)
+		strbuf_addf(&b, " (%s)", model_str(m, o->label));
+	strbuf_adds(&b, " goes on");
 	c->text = strtab_add(m->strings, strbuf_str(&b));
 	if (h->inherited && (m->verdict.kind != VERDICT_DEADLOCK ||
 			     m->verdict.confidence == CONFIDENCE_CONDITIONAL)) {

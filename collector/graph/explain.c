@@ -148,7 +148,7 @@ static void blame(const struct explaining *x, uint32_t task, const char *reason)
 	else if (t->requested == TOLD_YES && t->delivered == TOLD_YES)
 		strbuf_adds(&b, " after it was asked to end and told so");
 	else if (t->shielded == TOLD_YES)
-		strbuf_adds(&b, " and was asked to end, but a shield holds the cancel back");
+		strbuf_adds(&b, "; it was asked to end, but a shield holds the cancel back");
 	c->actor = t->actor;
 	c->task = task;
 	c->tid = t->thread ? model_thread(x->m, t->thread)->tid : 0;
@@ -277,4 +277,63 @@ void explain_rest(struct judge *j, struct hops *h)
 	      model_task(x.m, leaf)->delivered == TOLD_YES ? "cancel-swallowed" :
 	      model_task(x.m, leaf)->shielded == TOLD_YES  ? "shielded" :
 							     "never-woken");
+}
+
+/* Does a wait of its own end with time? */
+static bool has_deadline(const struct model *m, uint32_t task)
+{
+	const struct wait *w =
+		model_task(m, task)->wait ? model_wait(m, model_task(m, task)->wait) : NULL;
+
+	for (uint32_t i = 0; w && i < w->term_count; i++)
+		if (m->terms.at[w->first_term + i].kind == TERM_TIME)
+			return true;
+	return false;
+}
+
+/*
+ * Along what is owed to the one with the deadline, of several the first. Where a task is owed
+ * something that needs more than time, the deadline is its own.
+ */
+static uint32_t find_timed(struct explaining *x, uint32_t task)
+{
+	uint32_t last = 0;
+
+	while (task && !x->colour[task]) {
+		uint32_t at = 0, timed = 0, next;
+		bool more = false;
+
+		x->colour[task] = 1;
+		x->way[x->count++] = last = task;
+		while ((next = next_owed(x, task, &at, PASS_TIME))) {
+			more |= pass_of(x, next) > PASS_TIME;
+			if (!timed || (!has_deadline(x->m, timed) && has_deadline(x->m, next)))
+				timed = next;
+		}
+		task = more ? 0 : timed;
+	}
+	return last;
+}
+
+void explain_time(struct judge *j, struct hops *h)
+{
+	_cleanup_(explaining_release_guard) struct explaining x = { .j = NULL };
+	const struct hop *last = h->at.count ? &h->at.at[h->at.count - 1] : NULL;
+	uint32_t task, leaf;
+
+	/* an item of its set that is up to time is the answer already */
+	if (!last || !last->thread || last->task || last->item || !last->wait ||
+	    model_wait(j->m, last->wait)->kind != WAIT_POLL)
+		return;
+	task = main_task_of(j->m, last->thread);
+	explaining_init(&x, j);
+	if (!task || pass_of(&x, task) != PASS_TIME)
+		return;
+	leaf = find_timed(&x, task);
+	/* what any callback of the loop may do is up to the time-out of the loop */
+	if (!has_deadline(j->m, leaf))
+		return;
+	add_hops(&x, h);
+	h->cycle = h->at.count;
+	blame(&x, leaf, "sleeping");
 }

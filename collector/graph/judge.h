@@ -64,6 +64,12 @@ void say_thread(struct strbuf *b, const struct model *m, uint32_t thread);
 /* "python3[812] task "main"". */
 void say_task(struct strbuf *b, const struct model *m, uint32_t task);
 
+/* " by NAME (REASON)", as far as it is known who asked a task to end and why. */
+void say_cancel(struct strbuf *b, const struct model *m, uint32_t task);
+
+/* The text of the first TERM_NEVER of a wait, a string; 0 none. */
+uint32_t never_text(const struct model *m, const struct wait *w);
+
 /*
  * Where new input alone could end the wait of the focus: was it asked to end, and which task is in
  * the way? Then the hops to that task are in `h` and the culprit is set. False: not to be told.
@@ -84,6 +90,12 @@ bool explain_circle(struct judge *j, struct hops *h);
  * the culprit becomes that task.
  */
 void explain_rest(struct judge *j, struct hops *h);
+
+/*
+ * A loop that sleeps until a time-out, at the end of the way: which task of it waits so? Then its
+ * hops are added and the culprit becomes that task. Not where its main task needs more than time.
+ */
+void explain_time(struct judge *j, struct hops *h);
 
 /*
  * Has the focus given work away that it waits for? Then the hops lead to whoever has that, and the

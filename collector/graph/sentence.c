@@ -89,18 +89,28 @@ static void say_ms(struct strbuf *b, int64_t ms)
 		strbuf_addf(b, "%" PRId64 " s", ms / 1000);
 }
 
+/* The time-out of a hop's wait, or of the item that decides it; -1: it has none. */
+static int64_t hop_timeout_ms(const struct model *m, const struct hop *hop)
+{
+	if (hop->item && model_wait(m, hop->item)->timeout_ms >= 0)
+		return model_wait(m, hop->item)->timeout_ms;
+	return hop->wait ? model_wait(m, hop->wait)->timeout_ms : -1;
+}
+
 static void say_timeout(struct strbuf *b, const struct model *m, const struct hops *h)
 {
 	const struct hop *last = &h->at.at[h->at.count - 1];
-	const struct wait *w = last->wait ? model_wait(m, last->wait) : NULL;
+	int64_t timeout_ms = hop_timeout_ms(m, last);
 
-	if (w && last->item && model_wait(m, last->item)->timeout_ms >= 0)
-		w = model_wait(m, last->item);
+	/* what a task sleeps until is the time-out of its loop */
+	if (timeout_ms < 0 && last->task)
+		for (uint32_t i = h->at.count; i-- > 0 && timeout_ms < 0;)
+			timeout_ms = hop_timeout_ms(m, &h->at.at[i]);
 	say_hops(b, m, h);
 	strbuf_adds(b, "; that ends by itself");
-	if (w && w->timeout_ms >= 0) {
+	if (timeout_ms >= 0) {
 		strbuf_adds(b, " within ");
-		say_ms(b, w->timeout_ms);
+		say_ms(b, timeout_ms);
 	} else if (last->seed_text) {
 		strbuf_addf(b, ", by %s", model_str(m, last->seed_text));
 	}

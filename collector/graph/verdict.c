@@ -421,6 +421,8 @@ static void judge_thread(struct judge *j, uint32_t thread)
 			culprit_give(j, &hops);
 		if (!owed && v->kind == VERDICT_DEADLOCK)
 			explain(j, &hops);
+		else if (!owed && v->kind == VERDICT_TIMEOUT)
+			explain_time(j, &hops);
 		fill_chain(j, &hops);
 	}
 	sentence_give(j, &hops);

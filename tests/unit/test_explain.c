@@ -6,6 +6,7 @@
 #include "lib/unit_loop.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 /* Build code: texts begin with it. */
@@ -123,9 +124,118 @@ Test(explain, a_task_that_was_asked_to_end)
 		cr_expect(ends_with(&h, loop_wait(h.x, h.main)));
 		expect_culprit(&h, shield ? "shielded" : "cancel-swallowed",
 			       shield ? WAITS
-				       " and was asked to end, but a shield holds the cancel "
+				       "; it was asked to end, but a shield holds the cancel "
 				       "back" :
 					WAITS " after it was asked to end and told so");
+		scene_free(h.x);
+	}
+}
+
+/* ---- loops that sleep until a time-out ------------------------------------------------------- */
+
+enum { SLEEPS_MS = 900 };
+
+/* The loop PID(1), which wakes in a while: its main task. */
+static struct hang make_sleeper(void)
+{
+	struct hang h = { .x = scene_new() };
+
+	loop_process(h.x, PID(1));
+	scene_task(h.x, PID(1))->args[3] = SLEEPS_MS;
+	scene_decode(h.x);
+	h.main = loop_main(h.x, PID(1));
+	return h;
+}
+
+static uint32_t child(const struct hang *h, const char *name, struct await a)
+{
+	a.task = loop_task(h->x, h->main, name);
+	loop_await(h->x, a);
+	return a.task;
+}
+
+/* Main awaits both, until a deadline of its own (-1: none). */
+static void await_both(const struct hang *h, uint32_t one, uint32_t other, int64_t deadline_ms)
+{
+	struct await a = await_of(h->main, AWAIT_ALL);
+	const uint32_t others[] = { one, other };
+
+	a.deadline_ms = deadline_ms;
+	model_add_await(h->x->model, a, others, 2);
+	loop_verdict(h->x);
+	cr_expect_eq(h->x->model->verdict.kind, VERDICT_TIMEOUT);
+	cr_expect_str_eq(scene_str(h->x, h->x->model->verdict.culprit.reason), "sleeping");
+}
+
+static struct await sleep_of(void)
+{
+	struct await a = await_of(0, AWAIT_SLEEP);
+
+	a.deadline_ms = SLEEPS_MS;
+	return a;
+}
+
+Test(explain, the_task_whose_deadline_it_is)
+{
+	struct hang h = make_sleeper();
+	uint32_t event = child(&h, "event", await_of(0, AWAIT_EVENT));
+	uint32_t sleeper = child(&h, "sleeper", sleep_of());
+
+	await_both(&h, event, sleeper, -1);
+	cr_expect(ends_with(&h, loop_wait(h.x, sleeper)));
+	cr_expect_eq(h.x->model->verdict.culprit.task, sleeper);
+	cr_expect(strstr(scene_str(h.x, h.x->model->verdict.summary), "within 900 ms"));
+	scene_free(h.x);
+}
+
+/* What it waits for needs more than time: it is its own deadline that ends the wait. */
+Test(explain, a_deadline_around_what_never_ends)
+{
+	struct hang h = make_sleeper();
+	uint32_t forever = child(&h, "forever", await_of(0, AWAIT_FOREVER));
+	uint32_t sleeper = child(&h, "sleeper", sleep_of());
+
+	await_both(&h, forever, sleeper, SLEEPS_MS);
+	cr_expect(ends_with(&h, loop_wait(h.x, h.main)));
+	cr_expect_eq(h.x->model->verdict.culprit.task, h.main);
+	scene_free(h.x);
+}
+
+/* Whatever wakes the loop may set both: no task is known to have a deadline. */
+Test(explain, a_time_out_of_the_loop_alone)
+{
+	struct hang h = make_sleeper();
+	uint32_t one = child(&h, "one", await_of(0, AWAIT_EVENT));
+	uint32_t other = child(&h, "two", await_of(0, AWAIT_EVENT));
+
+	await_both(&h, one, other, -1);
+	cr_expect(ends_with(&h, scene_wait(h.x, PID(1))));
+	cr_expect_eq(h.x->model->verdict.culprit.task, 0);
+	scene_free(h.x);
+}
+
+/* ---- loops that run -------------------------------------------------------------------------- */
+
+/* A loop that is busy runs one task: that one is named, and what it was asked. */
+Test(explain, the_task_that_a_busy_loop_runs)
+{
+	for (int both = 0; both < 2; both++) {
+		struct hang h = make_sleeper();
+		struct model *m = h.x->model;
+		uint32_t spins = loop_task(h.x, h.main, "spins");
+		struct thread *t = model_thread(m, model_find_tid(m, PID(1)));
+
+		t->moved = t->busy = true;
+		model_task(m, spins)->state = TASK_RUNNING;
+		model_task(m, spins)->requested = model_task(m, spins)->delivered = TOLD_YES;
+		model_task(m, h.main)->state = both ? TASK_RUNNING : TASK_WAITING;
+		loop_verdict(h.x);
+		cr_expect_eq(m->verdict.kind, VERDICT_BUSY);
+		cr_expect_eq(m->verdict.culprit.task, both ? 0 : spins);
+		if (!both)
+			cr_expect(strstr(scene_str(h.x, m->verdict.culprit.text),
+					 ", in task \"spins\" when that was read, which was asked "
+					 "to end and told so"));
 		scene_free(h.x);
 	}
 }
