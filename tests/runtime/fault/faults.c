@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,24 +107,29 @@ void grove_fault_hangs(void)
 	grove_truth("hang", grove_fact_text("fault", grove_actor_fault(grove_actor_self())));
 }
 
-/* "pipe:[7]"; "" when there is no such descriptor. */
-static const char *key_of(int fd, char key[static 64])
+/* "pipe:[7]"; "" when a process has no such descriptor. */
+static const char *key_in(pid_t pid, int fd, char key[static GROVE_FAULT_KEY])
 {
 	char path[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = fd < 0 ? 0 : readlink(path, key, 63);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+	n = fd < 0 ? 0 : readlink(path, key, GROVE_FAULT_KEY - 1);
 	key[n > 0 ? n : 0] = 0;
 	return key;
 }
 
+const char *grove_fault_key(int fd, char key[static GROVE_FAULT_KEY])
+{
+	return key_in(getpid(), fd, key);
+}
+
 static void log_wait(pid_t pid, pid_t tid, const char *wait, int fd, pid_t on)
 {
-	char key[64];
+	char key[GROVE_FAULT_KEY];
 
 	grove_truth("hang-wait", grove_fact_int("waiter", pid), grove_fact_int("thread", tid),
-		    grove_fact_text("wait", wait), grove_fact_text("key", key_of(fd, key)),
+		    grove_fact_text("wait", wait), grove_fact_text("key", grove_fault_key(fd, key)),
 		    grove_fact_int("on", on));
 }
 
@@ -151,14 +157,21 @@ static void log_culprit(pid_t pid, pid_t tid, const char *word, const char *key)
 
 void grove_fault_culprit(pid_t pid, const char *word, int fd)
 {
-	char key[64];
+	char key[GROVE_FAULT_KEY];
 
-	log_culprit(pid, pid == getpid() ? gettid() : pid, word, key_of(fd, key));
+	log_culprit(pid, pid == getpid() ? gettid() : pid, word, grove_fault_key(fd, key));
+}
+
+void grove_fault_culprit_has(pid_t pid, int fd)
+{
+	char key[GROVE_FAULT_KEY];
+
+	log_culprit(pid, pid, NULL, key_in(pid, fd, key));
 }
 
 void grove_fault_culprit_lock(const pthread_mutex_t *lock)
 {
-	char key[64];
+	char key[GROVE_FAULT_KEY];
 
 	snprintf(key, sizeof(key), "futex:[%d:0x%" PRIxPTR "]", (int)getpid(), (uintptr_t)lock);
 	log_culprit(getpid(), gettid(), NULL, key);
@@ -179,4 +192,23 @@ void grove_fault_culprit_root(const char *word)
 	pid_t root = grove_actor_root_pid(grove_actor_self());
 
 	log_culprit(root, root, word, NULL);
+}
+
+void grove_fault_finding(const char *finding, pid_t of, int fd)
+{
+	char key[GROVE_FAULT_KEY];
+
+	grove_truth("hang-finding", grove_fact_text("finding", finding), grove_fact_int("of", of),
+		    grove_fact_text("key", grove_fault_key(fd, key)));
+}
+
+void grove_fault_says(const char *format, ...)
+{
+	char word[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(word, sizeof(word), format, args);
+	va_end(args);
+	grove_truth("hang-says", grove_fact_text("word", word));
 }

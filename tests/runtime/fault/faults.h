@@ -12,7 +12,10 @@
  *	hang		the tree hangs, as far as this actor can tell
  *	hang-wait	waiter, thread, wait, key, on: it waits so for that file, on process `on`
  *	hang-leaves	this thread will be gone, or a zombie unless `reaped`, when the tree hangs
- *	hang-culprit	culprit, thread, key, word: who is to blame for what; snag says the word
+ *	hang-culprit	culprit, thread, key, word: who is to blame for what; the word is in what
+ *			snag says about it. Of several lines each is right
+ *	hang-finding	finding, of, key: snag finds that of process `of`, about that file
+ *	hang-says	word: snag says it
  *
  * The scenario waits for as many lines "trap" and "hang" as the fault says, and holds the others
  * against snag. Keys are in snag's words: "pipe:[7]".
@@ -122,6 +125,10 @@ const char *grove_fault_needs_process(const struct grove_backend *backend);
 /* And the other way round. */
 const char *grove_fault_needs_thread(const struct grove_backend *backend);
 
+/* Snag's key of a file that this process has open, in `key`, which is returned; "" for fd -1. */
+enum { GROVE_FAULT_KEY = 64 };
+const char *grove_fault_key(int fd, char key[static GROVE_FAULT_KEY]);
+
 /* The lines of the truth log that stand above. `fd` -1: no file. */
 void grove_fault_trap(void);
 void grove_fault_hangs(void);
@@ -132,9 +139,11 @@ void grove_fault_other_waits(pid_t pid, const char *wait, int fd, pid_t on);
 /* The calling thread is about to go, or its process: nothing is asked before it is gone; or, when
  * it is not `reaped`, before it is a zombie. */
 void grove_fault_leaves(bool reaped);
-/* `word` (may be NULL) is what snag has to say, for instance the name of a task. Of this process:
- * the calling thread. */
+/* `word` (may be NULL) is what snag has to say of it, for instance the name of a task. `fd` is one
+ * of this process. Of this process: the calling thread. */
 void grove_fault_culprit(pid_t pid, const char *word, int fd);
+/* The first thread of another process, for a file that it has itself at `fd`. */
+void grove_fault_culprit_has(pid_t pid, int fd);
 /* The calling thread, for this lock of its process. */
 void grove_fault_culprit_lock(const pthread_mutex_t *lock);
 /* Thread `tid` of it; 0: the first. */
@@ -143,3 +152,7 @@ void grove_fault_culprit_in(pid_t pid, pid_t tid, const char *word);
 void grove_fault_culprit_gone(const char *word);
 /* The root, wherever this actor is. */
 void grove_fault_culprit_root(const char *word);
+/* Besides, snag finds that of process `of`; `fd` is one of this process, -1: no file. */
+void grove_fault_finding(const char *finding, pid_t of, int fd);
+/* And it says this. */
+__attribute__((format(printf, 1, 2))) void grove_fault_says(const char *format, ...);

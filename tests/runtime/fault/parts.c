@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
+
+enum { FD_HIGHEST = 1024 };
 
 int grove_fault_arm_patient(struct grove_actor *actor, bool off, struct grove_error *err)
 {
@@ -50,7 +53,7 @@ bool grove_fault_is_first(const struct grove_fault_place *place)
 	return dot && strcmp(dot, ".0") == 0;
 }
 
-int grove_fault_helper(bool inherits, pid_t *ret, struct grove_error *err)
+int grove_fault_help(bool inherits, struct grove_fault_helper *ret, struct grove_error *err)
 {
 	char *const argv[] = { (char[]){ "cat" }, NULL };
 	posix_spawn_file_actions_t files;
@@ -66,13 +69,29 @@ int grove_fault_helper(bool inherits, pid_t *ret, struct grove_error *err)
 		rc = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY,
 						      0);
 	if (rc == 0)
-		rc = posix_spawnp(ret, argv[0], &files, NULL, argv, environ);
+		rc = posix_spawnp(&ret->pid, argv[0], &files, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	close(input[0]);
+	ret->input = input[1];
 	if (rc == 0)
-		return 0; /* the write end stays open as long as this process lives */
+		return 0;
 	close(input[1]);
 	return grove_error_set(err, -rc, "start %s: %s", argv[0], strerror(rc));
+}
+
+int grove_fault_listener(struct grove_error *err)
+{
+	for (int fd = 3; fd < FD_HIGHEST; fd++) {
+		struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
+		socklen_t size = sizeof(int), at_size = sizeof(at);
+		int listens = 0;
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens &&
+		    getsockname(fd, (struct sockaddr *)&at, &at_size) == 0 &&
+		    (at.ss_family == AF_INET || at.ss_family == AF_INET6))
+			return fd;
+	}
+	return grove_error_set(err, -ENOTSOCK, "this actor does not listen on TCP");
 }
 
 void grove_fault_block(void)

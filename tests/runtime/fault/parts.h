@@ -27,13 +27,23 @@ int grove_fault_open(struct grove_portal *portal, const char *path, struct grove
 /* Whether a node is the first below its parent. */
 bool grove_fault_is_first(const struct grove_fault_place *place);
 
+/* A program beside an actor; `input` is the pipe that it reads. */
+struct grove_fault_helper {
+	pid_t pid;
+	int input; /* the write end, open as long as this process lives */
+};
+
 /*
  * Start `cat`, which reads what this actor writes, and so ends with it. `inherits`: it gets all
  * descriptors that are not close-on-exec, and the write end of its own input among them: then it
  * never ends. -errno of posix_spawn(3).
  */
 GROVE_MUST_CHECK
-int grove_fault_helper(bool inherits, pid_t *ret, struct grove_error *err);
+int grove_fault_help(bool inherits, struct grove_fault_helper *ret, struct grove_error *err);
+
+/* The TCP socket that this actor listens on. Borrowed. -ENOTSOCK: it has none. */
+GROVE_MUST_CHECK
+int grove_fault_listener(struct grove_error *err);
 
 /* A library that blocks the thread of the loop in a read(2) that nobody can end. */
 __attribute__((noreturn)) void grove_fault_block(void);

@@ -353,24 +353,32 @@ static void state_zombie(const json_t *line, pid_t root)
 		truth_finding("zombie", pid);
 }
 
-static void state_lines(const struct pair *p, const struct log *log, pid_t root)
+/* A text of a line; NULL when it has none. */
+static const char *text_of(const json_t *line, const char *key)
 {
-	for (size_t i = 0; i < log->count; i++) {
-		const json_t *line = log->at[i];
-		const char *key = word_of(line, "key");
+	const char *word = word_of(line, key);
 
-		if (is_event(line, "hang-wait"))
-			truth_wait(number_of(line, "waiter"), number_of(line, "thread"),
-				   word_of(line, "wait"), *key ? key : NULL, number_of(line, "on"));
-		if (is_event(line, "hang-leaves"))
-			state_zombie(line, root);
-		if (!is_event(line, "hang-culprit"))
-			continue;
-		truth_culprit_on(number_of(line, "culprit"), number_of(line, "thread"),
-				 p->row->reason, *key ? key : NULL);
-		if (*word_of(line, "word"))
-			truth_says("%s", word_of(line, "word"));
-	}
+	return *word ? word : NULL;
+}
+
+static void state_line(const struct pair *p, const json_t *line, pid_t root)
+{
+	if (is_event(line, "hang-wait"))
+		truth_wait(number_of(line, "waiter"), number_of(line, "thread"),
+			   word_of(line, "wait"), text_of(line, "key"), number_of(line, "on"));
+	else if (is_event(line, "hang-leaves"))
+		state_zombie(line, root);
+	else if (is_event(line, "hang-culprit"))
+		truth_blame(&(struct truth_blame){ .pid = number_of(line, "culprit"),
+						   .tid = number_of(line, "thread"),
+						   .reason = p->row->reason,
+						   .key = text_of(line, "key"),
+						   .says = text_of(line, "word") });
+	else if (is_event(line, "hang-finding"))
+		truth_finding_on(word_of(line, "finding"), number_of(line, "of"),
+				 text_of(line, "key"));
+	else if (is_event(line, "hang-says"))
+		truth_says("%s", word_of(line, "word"));
 }
 
 static void state_verdicts(const char *verdicts)
@@ -402,7 +410,8 @@ static void hang_on_demand(void)
 	if (!killed)
 		truth_actor(root, 0, NULL);
 	state_verdicts(p->row->verdict);
-	state_lines(p, &log, killed ? 0 : root);
+	for (size_t i = 0; i < log.count; i++)
+		state_line(p, log.at[i], killed ? 0 : root);
 	if (!p->row->moving)
 		state_blocked(&log);
 	for (size_t i = 0; i < 2 && p->row->findings[i]; i++)

@@ -6,6 +6,7 @@
  * an end and without a wait, and nothing else in this actor gets its turn.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "runtime/core/task.h"
 #include "runtime/fault/parts.h"
@@ -13,6 +14,7 @@
 /* The handler: "what fails once may work the next time". */
 static int handle(struct grove_fault_place *place, struct grove_error *err)
 {
+	char task[GROVE_NAME_SIZE + 64];
 	bool told = false;
 
 	for (;;) {
@@ -24,7 +26,9 @@ static int handle(struct grove_fault_place *place, struct grove_error *err)
 		if (rc != -ECANCELED || told)
 			continue;
 		told = true;
-		grove_fault_culprit(getpid(), NULL, -1);
+		snprintf(task, sizeof(task), "in task \"%s\" when that was read, which was asked",
+			 grove_task_name(grove_current()));
+		grove_fault_culprit(getpid(), task, -1);
 		grove_fault_hangs();
 	}
 }

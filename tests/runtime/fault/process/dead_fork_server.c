@@ -14,6 +14,7 @@
 #include "runtime/core/io.h"
 #include "runtime/fault/parts.h"
 #include "runtime/spawn/defects.h"
+#include "runtime/spawn/helper.h"
 
 static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 {
@@ -39,16 +40,16 @@ static bool read_stat(pid_t pid, char *state, int *parent)
 }
 
 /* Who forked the leaf dies, as by the kernel's hand when memory is short. */
-static int kill_server(pid_t leaf, struct grove_error *err)
+static int kill_server(pid_t leaf, pid_t *server, struct grove_error *err)
 {
 	char state = 0;
-	int server, unused, rc = 0;
+	int unused, rc = 0;
 
-	if (!read_stat(leaf, &state, &server))
+	if (!read_stat(leaf, &state, server))
 		return grove_error_set(err, -ESRCH, "the leaf is gone");
-	if (kill(server, SIGKILL) < 0)
-		return grove_error_set(err, -errno, "the fork server %d: %m", server);
-	while (rc == 0 && read_stat(server, &state, &unused) && state != 'Z')
+	if (kill(*server, SIGKILL) < 0)
+		return grove_error_set(err, -errno, "the fork server %d: %m", *server);
+	while (rc == 0 && read_stat(*server, &state, &unused) && state != 'Z')
 		rc = grove_sleep(GROVE_MS);
 	return rc;
 }
@@ -58,11 +59,14 @@ static int node(struct grove_fault_place *place, struct grove_error *err)
 	pid_t heir = grove_actors_pid(place->actors, place->portals[0]);
 	struct grove_start_opts opts = { .name = "late", .timeout_ns = GROVE_NEVER };
 	struct grove_portal *portal;
-	int rc = kill_server(heir, err);
+	pid_t server = 0;
+	int rc = kill_server(heir, &server, err);
 
 	if (rc < 0)
 		return rc;
-	grove_fault_culprit(heir, NULL, -1);
+	/* the server's socket, at the number where the server had it */
+	grove_fault_culprit_has(heir, GROVE_HELPER_FD);
+	grove_fault_finding("zombie", server, -1);
 	grove_fault_hangs();
 	rc = grove_actors_start(place->actors, &opts, &portal, err);
 	if (rc == 0)

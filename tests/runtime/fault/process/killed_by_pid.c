@@ -7,6 +7,7 @@
  * there, as one does with a registrar, and is neither answered nor refused.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "runtime/fault/parts.h"
 
@@ -23,16 +24,28 @@ static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 	return 0;
 }
 
+/* It waits for itself, and has our port: without that the root would be refused. */
+static void blame(const struct grove_fault_helper *helper, int listener)
+{
+	char close_it[GROVE_FAULT_KEY + 64], key[GROVE_FAULT_KEY];
+
+	snprintf(close_it, sizeof(close_it), "close fd %d in pid %d (cat) and the reader of %s",
+		 listener, (int)helper->pid, grove_fault_key(listener, key));
+	grove_fault_culprit(helper->pid, close_it, helper->input);
+	grove_fault_finding("listener-orphaned", helper->pid, listener);
+}
+
 static int leaf(struct grove_fault_place *place, struct grove_error *err)
 {
-	pid_t helper = 0;
-	int rc = grove_fault_helper(!place->off, &helper, err);
+	struct grove_fault_helper helper = { .pid = 0 };
+	int listener = grove_fault_listener(err);
+	int rc = listener < 0 ? listener : grove_fault_help(!place->off, &helper, err);
 
 	if (rc == 0)
 		rc = grove_context_send(place->above, grove_nil(), err);
 	if (rc < 0)
 		return rc;
-	grove_fault_culprit(helper, NULL, -1);
+	blame(&helper, listener);
 	grove_fault_block();
 }
 

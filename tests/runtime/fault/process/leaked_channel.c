@@ -89,7 +89,7 @@ static int leaf(struct grove_fault_place *place, struct grove_error *err)
 	grove_fault_other_waits(helper, "pipe-read", pair[0], helper);
 	snprintf(close_it, sizeof(close_it), "close fd %d in pid %d",
 		 grove_context_fd(place->above), (int)helper);
-	grove_fault_culprit(helper, close_it, -1);
+	grove_fault_culprit(helper, close_it, pair[0]);
 	grove_fault_leaves(true);
 	grove_fault_hangs();
 	_exit(0);

@@ -33,10 +33,15 @@ static void close_unknown(void)
 
 static int node(struct grove_fault_place *place, struct grove_error *err)
 {
+	char child[GROVE_UID_TEXT], exit_of[GROVE_UID_TEXT + 64];
+
 	(void)err;
 	if (!place->off)
 		close_unknown();
-	grove_fault_culprit(getpid(), NULL, -1);
+	snprintf(exit_of, sizeof(exit_of), "process %d (%s), which was to bring it",
+		 (int)grove_actors_pid(place->actors, place->portals[0]),
+		 grove_uid_print(grove_portal_uid(place->portals[0]), child));
+	grove_fault_culprit(getpid(), exit_of, -1);
 	grove_fault_trap();
 	return 0;
 }

@@ -6,6 +6,8 @@
  * and the next one begins only then.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "runtime/fault/faults.h"
 
@@ -19,10 +21,25 @@ static int arm(struct grove_actor *actor, bool off, struct grove_error *err)
 	return 0;
 }
 
+/* One after the other is the one that the root waits for. */
+static void blame(const struct grove_fault_place *place, const struct grove_portal *portal)
+{
+	char child[GROVE_UID_TEXT], word[GROVE_UID_TEXT + 64];
+	pid_t pid = grove_actors_pid(place->actors, portal);
+	pid_t tid = grove_actors_tid(place->actors, portal);
+
+	grove_uid_print(grove_portal_uid(portal), child);
+	snprintf(word, sizeof(word), "which %s %d (%s) is to bring", tid ? "thread" : "process",
+		 (int)(tid ? tid : pid), child);
+	grove_fault_culprit(getpid(), word, -1);
+}
+
 static int node(struct grove_fault_place *place, struct grove_error *err)
 {
 	int rc = 0;
 
+	for (size_t i = 0; i < place->count; i++)
+		blame(place, place->portals[i]);
 	for (size_t i = 0; i < place->count && rc == 0; i++)
 		rc = grove_context_send(place->contexts[i], grove_nil(), err);
 	if (rc == 0)

@@ -50,13 +50,18 @@ static int fill_queue(const struct grove_multiaddr *address, struct grove_error 
 
 static int be_gone(struct grove_fault_place *place, struct grove_error *err)
 {
-	pid_t helper = 0;
-	int rc = grove_fault_helper(!place->off, &helper, err);
+	struct grove_fault_helper helper = { .pid = 0 };
+	int listener = grove_fault_listener(err);
+	int rc = listener < 0 ? listener : grove_fault_help(!place->off, &helper, err);
 
 	if (rc == 0 && !place->off)
 		rc = fill_queue(&grove_actor_addrs(grove_actor_self())->at[0], err);
 	if (rc < 0)
 		return rc;
+	grove_fault_says("connecting to 127.0.0.1:%d (fd",
+			 ntohs(grove_actor_addrs(grove_actor_self())->at[0].ip4.sin_port));
+	grove_fault_says("cat[%d] has that listener (fd %d)", (int)helper.pid, listener);
+	grove_fault_finding("listener-orphaned", helper.pid, listener);
 	grove_fault_leaves(true);
 	_exit(0);
 }
