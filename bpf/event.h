@@ -102,7 +102,7 @@ struct ev_process {
 	__s64 timer_left_ns;  /* the next POSIX timer, meaningful with timers > 0 */
 	__u32 itimer_armed;
 	__u32 timers; /* armed POSIX timers */
-	__u64 start_stack, arg_start, start_code;
+	__u64 start_stack, arg_start, arg_end, start_code;
 	__u64 exe_ino;
 	__u64 cgroup_id; /* version 2 */
 	__u32 exe_dev;	 /* kernel encoding: major << 20 | minor */
@@ -115,7 +115,7 @@ struct ev_process {
 	__u64 cgroups_ref;	/* equal numbers: the same text in /proc/P/cgroup */
 	__u64 exe_ref;		/* equal numbers: the same link in /proc/P/exe */
 };
-_Static_assert(sizeof(struct ev_process) == 208, "ABI");
+_Static_assert(sizeof(struct ev_process) == 216, "ABI");
 
 enum { EV_UNDO_ADJ = 32 };
 

@@ -9,7 +9,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct mm_struct {
-	unsigned long start_code, start_stack, arg_start, exec_vm;
+	unsigned long start_code, start_stack, arg_start, arg_end, exec_vm;
 	struct file *exe_file;
 };
 

@@ -443,13 +443,14 @@ static __always_inline void process_memory(struct mm_struct *mm)
 	struct inode *inode;
 	struct file *exe;
 
-	proc.start_stack = proc.arg_start = proc.start_code = 0;
+	proc.start_stack = proc.arg_start = proc.arg_end = proc.start_code = 0;
 	proc.exe_ino = proc.exe_dev = proc.exe_ref = 0;
 	proc.code_pages = 0;
 	if (!mm)
 		return;
 	proc.start_stack = peek(mm, start_stack);
 	proc.arg_start = peek(mm, arg_start);
+	proc.arg_end = peek(mm, arg_end);
 	proc.start_code = peek(mm, start_code);
 	proc.code_pages = (__u32)peek(mm, exec_vm);
 	exe = peek(mm, exe_file);

@@ -8,10 +8,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
-	ARGV_MAX = 64 << 10, /* bytes of a command line that are kept */
+	ARGV_MAX = 64 << 10,   /* bytes of a command line that are kept */
+	ARGV_COPIED = 4 << 10, /* of one that is copied out of the memory of the process */
 	ARGV_TIMEOUT_MS = 200,
 	LINK_MAX_SIZE = 4096,
 };
@@ -25,7 +27,8 @@ static const char SEPARATOR = '\x1f';
  */
 struct argv_item {
 	int32_t tgid;
-	char *text; /* NULL: it has none, or it could not be read */
+	uint64_t start, end; /* where it lies; 0 not known */
+	char *text;	     /* NULL: it has none, or it could not be read */
 };
 
 static void argv_item_free(void *p)
@@ -36,15 +39,42 @@ static void argv_item_free(void *p)
 	free(item);
 }
 
-/* One command line with a separator between the arguments; NULL when there is none. */
-static char *read_argv(int32_t tgid)
+/*
+ * A short one in one call instead of the three for a file. -1: /proc has to tell, also because a
+ * program has written over the last byte of its arguments: then they end where its text does
+ * (setproctitle(3); fs/proc/base.c, get_mm_cmdline()).
+ */
+static int copy_argv(const struct argv_item *item, char *buf)
 {
-	_cleanup_free_ char *buf = xmalloc(ARGV_MAX); /* most of it is never touched */
+	uint64_t size = item->end - item->start;
+	struct iovec local = { buf, size };
+	/* an address of the process, not of ours */
+	struct iovec remote = { (void *)(uintptr_t)item->start, size };
+
+	if (!item->start || item->end <= item->start || size > ARGV_COPIED)
+		return -1;
+	if (process_vm_readv(item->tgid, &local, 1, &remote, 1, 0) != (ssize_t)size ||
+	    buf[size - 1])
+		return -1;
+	return (int)size;
+}
+
+static int read_cmdline(int32_t tgid, char *buf)
+{
 	char path[64];
-	int n;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", tgid);
-	n = procfs_slurp(-1, path, buf, ARGV_MAX);
+	return procfs_slurp(-1, path, buf, ARGV_MAX);
+}
+
+/* One command line with a separator between the arguments; NULL when there is none. */
+static char *read_argv(const struct argv_item *item)
+{
+	_cleanup_free_ char *buf = xmalloc(ARGV_MAX); /* most of it is never touched */
+	int n = copy_argv(item, buf);
+
+	if (n < 0)
+		n = read_cmdline(item->tgid, buf);
 	while (n > 0 && !buf[n - 1])
 		n--;
 	if (n <= 0)
@@ -62,7 +92,7 @@ static void argv_worker(void *p)
 {
 	struct argv_item *item = p;
 
-	item->text = read_argv(item->tgid);
+	item->text = read_argv(item);
 }
 
 /* Command lines that are being read. */
@@ -73,13 +103,15 @@ struct details {
 	pthread_t thread;
 };
 
-static void want_argv(struct details *d, int32_t tgid)
+static void want_argv(struct details *d, const struct snap_process *p)
 {
 	struct argv_item *item = xcalloc(1, sizeof(*item));
 
-	item->tgid = tgid;
+	item->tgid = p->tgid;
+	item->start = p->arg_start;
+	item->end = p->arg_end;
 	*vec_push(&d->items) = item;
-	*vec_push(&d->tgids) = tgid;
+	*vec_push(&d->tgids) = p->tgid;
 }
 
 static void *read_all(void *p)
@@ -129,7 +161,7 @@ void details_argv_all(struct snapshot *s)
 
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		if (!s->processes.at[i].argv && !s->processes.at[i].kernel)
-			want_argv(d, s->processes.at[i].tgid);
+			want_argv(d, &s->processes.at[i]);
 	start(d);
 	details_end(d, s);
 }
@@ -219,7 +251,7 @@ struct details *details_begin(struct snapshot *s)
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		if (s->processes.at[i].in_tree && !s->processes.at[i].argv &&
 		    !s->processes.at[i].kernel)
-			want_argv(d, s->processes.at[i].tgid);
+			want_argv(d, &s->processes.at[i]);
 	start(d);
 	for (uint32_t i = 0; i < s->processes.count; i++) {
 		struct snap_process *p = &s->processes.at[i];

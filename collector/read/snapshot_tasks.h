@@ -71,6 +71,7 @@ struct snap_process {
 	bool fork_no_exec_known;
 	uint64_t arg_start,
 		start_stack; /* stat fields 48 and 28: equal to the parent's after a bare fork */
+	uint64_t arg_end;    /* stat field 49; 0 unknown, as arg_start */
 	bool vfork_child;    /* its vfork parent still waits for it (bpf: vfork_done set) */
 	/*
 	 * Equal numbers: the same program, with as much code mapped, so that the same libraries may

@@ -104,6 +104,7 @@ static void compare_process(const struct snapshot *sa, const struct snapshot *sb
 	SAME(ns_tgid);
 	SAME(fork_no_exec);
 	SAME(arg_start);
+	SAME(arg_end);
 	SAME(start_stack);
 	SAME(sig_ignored);
 	SAME(sig_caught);

@@ -101,6 +101,98 @@ Test(details, arguments_are_told_apart)
 	child_end(tgid);
 }
 
+/* What a reader knows of it from /proc/P/stat, so that its arguments are copied from its memory. */
+static struct snap_process *add_known(struct snapshot *s, int32_t tgid)
+{
+	struct procstat st;
+	char name[64], text[2048];
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", tgid);
+	cr_assert_gt(procfs_slurp(AT_FDCWD, name, text, sizeof(text)), 0);
+	cr_assert(procstat_parse(text, &st));
+	cr_assert_lt(st.arg_start, st.arg_end);
+	procstat_process(&st, vec_push(&s->processes));
+	s->processes.at[s->processes.count - 1].in_tree = true;
+	snapshot_index(s);
+	return snapshot_process(s, tgid);
+}
+
+static const char *arguments_of(struct snapshot *s, int32_t tgid)
+{
+	details_load(s);
+	return snapshot_str(s, snapshot_process(s, tgid)->argv);
+}
+
+Test(details, arguments_out_of_its_memory)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	struct snap_process *p;
+	int32_t tgid;
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	tgid = child_start(run_shell, &ends[0]);
+	child_wait_syscall(tgid, tgid, SYS_read);
+	p = add_known(s, tgid);
+	cr_assert_str_eq(arguments_of(s, tgid), "sh\x1f-c\x1fread x\x1f"
+						"a b\x1f\x1f"
+						"c d");
+	/* that it was this way shows when the reader knows of less */
+	p->argv = 0;
+	p->arg_end = p->arg_start + strlen("sh") + 1;
+	cr_assert_str_eq(arguments_of(s, tgid), "sh");
+	child_end(tgid);
+}
+
+Test(details, arguments_that_are_not_where_they_should_be)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	struct snap_process *p;
+	int32_t tgid;
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	tgid = child_start(run_shell, &ends[0]);
+	child_wait_syscall(tgid, tgid, SYS_read);
+	p = add_known(s, tgid);
+	p->arg_end--; /* the last byte is of a text: its program has written there */
+	cr_assert(strstr(arguments_of(s, tgid), "c d"));
+	p->argv = 0;
+	p->arg_end = p->arg_start - 1;
+	cr_assert(strstr(arguments_of(s, tgid), "c d"));
+	p->argv = 0;
+	p->arg_start = 4096; /* not mapped */
+	p->arg_end = 8192;
+	cr_assert(strstr(arguments_of(s, tgid), "c d"));
+	child_end(tgid);
+}
+
+/* As setproctitle(3) does it: over the end of the arguments and into the environment. */
+static void rename_itself(void *arg)
+{
+	struct procstat st;
+	char text[2048], *end;
+
+	(void)arg;
+	if (procfs_slurp(AT_FDCWD, "/proc/self/stat", text, sizeof(text)) < 0 ||
+	    !procstat_parse(text, &st))
+		return;
+	end = (void *)(uintptr_t)st.arg_end;
+	strcpy(end - 4, "title goes on here");
+	syscall(SYS_pause);
+}
+
+Test(details, arguments_that_were_written_over)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	int32_t tgid = child_start(rename_itself, NULL);
+
+	child_wait_syscall(tgid, tgid, SYS_pause);
+	add_known(s, tgid);
+	cr_assert(strstr(arguments_of(s, tgid), "title goes on here"));
+	child_end(tgid);
+}
+
 Test(details, keeps_what_the_reader_filled)
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();

@@ -278,6 +278,7 @@ static void fill_shared(struct bpf_tasks *x, struct snap_process *p, const struc
 	p->user_ns = e->user_ns;
 	p->code = e->exe_ref ? e->exe_ref ^ (uint64_t)e->code_pages << 40 : 0;
 	p->arg_start = e->arg_start;
+	p->arg_end = e->arg_end;
 	p->start_stack = e->start_stack;
 	p->sig_pending = e->sig_pending;
 	p->sig_ignored = e->sig_ignored;

@@ -121,6 +121,7 @@ void procstat_process(const struct procstat *st, struct snap_process *p)
 	p->fork_no_exec = st->flags & PROCSTAT_FORKNOEXEC;
 	p->fork_no_exec_known = true;
 	p->arg_start = st->arg_start;
+	p->arg_end = st->arg_end;
 	p->start_stack = st->start_stack;
 	p->faults = st->faults;
 	p->io_bytes = SNAP_UNKNOWN_U64;
