@@ -90,13 +90,38 @@ static void find_partial(struct judge *j)
 	}
 }
 
+/*
+ * Does the focus live by a way that nothing is left out of? Then it does so in the graph without,
+ * which need not be built: leaving out takes edges away, and every node of that way needs one only.
+ */
+static bool lives_all_the_same(const struct judge *j, const struct graph_opts *opts)
+{
+	uint32_t node = j->focus;
+
+	while (!opts->no_cancel) {
+		const struct graph_node *n = graph_node(j->g, node);
+
+		if (n->pass == PASS_NONE || n->need > 1 ||
+		    (opts->no_inherited && n->type == NODE_OBJECT) ||
+		    (opts->no_pollers && n->type == NODE_SEED && n->seed == PASS_TIME))
+			return false;
+		if (n->via == node)
+			return true;
+		node = n->via; /* became live before this one did, so this ends */
+	}
+	return false;
+}
+
 /* The same question with something left out of the formulas. */
 static void ask_again(struct judge *j, const struct graph_opts *opts, const char *condition)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	_cleanup_graph_ struct graph *g = graph_new(j->m, opts);
+	_cleanup_graph_ struct graph *g = NULL;
 	struct side_verdict *s;
 
+	if (lives_all_the_same(j, opts))
+		return;
+	g = graph_new(j->m, opts);
 	if (graph_node(g, j->focus)->pass != PASS_NONE)
 		return;
 	say_thread(&b, j->m, graph_node(g, j->focus)->id);
