@@ -10,10 +10,14 @@
 #include <locale.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { HELP_WIDTH = 80 };
+enum { HUGE_BYTES = 2 << 20, HEAP_BYTES = 128 << 20 };
 
 static void main_help(struct strbuf *out)
 {
@@ -116,6 +120,28 @@ static enum status run_word(int argc, char **argv)
 }
 
 /*
+ * The heap as one piece, before there is anything in it, of huge pages: 500 page faults become one,
+ * and a look at 1,000 processes has 4,000 of them. Only what is used of it is ever there. Where the
+ * heap may not be so large, or there are no such pages, it is as it would have been.
+ */
+static void take_huge_pages(void)
+{
+	uintptr_t from, to;
+	char *first;
+
+	mallopt(M_TOP_PAD, HEAP_BYTES);
+	first = malloc(HUGE_BYTES);
+	mallopt(M_TOP_PAD, 8 << 20);
+	if (!first)
+		return;
+	from = ((uintptr_t)first + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1);
+	to = (uintptr_t)sbrk(0);
+	free(first);
+	if (from < to)
+		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+
+/*
  * snag runs for a moment and its arrays grow by doubling. By default glibc maps each larger one
  * anew and gives the old one back, and every page is faulted in again: an eighth of a look at 1,000
  * processes.
@@ -125,6 +151,7 @@ static void keep_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	mallopt(M_TOP_PAD, 8 << 20);
+	take_huge_pages();
 }
 
 int main(int argc, char **argv)

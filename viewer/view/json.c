@@ -639,7 +639,7 @@ static void put_waits_and_findings(struct document *d)
 }
 
 /* From so many waits on, the two halves of the lists are written side by side. */
-enum { WAITS_MANY = 1000 };
+enum { WAITS_MANY = 1000, WAIT_BYTES = 640 };
 
 static void *write_waits(void *d)
 {
@@ -657,6 +657,8 @@ static void put_lists(struct document *d)
 
 	other.opts = &gather; /* its turn comes when the first half is written */
 	other.w = (struct jsonw){ .out = &out, .comma = true };
+	if (many)
+		strbuf_reserve(&out, (size_t)d->m->waits.count * WAIT_BYTES);
 	many = many && pthread_create(&thread, NULL, write_waits, &other) == 0;
 	put_actors_and_objects(d);
 	if (many) {
