@@ -230,8 +230,9 @@ uint32_t model_add_thread(struct model *m, uint32_t actor, int32_t tid)
 
 uint32_t model_add_object(struct model *m, const char *kind, const char *key)
 {
-	uint32_t name = strtab_add(m->strings, key);
-	uint32_t id = map_get(&m->by_key, name, 0);
+	uint32_t before = strtab_count(m->strings), name = strtab_add(m->strings, key);
+	/* a string that is new is the key of no object */
+	uint32_t id = name > before ? 0 : map_get(&m->by_key, name, 0);
 	struct object *o;
 
 	if (id)
