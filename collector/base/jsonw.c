@@ -7,27 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * The key, with room for `more` bytes of the value behind it: one look at the buffer an element,
- * because these few bytes are half of a document. Returns where the value goes.
- */
-static char *start(struct jsonw *w, const char *key, size_t more)
+/* Room for `more` bytes of a value, and where it goes. */
+static char *start(struct jsonw *w, size_t more)
 {
-	size_t n = key ? strlen(key) : 0;
-	char *to;
-
-	strbuf_reserve(w->out, n + 4 + more);
-	to = w->out->s + w->out->len;
-	if (w->comma)
-		*to++ = ',';
-	w->comma = true;
-	if (key) {
-		*to++ = '"';
-		to = mempcpy(to, key, n);
-		*to++ = '"';
-		*to++ = ':';
-	}
-	return to;
+	strbuf_reserve(w->out, more);
+	return w->out->s + w->out->len;
 }
 
 /* What was written ends here. */
@@ -37,12 +21,9 @@ static void end(struct jsonw *w, char *to)
 	w->out->len = (size_t)(to - w->out->s);
 }
 
-void jsonw_open(struct jsonw *w, const char *key, char bracket)
+void jsonw_put_open(struct jsonw *w, char bracket)
 {
-	char *to = start(w, key, 1);
-
-	*to++ = bracket;
-	end(w, to);
+	strbuf_addc(w->out, bracket);
 	w->comma = false;
 }
 
@@ -65,11 +46,32 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* The same in each byte of a word. */
+static const uint64_t ONES = 0x0101010101010101ull, HIGH = 0x8080808080808080ull;
+
+/* The highest bit of some byte, if one of `word` is 0 (Mycroft's test). */
+static uint64_t has_zero(uint64_t word)
+{
+	return (word - ONES) & ~word & HIGH;
+}
+
+/* Are these eight all plain? True is certain. */
+static bool are_plain(const char *s)
+{
+	uint64_t word;
+
+	memcpy(&word, s, sizeof(word));
+	return !((((word - 0x20 * ONES) | (word + ONES) | word) & HIGH) |
+		 has_zero(word ^ '"' * ONES) | has_zero(word ^ '\\' * ONES));
+}
+
 /* How many bytes of `s` stand for themselves. */
 static size_t plain_length(const char *s, size_t n)
 {
 	size_t i = 0;
 
+	while (n - i >= sizeof(uint64_t) && are_plain(s + i))
+		i += sizeof(uint64_t);
 	while (i < n && is_plain((unsigned char)s[i]))
 		i++;
 	return i;
@@ -107,13 +109,13 @@ static size_t put_special(struct strbuf *out, const char *s, size_t n)
 	return used;
 }
 
-void jsonw_stringn(struct jsonw *w, const char *key, const char *value, size_t n)
+void jsonw_put_text(struct jsonw *w, const char *text, size_t n)
 {
-	size_t from = plain_length(value, n);
-	char *to = start(w, key, from + 2);
+	size_t from = plain_length(text, n);
+	char *to = start(w, from + 2);
 
 	*to++ = '"';
-	to = mempcpy(to, value, from);
+	to = mempcpy(to, text, from);
 	if (from == n) {
 		*to++ = '"';
 		end(w, to);
@@ -121,77 +123,38 @@ void jsonw_stringn(struct jsonw *w, const char *key, const char *value, size_t n
 	}
 	end(w, to);
 	while (from < n) {
-		size_t plain = plain_length(value + from, n - from);
+		size_t plain = plain_length(text + from, n - from);
 
-		strbuf_addn(w->out, value + from, plain);
+		strbuf_addn(w->out, text + from, plain);
 		from += plain;
 		if (from < n)
-			from += put_special(w->out, value + from, n - from);
+			from += put_special(w->out, text + from, n - from);
 	}
 	strbuf_addc(w->out, '"');
 }
 
-void jsonw_string(struct jsonw *w, const char *key, const char *value)
+void jsonw_put_uint(struct jsonw *w, uint64_t value)
 {
-	if (value)
-		jsonw_stringn(w, key, value, strlen(value));
-	else
-		jsonw_null(w, key);
+	end(w, strbuf_put_number(start(w, STRBUF_DIGITS), value));
 }
 
-void jsonw_uint(struct jsonw *w, const char *key, uint64_t value)
+void jsonw_put_int(struct jsonw *w, int64_t value)
 {
-	end(w, strbuf_put_number(start(w, key, STRBUF_DIGITS), value));
-}
-
-void jsonw_int(struct jsonw *w, const char *key, int64_t value)
-{
-	char *to = start(w, key, STRBUF_DIGITS + 1);
+	char *to = start(w, STRBUF_DIGITS + 1);
 
 	if (value < 0)
 		*to++ = '-';
 	end(w, strbuf_put_number(to, value < 0 ? -(uint64_t)value : (uint64_t)value));
 }
 
-/* A word that needs no quotes. */
-static void put_word(struct jsonw *w, const char *key, const char *word, size_t n)
+void jsonw_put_id(struct jsonw *w, char letter, uint32_t id)
 {
-	end(w, mempcpy(start(w, key, n), word, n));
-}
-
-void jsonw_real(struct jsonw *w, const char *key, double value)
-{
-	char text[512];
-	int n = isfinite(value) ? snprintf(text, sizeof(text), "%.3f", value) : 0;
-
-	if (n > 0)
-		put_word(w, key, text, (size_t)n);
-	else
-		jsonw_null(w, key);
-}
-
-void jsonw_bool(struct jsonw *w, const char *key, bool value)
-{
-	if (value)
-		put_word(w, key, "true", 4);
-	else
-		put_word(w, key, "false", 5);
-}
-
-void jsonw_null(struct jsonw *w, const char *key)
-{
-	put_word(w, key, "null", 4);
-}
-
-void jsonw_id(struct jsonw *w, const char *key, char letter, uint32_t id)
-{
-	char *to;
+	char *to = start(w, STRBUF_DIGITS + 3);
 
 	if (!id) {
-		jsonw_null(w, key);
+		end(w, mempcpy(to, "null", 4));
 		return;
 	}
-	to = start(w, key, STRBUF_DIGITS + 3);
 	*to++ = '"';
 	*to++ = letter;
 	to = strbuf_put_number(to, id);
@@ -199,7 +162,20 @@ void jsonw_id(struct jsonw *w, const char *key, char letter, uint32_t id)
 	end(w, to);
 }
 
+void jsonw_real(struct jsonw *w, const char *key, double value)
+{
+	char text[512];
+	int n = isfinite(value) ? snprintf(text, sizeof(text), "%.3f", value) : 0;
+
+	jsonw_key(w, key);
+	if (n > 0)
+		strbuf_addn(w->out, text, (size_t)n);
+	else
+		strbuf_addn(w->out, "null", 4);
+}
+
 void jsonw_raw(struct jsonw *w, const char *key, const char *value)
 {
-	put_word(w, key, value, strlen(value));
+	jsonw_key(w, key);
+	strbuf_addn(w->out, value, strlen(value));
 }

@@ -15,18 +15,24 @@ void strbuf_grow(struct strbuf *b, size_t more)
 	b->s = xreallocarray(b->s, b->cap, 1);
 }
 
+/* How many digits it has. */
+static size_t digits_of(uint64_t value)
+{
+	size_t n = 1;
+
+	for (; value >= 10000; value /= 10000)
+		n += 4;
+	return n + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 char *strbuf_put_number(char *to, uint64_t value)
 {
-	char digits[STRBUF_DIGITS];
-	size_t at = sizeof(digits);
+	char *end = to + digits_of(value);
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	while (at < sizeof(digits))
-		*to++ = digits[at++];
-	return to;
+	for (to = end; value >= 10; value /= 10)
+		*--to = (char)('0' + value % 10);
+	*--to = (char)('0' + value);
+	return end;
 }
 
 static void add_unsigned(struct strbuf *b, uint64_t value)

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static void escaped(const char *from, const char *to)
@@ -23,6 +24,47 @@ Test(jsonw, escapes)
 		"\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\"");
 	escaped("\xc2\x9b", "\"\\u009b\"");
 	escaped("\xe2\x80\xa8", "\"\\u2028\"");
+}
+
+/* Plain bytes are looked at eight at a time: every byte in every place of a word and behind it. */
+Test(jsonw, every_byte_in_every_place)
+{
+	char text[20], want[40];
+
+	for (int byte = 1; byte < 256; byte++) {
+		bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+
+		for (size_t at = 0; at < sizeof(text) - 1; at++) {
+			_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+			struct jsonw w = { .out = &out };
+
+			memset(text, '~', sizeof(text) - 1);
+			text[sizeof(text) - 1] = '\0';
+			text[at] = (char)byte;
+			snprintf(want, sizeof(want), "\"%s\"", text);
+			jsonw_string(&w, NULL, text);
+			cr_assert_eq(!strcmp(out.s, want), plain, "byte %d at %zu: %s", byte, at,
+				     out.s);
+			cr_assert_eq(memcmp(out.s + 1, text, at), 0);
+			cr_assert_str_eq(out.s + out.len - sizeof(text) + at + 1, want + at + 2);
+		}
+	}
+}
+
+Test(jsonw, numbers_of_every_length)
+{
+	uint64_t power = 1;
+	char want[32];
+
+	for (int digits = 1; digits <= STRBUF_DIGITS; digits++, power *= 10)
+		for (uint64_t value = power - 1; value <= power + 1; value++) {
+			_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+			struct jsonw w = { .out = &out };
+
+			snprintf(want, sizeof(want), "%llu", (unsigned long long)value);
+			jsonw_uint(&w, NULL, value);
+			cr_assert_str_eq(out.s, want);
+		}
 }
 
 Test(jsonw, what_is_no_utf8_is_replaced_byte_by_byte)
