@@ -597,25 +597,26 @@ static void pass_on(struct document *d)
 		d->opts->flush(d->opts->flush_arg, d->w.out);
 }
 
-static void put_actors_and_objects(struct document *d)
+static void put_actors(struct document *d)
 {
-	const struct model *m = d->m;
-
 	jsonw_newline(&d->w);
 	jsonw_open(&d->w, "actors", '[');
-	for (uint32_t id = 1; id <= m->actors.count; id++) {
+	for (uint32_t id = 1; id <= d->m->actors.count; id++) {
 		put_actor(d, id);
 		pass_on(d);
 	}
 	jsonw_close(&d->w, ']');
 	jsonw_newline(&d->w);
-	jsonw_open(&d->w, "objects", '[');
-	for (uint32_t id = 1; id <= m->objects.count; id++) {
+}
+
+/* Those of a list that has been opened, up to `last`. */
+static void put_objects(struct document *d, uint32_t first, uint32_t last)
+{
+	for (uint32_t id = first; id <= last; id++) {
 		if (d->shown[id])
 			put_object(d, id);
 		pass_on(d);
 	}
-	jsonw_close(&d->w, ']');
 }
 
 static void put_waits_and_findings(struct document *d)
@@ -638,29 +639,56 @@ static void put_waits_and_findings(struct document *d)
 	put_empty(d, "timeline");
 }
 
-/* From so many waits on, the two halves of the lists are written side by side. */
-enum { WAITS_MANY = 1000, WAIT_BYTES = 640 };
+/*
+ * From so many waits on, the two halves of the lists are written side by side. The text of an
+ * object or a wait has some 350 bytes, and that of an actor four times as many.
+ */
+enum { WAITS_MANY = 1000, ELEMENT_BYTES = 400, ACTOR_ELEMENTS = 4 };
 
-static void *write_waits(void *d)
+/* What comes behind object number `split`. */
+struct half {
+	struct document d;
+	uint32_t split;
+};
+
+static void *write_half(void *arg)
 {
-	put_waits_and_findings(d);
+	struct half *h = arg;
+
+	put_objects(&h->d, h->split + 1, h->d.m->objects.count);
+	jsonw_close(&h->d.w, ']');
+	put_waits_and_findings(&h->d);
 	return NULL;
+}
+
+/* The last object of the first half. */
+static uint32_t middle(const struct model *m)
+{
+	uint64_t all = (uint64_t)m->objects.count + m->waits.count;
+	uint64_t before = (uint64_t)m->actors.count * ACTOR_ELEMENTS;
+	uint64_t split = all > before ? (all - before) / 2 : 0;
+
+	return split < m->objects.count ? (uint32_t)split : m->objects.count;
 }
 
 static void put_lists(struct document *d)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct view_opts gather = { .flush = NULL };
-	struct document other = *d;
+	struct half other = { .d = *d, .split = middle(d->m) };
+	uint32_t objects = d->m->objects.count;
 	bool many = d->m->waits.count >= WAITS_MANY;
 	pthread_t thread;
 
-	other.opts = &gather; /* its turn comes when the first half is written */
-	other.w = (struct jsonw){ .out = &out, .comma = true };
+	other.d.opts = &gather; /* its turn comes when the first half is written */
+	other.d.w = (struct jsonw){ .out = &out, .comma = memchr(d->shown + 1, 1, other.split) };
 	if (many)
-		strbuf_reserve(&out, (size_t)d->m->waits.count * WAIT_BYTES);
-	many = many && pthread_create(&thread, NULL, write_waits, &other) == 0;
-	put_actors_and_objects(d);
+		strbuf_reserve(&out,
+			       (size_t)(objects - other.split + d->m->waits.count) * ELEMENT_BYTES);
+	many = many && pthread_create(&thread, NULL, write_half, &other) == 0;
+	put_actors(d);
+	jsonw_open(&d->w, "objects", '[');
+	put_objects(d, 1, many ? other.split : objects);
 	if (many) {
 		pthread_join(thread, NULL);
 		if (d->opts->flush) {
@@ -670,6 +698,7 @@ static void put_lists(struct document *d)
 			strbuf_addn(d->w.out, out.s, out.len);
 		}
 	} else {
+		jsonw_close(&d->w, ']');
 		put_waits_and_findings(d);
 	}
 }
