@@ -19,6 +19,7 @@ enum {
 	MAX_RESTS = 1000,   /* passes for one set: some 400 items each */
 	ROOM_MAX = 1 << 20, /* files that room is made for before they come */
 	KERNEL_MINOR_BITS = 20,
+	LINE_BITS = 6,
 	NS_PER_TENTH = 100000000, /* of a second, the unit of VTIME */
 };
 
@@ -46,7 +47,10 @@ uint64_t bpf_dev(uint32_t dev)
 
 uint32_t bpf_description(struct bpf_pass *x, uint64_t file_ref)
 {
-	return file_ref ? map_add(&x->descriptions, file_ref, x->descriptions.count + 1) : 0;
+	/* files lie side by side in memory, at multiples of a cache line */
+	uint64_t key = file_ref >> LINE_BITS | file_ref << (64 - LINE_BITS);
+
+	return file_ref ? map_add(&x->descriptions, key, x->descriptions.count + 1) : 0;
 }
 
 /* ---- kinds ----------------------------------------------------------------------------------- */
@@ -244,6 +248,7 @@ static void add_sock(struct bpf_pass *x, const struct ev_sock *e)
 static void on_sock(struct bpf_pass *x, const struct ev_sock *e)
 {
 	uint64_t key = e->ino ? e->ino : e->sock_ref;
+	uint32_t id;
 
 	if (!e->ino && e->family == AF_UNIX) {
 		/* Told with each holder of the listener; to link them twice does no harm. */
@@ -251,13 +256,13 @@ static void on_sock(struct bpf_pass *x, const struct ev_sock *e)
 		x->embryo_fds |= e->fds != 0;
 		return;
 	}
-	if (map_find(&x->socks, key, NULL)) {
+	id = x->socks.count + 1;
+	if (map_add(&x->socks, key, id) != id) {
 		/* Another holder of the same socket: what is queued there was told before. */
 		if (e->ino)
 			x->s->inflight.count = x->first_inflight;
 		return;
 	}
-	map_put(&x->socks, key, 1);
 	add_sock(x, e);
 	if (e->ino && (e->head.flags & EV_FILE_CUT))
 		x->cut_queues++;
