@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * details.h - what both readers take of a process from /proc: its program, arguments and cgroup.
+ * details.h - what both readers take of a process from /proc, its program and cgroup, and from its
+ * memory or /proc, its arguments.
  *
  * Everything here is filled only where the reader has not filled it.
  */

@@ -83,15 +83,23 @@ static void run_shell(void *arg)
 	      "", "c d", NULL);
 }
 
-Test(details, arguments_are_told_apart)
+/* A shell that reads a pipe: "sh", "-c", "read x" and three arguments. */
+static int32_t start_shell(void)
 {
-	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	int32_t tgid;
 	int ends[2];
+	int32_t tgid;
 
 	cr_assert_eq(pipe(ends), 0);
 	tgid = child_start(run_shell, &ends[0]);
 	child_wait_syscall(tgid, tgid, SYS_read);
+	return tgid;
+}
+
+Test(details, arguments_are_told_apart)
+{
+	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
+	int32_t tgid = start_shell();
+
 	add(s, tgid);
 	details_load(s);
 	cr_assert_str_eq(snapshot_str(s, snapshot_process(s, tgid)->argv), "sh\x1f-c\x1fread x\x1f"
@@ -126,14 +134,9 @@ static const char *arguments_of(struct snapshot *s, int32_t tgid)
 Test(details, arguments_out_of_its_memory)
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	struct snap_process *p;
-	int32_t tgid;
-	int ends[2];
+	int32_t tgid = start_shell();
+	struct snap_process *p = add_known(s, tgid);
 
-	cr_assert_eq(pipe(ends), 0);
-	tgid = child_start(run_shell, &ends[0]);
-	child_wait_syscall(tgid, tgid, SYS_read);
-	p = add_known(s, tgid);
 	cr_assert_str_eq(arguments_of(s, tgid), "sh\x1f-c\x1fread x\x1f"
 						"a b\x1f\x1f"
 						"c d");
@@ -147,14 +150,9 @@ Test(details, arguments_out_of_its_memory)
 Test(details, arguments_that_are_not_where_they_should_be)
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	struct snap_process *p;
-	int32_t tgid;
-	int ends[2];
+	int32_t tgid = start_shell();
+	struct snap_process *p = add_known(s, tgid);
 
-	cr_assert_eq(pipe(ends), 0);
-	tgid = child_start(run_shell, &ends[0]);
-	child_wait_syscall(tgid, tgid, SYS_read);
-	p = add_known(s, tgid);
 	p->arg_end--; /* the last byte is of a text: its program has written there */
 	cr_assert(strstr(arguments_of(s, tgid), "c d"));
 	p->argv = 0;

@@ -2,7 +2,8 @@
 /*
  * bpf.c - the `bpf` reader: iterators over tasks and files, see probe.h. Root only.
  *
- * Programs, arguments and names of files still come from /proc, for the tree alone.
+ * Programs and names of files still come from /proc, for the tree alone; arguments from the memory
+ * of its processes (read/details.c).
  */
 #include "read/bpf/bpf_files.h"
 #include "read/bpf/bpf_stacks.h"
