@@ -118,6 +118,46 @@ static void look_release(struct look *look)
 DEFINE_PLACE_GUARD(look)
 #define _cleanup_look_ _cleanup_(look_release_guard)
 
+/* The files, and before them, while the reader may still get ready for these, what takes none. */
+static int look_at_files(struct session *s, struct snapshot *snap, struct model *m,
+			 struct snag_error *err)
+{
+	bool few = snapshot_tree_size(snap) <= RUNTIMES_FEW;
+	uint64_t clock = 0;
+	int rc;
+
+	log_step(&clock, "tasks");
+	if (few) {
+		reader_details(s->reader, snap);
+		model_from_read(m, snap);
+		runtimes_begin(s->runtimes, snap, m);
+		log_step(&clock, "runtimes, without waits");
+	}
+	rc = reader_files(s->reader, snap, err);
+	if (rc == 0 && !few)
+		model_from_read(m, snap);
+	return rc;
+}
+
+/* First stamps and facts. */
+static int look_first(struct session *s, const struct read_scope *scope,
+		      const struct snapshot *before, struct look *look, struct snag_error *err)
+{
+	int rc;
+
+	do {
+		look_release(look);
+		look->snap = NULL;
+		look->m = model_new();
+		rc = reader_begin(s->reader, scope, &look->snap, err);
+		if (rc == 0 && before)
+			busy_mark_pollers(before, look->snap);
+		if (rc == 0)
+			rc = look_at_files(s, look->snap, look->m, err);
+	} while (rc == -EAGAIN);
+	return rc;
+}
+
 /*
  * One double collect: facts, waits, second stamps. `before`: an earlier look, to know pollers by,
  * or NULL.
@@ -125,21 +165,19 @@ DEFINE_PLACE_GUARD(look)
 static int look_once(struct session *s, const struct read_scope *scope,
 		     const struct snapshot *before, struct look *ret, struct snag_error *err)
 {
-	_cleanup_snapshot_ struct snapshot *snap = NULL;
-	_cleanup_model_ struct model *m = NULL;
+	_cleanup_look_ struct look look = { .snap = NULL };
+	struct snapshot *snap;
+	struct model *m;
 	uint64_t clock = 0;
 	int rc;
 
 	log_step(&clock, "session");
-	rc = reader_begin(s->reader, scope, &snap, err);
+	rc = look_first(s, scope, before, &look, err);
 	if (rc < 0)
 		return rc;
 	log_step(&clock, "facts");
-	if (before)
-		busy_mark_pollers(before, snap);
-	m = model_new();
-	model_from_read(m, snap);
-	log_step(&clock, "actors");
+	snap = look.snap;
+	m = look.m;
 	{
 		_cleanup_wait_ctx_ struct wait_ctx *c = wait_ctx_new(snap, m);
 
@@ -160,8 +198,8 @@ static int look_once(struct session *s, const struct read_scope *scope,
 	model_index(m);
 	fill_source(s, snap, m);
 	log_step(&clock, "findings");
-	ret->snap = steal(snap);
-	ret->m = steal(m);
+	ret->snap = steal(look.snap);
+	ret->m = steal(look.m);
 	return 0;
 }
 

@@ -135,10 +135,23 @@ static void start(struct details *d)
 		read_all(d);
 }
 
-void details_end(struct details *d, struct snapshot *s)
+static void wait_for(struct details *d)
 {
 	if (d->beside)
 		pthread_join(d->thread, NULL);
+	d->beside = false;
+}
+
+static void details_free(struct details *d)
+{
+	vec_release(&d->items);
+	vec_release(&d->tgids);
+	free(d);
+}
+
+void details_end(struct details *d, struct snapshot *s)
+{
+	wait_for(d);
 	for (uint32_t i = 0; i < d->items.count; i++) {
 		struct argv_item *item = d->items.at[i];
 
@@ -150,9 +163,18 @@ void details_end(struct details *d, struct snapshot *s)
 		snapshot_process(s, d->tgids.at[i])->argv = strtab_add(s->strings, item->text);
 		argv_item_free(item);
 	}
-	vec_release(&d->items);
-	vec_release(&d->tgids);
-	free(d);
+	details_free(d);
+}
+
+void details_drop(struct details *d)
+{
+	if (!d)
+		return;
+	wait_for(d);
+	for (uint32_t i = 0; i < d->items.count; i++)
+		if (d->items.at[i])
+			argv_item_free(d->items.at[i]);
+	details_free(d);
 }
 
 void details_argv_all(struct snapshot *s)

@@ -36,6 +36,8 @@ struct details;
 struct details *details_begin(struct snapshot *s);
 /* See details_begin(). */
 void details_end(struct details *d, struct snapshot *s);
+/* Or nobody wants them any more. NULL is fine. */
+void details_drop(struct details *d);
 
 /*
  * Does the text of a /proc/P/cgroup file, one line a hierarchy, name the cgroup `path` or one

@@ -16,6 +16,7 @@ struct reader {
 	bool automatic;		   /* may fall back, until it has read something */
 	struct snag_error without; /* why "auto" had to do without bpf; empty: it had not */
 	bool stacks;		   /* they will be asked for */
+	struct details *details;   /* of the tree, that are still being read */
 	uint8_t *stack_room;
 };
 
@@ -38,6 +39,18 @@ static int fall_back(struct reader *r, struct snag_error *err)
 	rc = r->ops->open(&r->priv, err);
 	if (rc == 0 && r->stacks)
 		r->ops->want_stacks(r->priv);
+	return rc;
+}
+
+/* The other reader, because the first one turned out not to work here. */
+static int change(struct reader *r, struct snag_error *err)
+{
+	int rc;
+
+	r->ops->close(r->priv);
+	rc = fall_back(r, err);
+	if (rc < 0)
+		r->ops = NULL;
 	return rc;
 }
 
@@ -68,6 +81,7 @@ void reader_free(struct reader *r)
 {
 	if (!r)
 		return;
+	details_drop(r->details);
 	if (r->ops)
 		r->ops->close(r->priv);
 	free(r->stack_room);
@@ -89,25 +103,17 @@ static void note_reader(const struct reader *r, struct snapshot *s)
 			 r->without.text);
 }
 
-/*
- * Some programs of the bpf reader still load after reader_open(): where the kernel refuses these,
- * the first list of processes fails.
- */
 static int list_processes(struct reader *r, struct snapshot *s, struct snag_error *err)
 {
 	int rc = r->ops->processes(r->priv, s, r->automatic ? &r->without : err);
 
 	if (rc < 0 && r->automatic) {
-		r->ops->close(r->priv);
-		rc = fall_back(r, err);
-		if (rc < 0) {
-			r->ops = NULL;
+		rc = change(r, err);
+		if (rc < 0)
 			return rc;
-		}
 		s->processes.count = s->tasks.count = s->undo.count = 0;
 		rc = r->ops->processes(r->priv, s, err);
 	}
-	r->automatic = false;
 	return rc < 0 ? error_at(err, rc, "listing the processes") : 0;
 }
 
@@ -115,8 +121,7 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 		 struct snag_error *err)
 {
 	_cleanup_snapshot_ struct snapshot *s = snapshot_new();
-	uint64_t start = now_ns(CLOCK_MONOTONIC), clock = start;
-	struct details *details;
+	uint64_t clock = now_ns(CLOCK_MONOTONIC);
 	int rc;
 
 	s->taken_realtime_ns = now_ns(CLOCK_REALTIME);
@@ -135,17 +140,41 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 		return error_at(err, rc, "reading the threads");
 	snapshot_index(s);
 	log_step(&clock, "threads");
-	details = details_begin(s);
+	details_drop(r->details);
+	r->details = details_begin(s);
 	log_step(&clock, "programs and cgroups");
-	rc = r->ops->files(r->priv, s, err);
-	details_end(details, s);
+	*ret = steal(s);
+	return 0;
+}
+
+void reader_details(struct reader *r, struct snapshot *s)
+{
+	if (r->details)
+		details_end(r->details, s);
+	r->details = NULL;
+}
+
+/*
+ * Some programs of the bpf reader still load after reader_open(): where the kernel refuses these,
+ * the first look at files fails.
+ */
+int reader_files(struct reader *r, struct snapshot *s, struct snag_error *err)
+{
+	uint64_t clock = now_ns(CLOCK_MONOTONIC);
+	int rc = r->ops->files(r->priv, s, r->automatic ? &r->without : err);
+
+	reader_details(r, s);
+	if (rc < 0 && r->automatic) {
+		rc = change(r, err);
+		return rc < 0 ? rc : -EAGAIN;
+	}
+	r->automatic = false;
 	if (rc < 0)
 		return error_at(err, rc, "reading the files");
 	log_step(&clock, "files and sockets");
-	s->took_ms = (double)(now_ns(CLOCK_MONOTONIC) - start) / 1e6;
+	s->took_ms = (double)(now_ns(CLOCK_BOOTTIME) - s->taken_boottime_ns) / 1e6;
 	log_debug("%s: %u processes, %u threads, %u files in %.1f ms", r->ops->name,
 		  s->processes.count, s->tasks.count, s->files.count, s->took_ms);
-	*ret = steal(s);
 	return 0;
 }
 

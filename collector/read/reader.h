@@ -2,14 +2,15 @@
 /*
  * reader.h - where the facts come from: `bpf` (iterators, root) or `procfs` (no privilege).
  *
- * One instant is read with a double collect: reader_begin() takes first stamps and facts, the
- * caller then decodes waits with on-demand reads (mem.h, fdinfo.h, maps.h, socks.h, locks.h), and
- * reader_finish() takes the second stamps: a thread whose stamp is equal never ran in between, so
- * what was read of it holds.
+ * One instant is read with a double collect: reader_begin() takes first stamps and facts, then
+ * reader_files() the files, the caller decodes waits with on-demand reads (mem.h, fdinfo.h, maps.h,
+ * socks.h, locks.h), and reader_finish() takes the second stamps: a thread whose stamp is equal
+ * never ran in between, so what was read of it holds.
  *
  *	_cleanup_reader_ struct reader *r = NULL;
  *	rc = reader_open("auto", &r, err);
  *	rc = reader_begin(r, &scope, &snapshot, err);
+ *	rc = reader_files(r, snapshot, err); ... -EAGAIN: begin again
  *	... decode ...
  *	rc = reader_finish(r, snapshot, err);
  */
@@ -78,12 +79,23 @@ DEFINE_GUARD(reader)
 const char *reader_name(const struct reader *r);
 
 /*
- * First stamps and facts of the tree of `scope`, into a new snapshot. -ESRCH when no process fits.
- * A process that vanishes meanwhile or may not be read is data, not a failure.
+ * First stamps and facts of the tree of `scope`, into a new snapshot: all but arguments and files.
+ * -ESRCH when no process fits. A process that vanishes meanwhile or may not be read is data, not a
+ * failure.
  */
 SNAG_MUST_CHECK
 int reader_begin(struct reader *r, const struct read_scope *scope, struct snapshot **ret,
 		 struct snag_error *err);
+
+/* The arguments, now. Else they come with the files, as they are read beside these. */
+void reader_details(struct reader *r, struct snapshot *s);
+
+/*
+ * The files, which may have to wait for what their reader needs. -EAGAIN: it cannot be had and
+ * "auto" has changed to the other one, begin again.
+ */
+SNAG_MUST_CHECK
+int reader_files(struct reader *r, struct snapshot *s, struct snag_error *err);
 
 /* Second stamps: sets `moved` and `gone` of each task of the tree. */
 SNAG_MUST_CHECK

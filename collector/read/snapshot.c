@@ -218,6 +218,15 @@ struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid)
 	return i ? &s->processes.at[i - 1] : NULL;
 }
 
+uint32_t snapshot_tree_size(const struct snapshot *s)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->processes.count; i++)
+		count += s->processes.at[i].in_tree;
+	return count;
+}
+
 struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid)
 {
 	uint32_t i = map_get(&s->by_tid, (uint32_t)tid, 0);

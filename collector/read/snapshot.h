@@ -75,6 +75,9 @@ void snapshot_index_files(struct snapshot *s);
 /* The process `tgid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_process *snapshot_process(const struct snapshot *s, int32_t tgid);
 
+/* How many processes are of the tree. */
+uint32_t snapshot_tree_size(const struct snapshot *s);
+
 /* The thread `tid`, or NULL. Borrowed until the next pass of the reader. */
 struct snap_task *snapshot_task(const struct snapshot *s, int32_t tid);
 

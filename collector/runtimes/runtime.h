@@ -19,10 +19,15 @@
 #include "unwind/elf/files.h"
 
 struct runtimes;
+struct runtime_space;
+
+/* Of so many processes memory is kept until their waits are known. */
+enum { RUNTIMES_FEW = 8 };
 
 /* A process that is looked at. */
 struct runtime_site {
 	struct runtimes *all;
+	struct runtime_space *space; /* its memory, as far as it was read; NULL: one is made */
 	struct snapshot *snap;
 	struct model *model;
 	const struct snap_process *process;
@@ -37,8 +42,16 @@ struct runtime_site {
 
 struct runtime {
 	const char *name;
-	/* Look at a process, add what there is to the model. Is this runtime there at all? */
-	bool (*read)(struct runtime_site *site);
+	/*
+	 * Look at a process, add what there is to the model, without looking at waits: they may not
+	 * be known yet. Is this runtime there at all? *kept is what read_waits() wants; `site`
+	 * lives as long.
+	 */
+	bool (*read)(struct runtime_site *site, void **kept);
+	/* Now they are: add what has to do with them. May be left out when the look failed. */
+	void (*read_waits)(void *kept);
+	/* Free what read() kept. NULL with read_waits: it never keeps anything. */
+	void (*release)(void *kept);
 };
 
 /* What is worth keeping from one look to the next: files that were opened. Never NULL. */
@@ -59,8 +72,15 @@ struct files *runtimes_files(struct runtimes *all);
 void runtimes_want_locals(struct runtimes *all);
 
 /*
- * Ask all runtimes about all processes of the tree. `m` was filled from `s` and has its waits.
- * Processes that may not be looked into are left out.
+ * Ask all runtimes about the processes of the tree as far as that takes no waits, while a reader
+ * still gets ready to read files. `m` was filled from `s`, which has at most RUNTIMES_FEW
+ * processes.
+ */
+void runtimes_begin(struct runtimes *all, struct snapshot *s, struct model *m);
+
+/*
+ * Ask all runtimes about all processes of the tree, or go on where runtimes_begin() stopped. `m`
+ * was filled from `s` and has its waits. Processes that may not be looked into are left out.
  */
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m);
 

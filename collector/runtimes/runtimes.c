@@ -14,6 +14,7 @@ enum {
 	PAGES_MAX = 16384, /* 64 MiB of one process; what walks over more is led astray */
 	FEW_PAGES = 48,	   /* who needs more than these needs their neighbours, too */
 	CHUNK = 8,	   /* so many then come with the one that is asked for */
+	BLOCK_PAGES = 64,  /* that are made room for at once */
 	AHEAD_MAX = 1024,
 };
 
@@ -30,31 +31,58 @@ struct program {
 	VEC(uint64_t) pages; /* with `noted`: what was of use in one of them, by address */
 };
 
-struct runtimes {
-	struct files *files;
-	bool locals;
-	/* of this look */
-	VEC(struct program) programs;
-	struct map by_code; /* 1 + program */
-	/* of the process that is looked at */
+/* Each of BLOCK_PAGES. */
+struct blocks {
+	struct page **at;
+	uint32_t count, cap;
+};
+
+/* The memory of a process, as far as it was read. */
+struct runtime_space {
 	struct maps *maps;
 	struct mem *mem;
 	struct map page_ids; /* address -> 1 + page */
 	VEC(struct page *) pages;
 	VEC(uint64_t) addrs; /* of the pages */
 	uint32_t ahead;	     /* so many came before anybody asked */
+	/* where pages are kept */
+	struct blocks blocks, *unused;
+	uint32_t block_left; /* pages at the beginning of the last block */
+	VEC(struct page *) spare;
 };
 
 #define POINTER(name) &runtime_##name,
 #define DECLARE(name) extern const struct runtime runtime_##name;
 RUNTIMES(DECLARE)
 static const struct runtime *const all_runtimes[] = { RUNTIMES(POINTER) };
+enum { RUNTIME_COUNT = sizeof(all_runtimes) / sizeof(*all_runtimes) };
+_Static_assert(RUNTIME_COUNT < 32, "a bit for each");
+
+/* A process that is looked at, until its waits are known too. */
+struct visit {
+	struct runtime_site site;
+	struct runtime_space space;
+	void *kept[RUNTIME_COUNT];
+};
+
+struct runtimes {
+	struct files *files;
+	bool locals;
+	/* of this look */
+	VEC(struct program) programs;
+	struct map by_code; /* 1 + program */
+	struct blocks unused;
+	struct runtime_space alone; /* of sites that nobody gave one */
+	VEC(struct visit *) begun;
+	uint32_t begun_actors; /* the actors up to this one were asked */
+};
 
 struct runtimes *runtimes_new(void)
 {
 	struct runtimes *all = xcalloc(1, sizeof(*all));
 
 	all->files = files_new();
+	all->alone.unused = &all->unused;
 	return all;
 }
 
@@ -64,16 +92,18 @@ struct files *runtimes_files(struct runtimes *all)
 }
 
 /* Forget the memory of a process. */
-static void forget_memory(struct runtimes *all)
+static void forget_memory(struct runtime_space *space)
 {
-	for (uint32_t i = 0; i < all->pages.count; i++)
-		free(all->pages.at[i]);
-	all->pages.count = 0;
-	all->addrs.count = 0;
-	all->ahead = 0;
-	map_release(&all->page_ids);
-	mem_free(all->mem);
-	all->mem = NULL;
+	while (space->blocks.count)
+		*vec_push(space->unused) = space->blocks.at[--space->blocks.count];
+	space->spare.count = 0;
+	space->block_left = 0;
+	space->pages.count = 0;
+	space->addrs.count = 0;
+	space->ahead = 0;
+	map_release(&space->page_ids);
+	mem_free(space->mem);
+	space->mem = NULL;
 }
 
 static void forget_programs(struct runtimes *all)
@@ -84,27 +114,57 @@ static void forget_programs(struct runtimes *all)
 	map_release(&all->by_code);
 }
 
-static void leave(struct runtimes *all)
+static void space_release(struct runtime_space *space)
 {
-	forget_memory(all);
-	maps_free(all->maps);
-	all->maps = NULL;
+	forget_memory(space);
+	vec_release(&space->pages);
+	vec_release(&space->addrs);
+	vec_release(&space->blocks);
+	vec_release(&space->spare);
+	maps_free(space->maps);
+}
+
+static void leave(struct visit *v)
+{
+	for (uint32_t i = 0; i < RUNTIME_COUNT; i++)
+		if (v->kept[i])
+			all_runtimes[i]->release(v->kept[i]);
+	space_release(&v->space);
+}
+
+/* Leave the processes whose waits nobody told of. */
+static void give_up(struct runtimes *all)
+{
+	for (uint32_t i = 0; i < all->begun.count; i++) {
+		leave(all->begun.at[i]);
+		free(all->begun.at[i]);
+	}
+	all->begun.count = 0;
+	all->begun_actors = 0;
+}
+
+static struct runtime_space *space_of(const struct runtime_site *site)
+{
+	return site->space ? site->space : &site->all->alone;
 }
 
 void runtime_forget(struct runtime_site *site)
 {
-	forget_memory(site->all);
+	forget_memory(space_of(site));
 }
 
 void runtimes_free(struct runtimes *all)
 {
 	if (!all)
 		return;
-	leave(all);
 	forget_programs(all);
+	give_up(all);
+	space_release(&all->alone);
+	for (uint32_t i = 0; i < all->unused.count; i++)
+		free(all->unused.at[i]);
+	vec_release(&all->unused);
 	vec_release(&all->programs);
-	vec_release(&all->pages);
-	vec_release(&all->addrs);
+	vec_release(&all->begun);
 	files_free(all->files);
 	free(all);
 }
@@ -120,9 +180,10 @@ const struct maps *runtime_maps(struct runtime_site *site)
 		return site->maps;
 	site->maps_tried = true;
 	/* who is gone, or may not be looked into, is told of elsewhere */
-	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &site->all->maps, &err) < 0)
+	if (maps_read(tgid, snapshot_is_suspicious(site->snap, tgid), &space_of(site)->maps, &err) <
+	    0)
 		log_debug("runtimes of process %d: %s", tgid, err.text);
-	site->maps = site->all->maps;
+	site->maps = space_of(site)->maps;
 	return site->maps;
 }
 
@@ -130,37 +191,62 @@ static struct mem *mem_of(struct runtime_site *site)
 {
 	int32_t tgid = site->process->tgid;
 
-	if (!site->all->mem)
-		site->all->mem = mem_new(tgid, snapshot_is_suspicious(site->snap, tgid));
-	return site->all->mem;
+	if (!space_of(site)->mem)
+		space_of(site)->mem = mem_new(tgid, snapshot_is_suspicious(site->snap, tgid));
+	return space_of(site)->mem;
 }
 
-/* The page is theirs now. 1 + its number. */
-static uint32_t keep_page(struct runtimes *all, uint64_t addr, struct page *page)
+static struct page *new_block(struct runtime_space *space)
 {
-	*vec_push(&all->pages) = page;
-	*vec_push(&all->addrs) = addr;
-	map_put(&all->page_ids, addr, all->pages.count);
-	return all->pages.count;
+	if (space->unused->count)
+		return space->unused->at[--space->unused->count];
+	return xmalloc(BLOCK_PAGES * sizeof(struct page));
+}
+
+/* Room for a page, until forget_memory() or spare_page(). */
+static struct page *new_page(struct runtime_space *space)
+{
+	if (space->spare.count)
+		return space->spare.at[--space->spare.count];
+	if (!space->block_left) {
+		*vec_push(&space->blocks) = new_block(space);
+		space->block_left = BLOCK_PAGES;
+	}
+	/* from the end of the block on */
+	return space->blocks.at[space->blocks.count - 1] + --space->block_left;
+}
+
+static void spare_page(struct runtime_space *space, struct page *page)
+{
+	*vec_push(&space->spare) = page;
+}
+
+/* The page is kept from now on. 1 + its number. */
+static uint32_t keep_page(struct runtime_space *space, uint64_t addr, struct page *page)
+{
+	*vec_push(&space->pages) = page;
+	*vec_push(&space->addrs) = addr;
+	map_put(&space->page_ids, addr, space->pages.count);
+	return space->pages.count;
 }
 
 /* Pages that are not kept yet, as far as that takes no more than a copy. At most AHEAD_MAX. */
 static void read_ahead(struct runtime_site *site, const uint64_t *addrs, uint32_t count)
 {
-	struct runtimes *all = site->all;
+	struct runtime_space *space = space_of(site);
 	_cleanup_free_ uint8_t **bufs = xcalloc(count, sizeof(*bufs));
 	_cleanup_free_ bool *got = xcalloc(count, sizeof(*got));
 
-	if (all->pages.count + count > PAGES_MAX)
+	if (space->pages.count + count > PAGES_MAX)
 		return;
 	for (uint32_t i = 0; i < count; i++)
-		bufs[i] = xmalloc(sizeof(struct page));
+		bufs[i] = new_page(space)->bytes;
 	mem_read_pages(mem_of(site), addrs, count, bufs, got);
 	for (uint32_t i = 0; i < count; i++) {
 		if (got[i])
-			keep_page(all, addrs[i], (struct page *)bufs[i]);
+			keep_page(space, addrs[i], (struct page *)bufs[i]);
 		else
-			free(bufs[i]);
+			spare_page(space, (struct page *)bufs[i]);
 	}
 }
 
@@ -171,7 +257,7 @@ static void read_chunk(struct runtime_site *site, uint64_t addr)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < CHUNK; i++)
-		if (!map_find(&site->all->page_ids, first + i * PAGE_BYTES, NULL))
+		if (!map_find(&space_of(site)->page_ids, first + i * PAGE_BYTES, NULL))
 			addrs[count++] = first + i * PAGE_BYTES;
 	read_ahead(site, addrs, count);
 }
@@ -191,26 +277,28 @@ static int read_page(struct runtime_site *site, uint64_t addr, uint8_t *bytes)
 
 int runtime_page(struct runtime_site *site, uint64_t addr, const uint8_t **ret)
 {
-	struct runtimes *all = site->all;
-	uint32_t at = map_get(&all->page_ids, addr, 0);
+	struct runtime_space *space = space_of(site);
+	uint32_t at = map_get(&space->page_ids, addr, 0);
 	int rc;
 
-	if (!at && all->pages.count >= FEW_PAGES) {
+	if (!at && space->pages.count >= FEW_PAGES) {
 		read_chunk(site, addr);
-		at = map_get(&all->page_ids, addr, 0);
+		at = map_get(&space->page_ids, addr, 0);
 	}
 	if (!at) {
-		_cleanup_free_ struct page *page = NULL;
+		struct page *page;
 
-		if (all->pages.count >= PAGES_MAX)
+		if (space->pages.count >= PAGES_MAX)
 			return -ENOBUFS;
-		page = xmalloc(sizeof(*page));
+		page = new_page(space);
 		rc = read_page(site, addr, page->bytes);
-		if (rc < 0)
+		if (rc < 0) {
+			spare_page(space, page);
 			return rc;
-		at = keep_page(all, addr, steal(page));
+		}
+		at = keep_page(space, addr, page);
 	}
-	*ret = all->pages.at[at - 1]->bytes;
+	*ret = space->pages.at[at - 1]->bytes;
 	return 0;
 }
 
@@ -337,7 +425,7 @@ bool runtime_recall(struct runtime_site *site, struct runtime_note *note)
 	*note = p->note;
 	/* what was of use there mostly is here */
 	read_ahead(site, p->pages.at, p->pages.count);
-	site->all->ahead = site->all->pages.count;
+	space_of(site)->ahead = space_of(site)->pages.count;
 	return true;
 }
 
@@ -349,40 +437,52 @@ static int compare(const void *a, const void *b)
 }
 
 /* Which pages the next process will be asked for: those of the last one, and what it lacked. */
-static void learn_pages(const struct runtimes *all, struct program *p)
+static void learn_pages(const struct runtime_space *space, struct program *p)
 {
 	uint32_t before = p->pages.count;
 
 	if (!p->noted)
 		return;
-	for (uint32_t i = all->ahead; i < all->addrs.count && p->pages.count < AHEAD_MAX; i++)
-		if (!before ||
-		    !bsearch(&all->addrs.at[i], p->pages.at, before, sizeof(*p->pages.at), compare))
-			*vec_push(&p->pages) = all->addrs.at[i];
+	for (uint32_t i = space->ahead; i < space->addrs.count && p->pages.count < AHEAD_MAX; i++)
+		if (!before || !bsearch(&space->addrs.at[i], p->pages.at, before,
+					sizeof(*p->pages.at), compare))
+			*vec_push(&p->pages) = space->addrs.at[i];
 	if (p->pages.count > before)
 		qsort(p->pages.at, p->pages.count, sizeof(*p->pages.at), compare);
 }
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
-enum { RUNTIME_COUNT = sizeof(all_runtimes) / sizeof(*all_runtimes) };
-_Static_assert(RUNTIME_COUNT < 32, "a bit for each");
-
-static void look_at(struct runtime_site *site)
+/* What was read is of use for others; where one could not look there may be a runtime. */
+static void learn(struct visit *v, uint32_t absent)
 {
-	struct program *p = program_of(site);
+	struct program *p = program_of(&v->site);
+
+	if (!p || (!v->site.maps && v->site.maps_tried))
+		return;
+	p->absent |= absent;
+	learn_pages(&v->space, p);
+}
+
+/* What needs no waits. */
+static void begin(struct visit *v)
+{
+	const struct program *p = program_of(&v->site);
 	uint32_t absent = p ? p->absent : 0;
 
 	for (uint32_t i = 0; i < RUNTIME_COUNT; i++)
-		if (!(absent & 1u << i) && !all_runtimes[i]->read(site))
+		if (!(absent & 1u << i) && !all_runtimes[i]->read(&v->site, &v->kept[i]))
 			absent |= 1u << i;
-	/* where one could not look there may be one */
-	p = program_of(site);
-	if (p && (site->maps || !site->maps_tried)) {
-		p->absent = absent;
-		learn_pages(site->all, p);
-	}
-	leave(site->all);
+	learn(v, absent);
+}
+
+/* And what does. */
+static void finish(struct visit *v)
+{
+	for (uint32_t i = 0; i < RUNTIME_COUNT; i++)
+		if (v->kept[i])
+			all_runtimes[i]->read_waits(v->kept[i]);
+	learn(v, 0);
 }
 
 void runtimes_want_locals(struct runtimes *all)
@@ -390,22 +490,64 @@ void runtimes_want_locals(struct runtimes *all)
 	all->locals = true;
 }
 
+/* False: it may not be looked into, or an interpreter inside of a process was found there. */
+static bool visit_init(struct visit *v, struct runtimes *all, const struct snapshot *s,
+		       uint32_t actor)
+{
+	const struct actor *a = model_actor(v->site.model, actor);
+	const struct snap_process *p = snapshot_process(s, a->pid);
+
+	v->site.all = all;
+	v->site.process = p;
+	v->site.actor = actor;
+	v->site.locals = all->locals;
+	v->site.space = &v->space;
+	v->space.unused = &all->unused;
+	return a->kind == ACTOR_PROCESS && p && p->in_tree && !p->kernel && !p->exited &&
+	       !p->denied && !p->vanished;
+}
+
+void runtimes_begin(struct runtimes *all, struct snapshot *s, struct model *m)
+{
+	uint32_t actors = m->actors.count;
+
+	give_up(all);
+	forget_programs(all);
+	for (uint32_t id = 1; id <= actors; id++) {
+		struct visit *v = xcalloc(1, sizeof(*v));
+
+		v->site.snap = s;
+		v->site.model = m;
+		if (!visit_init(v, all, s, id)) {
+			free(v);
+			continue;
+		}
+		*vec_push(&all->begun) = v;
+		begin(v);
+	}
+	all->begun_actors = actors;
+}
+
 void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 {
-	for (uint32_t id = 1; id <= m->actors.count; id++) {
-		const struct snap_process *p = snapshot_process(s, model_actor(m, id)->pid);
-		struct runtime_site site = {
-			.all = all, .snap = s, .model = m, .actor = id, .locals = all->locals
-		};
+	for (uint32_t i = 0; i < all->begun.count; i++) {
+		struct visit *v = all->begun.at[i];
 
-		/* an interpreter inside of a process was found there */
-		if (model_actor(m, id)->kind != ACTOR_PROCESS)
-			continue;
-		if (!p || !p->in_tree || p->kernel || p->exited || p->denied || p->vanished)
-			continue;
-		site.process = p;
-		look_at(&site);
+		/* the reader may have made a pass since */
+		v->site.process = snapshot_process(s, model_actor(m, v->site.actor)->pid);
+		if (v->site.process)
+			finish(v);
 	}
+	for (uint32_t id = all->begun_actors + 1; id <= m->actors.count; id++) {
+		struct visit v = { .site = { .snap = s, .model = m } };
+
+		if (!visit_init(&v, all, s, id))
+			continue;
+		begin(&v);
+		finish(&v);
+		leave(&v);
+	}
+	give_up(all);
 	model_order_homes(m);
 	forget_programs(all);
 }

@@ -132,6 +132,7 @@ struct pages *pages_of(int32_t tgid)
 	p->all = runtimes_new();
 	if (reader_open("procfs", &p->reader, &err) < 0 ||
 	    reader_begin(p->reader, &scope, &p->snap, &err) < 0 ||
+	    reader_files(p->reader, p->snap, &err) < 0 ||
 	    maps_read(tgid, false, &p->maps, &err) < 0) {
 		pages_free(p);
 		return NULL;
@@ -176,13 +177,17 @@ struct model *pages_read(struct pages *p)
 				     .locals = true,
 				     .pages = read_page,
 				     .pages_arg = p };
+	void *kept = NULL;
 
 	model_from_read(m, p->snap);
 	site.actor = model_find_pid(m, p->tgid);
 	/* locks are told of threads that wait for something */
 	for (uint32_t i = 1; i <= m->threads.count; i++)
 		model_thread(m, i)->wait = model_add_wait(m, i, 0);
-	runtime_cpython.read(&site);
+	if (runtime_cpython.read(&site, &kept) && kept) {
+		runtime_cpython.read_waits(kept);
+		runtime_cpython.release(kept);
+	}
 	return m;
 }
 

@@ -33,6 +33,7 @@ struct snapshot *unit_begin(struct reader *r, int32_t root)
 	struct snapshot *s = NULL;
 
 	cr_assert_eq(reader_begin(r, &scope, &s, &err), 0, "%s", err.text);
+	cr_assert_eq(reader_files(r, s, &err), 0, "%s", err.text);
 	return s;
 }
 

@@ -58,6 +58,7 @@ static struct snapshot *look_at(int32_t tgid)
 
 	cr_assert_eq(reader_open("procfs", &r, NULL), 0);
 	cr_assert_eq(reader_begin(r, &scope, &s, NULL), 0);
+	cr_assert_eq(reader_files(r, s, NULL), 0);
 	cr_assert(snapshot_process(s, tgid)->in_tree);
 	return s;
 }

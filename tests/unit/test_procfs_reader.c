@@ -30,6 +30,7 @@ static void look_at(struct look *l, int32_t tgid)
 	l->tgid = tgid;
 	cr_assert_eq(reader_open("procfs", &l->reader, &err), 0, "%s", err.text);
 	cr_assert_eq(reader_begin(l->reader, &scope, &l->s, &err), 0, "%s", err.text);
+	cr_assert_eq(reader_files(l->reader, l->s, &err), 0, "%s", err.text);
 }
 
 static void look_again(struct look *l)
@@ -295,6 +296,7 @@ static int32_t child_of(int32_t tgid)
 
 		cr_assert_eq(reader_open("procfs", &r, NULL), 0);
 		cr_assert_eq(reader_begin(r, &scope, &s, NULL), 0);
+		cr_assert_eq(reader_files(r, s, NULL), 0);
 		for (uint32_t k = 0; k < s->processes.count; k++)
 			if (s->processes.at[k].ppid == tgid)
 				return s->processes.at[k].tgid;

@@ -44,6 +44,7 @@ static struct snapshot *begin(struct reader *r, int32_t tgid)
 	struct snapshot *s = NULL;
 
 	cr_assert_eq(reader_begin(r, &scope, &s, NULL), 0);
+	cr_assert_eq(reader_files(r, s, NULL), 0);
 	return s;
 }
 

@@ -5,11 +5,18 @@
 #include "runtimes/runtime.h"
 
 #include "lib/unit_mirror.h"
+#include "lib/unit_python.h"
+#include "model/frames.h"
+#include "model/from_read.h"
+#include "read/reader.h"
+#include "waits/task/task.h"
+#include "waits/wait.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PAGE = 4096 };
@@ -146,4 +153,68 @@ Test(runtimes, neighbours_come_along)
 	}
 	mirror_close(&x);
 	munmap(at, PAGES * PAGE);
+}
+
+/* One look at an interpreter as far as its waits; `begun`: so often before these are known. */
+static struct model *look(struct runtimes *all, int32_t tgid, int begun)
+{
+	const struct read_scope scope = { .roots = &tgid, .root_count = 1 };
+	_cleanup_reader_ struct reader *r = NULL;
+	_cleanup_snapshot_ struct snapshot *s = NULL;
+	struct model *m = NULL;
+
+	cr_assert_eq(reader_open("procfs", &r, NULL), 0);
+	cr_assert_eq(reader_begin(r, &scope, &s, NULL), 0);
+	reader_details(r, s);
+	do {
+		model_free(m);
+		m = model_new();
+		model_from_read(m, s);
+		if (begun)
+			runtimes_begin(all, s, m);
+	} while (begun-- > 1);
+	cr_assert_eq(reader_files(r, s, NULL), 0);
+	_cleanup_wait_ctx_ struct wait_ctx *c = wait_ctx_new(s, m);
+	waits_decode(c);
+	runtimes_read(all, s, m);
+	waits_decode_tasks(c);
+	return m;
+}
+
+/*
+ * Interpreters are read before the waits are known and what has to do with waits after it, or all
+ * at once, which comes to the same; what was begun for a model that is gone is no more.
+ */
+Test(runtimes, what_was_begun_is_gone_on_with, .timeout = 120)
+{
+	_cleanup_runtimes_ struct runtimes *all = runtimes_new();
+	struct python py;
+
+	python_need();
+	cr_assert(python_at(0, &py));
+	python_start(&py, "import threading\n"
+			  "def hold(lock, held):\n"
+			  "    lock.acquire()\n"
+			  "    held.set()\n"
+			  "    threading.Event().wait()\n"
+			  "def main(lock, held):\n"
+			  "    threading.Thread(target=hold, args=(lock, held)).start()\n"
+			  "    held.wait()\n"
+			  "    print('held', flush=True)\n"
+			  "    lock.acquire()\n"
+			  "main(threading.RLock(), threading.Event())\n");
+	python_line(&py);
+	python_wait(&py, SYS_futex);
+	for (int begun = 0; begun <= 2; begun++) {
+		_cleanup_model_ struct model *m = look(all, py.tgid, begun);
+		uint32_t thread = model_find_tid(m, py.tgid), count = 0;
+		const struct wait *w = model_wait(m, model_thread(m, thread)->wait);
+
+		cr_expect(model_script_frames(m, thread, &count));
+		cr_expect_eq(count, 2, "begun %d times: %u frames", begun, count);
+		cr_expect_eq(w->kind, WAIT_MUTEX, "begun %d times: %s", begun,
+			     wait_type_name(w->kind));
+		cr_expect_eq(w->term_count, 1, "the holder, %d times begun", begun);
+	}
+	python_end(&py);
 }

@@ -101,8 +101,6 @@ static int bpf_processes(void *priv, struct snapshot *s, struct snag_error *err)
 		       err);
 	if (rc == 0)
 		rc = add_hidden_processes(r, s, err);
-	if (rc == 0)
-		rc = probe_ready(r->probe, err);
 	s->has_kernel_locks = rc == 0;
 	return rc;
 }

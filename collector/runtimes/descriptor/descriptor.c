@@ -549,7 +549,7 @@ static void read_runtime(struct runtime_site *site, uint64_t address)
 	reading_release(&r);
 }
 
-static bool read_process(struct runtime_site *site)
+static bool read_process(struct runtime_site *site, void **kept __attribute__((unused)))
 {
 	const struct maps *maps = runtime_maps(site);
 	uint64_t done[TABLES_MAX];

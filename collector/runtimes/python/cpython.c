@@ -20,6 +20,7 @@
 struct reading {
 	struct runtime_site *site;
 	struct py *py;
+	struct py_mem *mem;
 	struct map tids;    /* tid in its own pid namespace -> thread id of the model */
 	struct map strings; /* string of py -> string of the model */
 	bool named;	    /* it has a main thread and others: names are worth a search */
@@ -33,6 +34,7 @@ static void reading_free(struct reading *r)
 	map_release(&r->tids);
 	map_release(&r->strings);
 	py_free(r->py);
+	py_mem_free(r->mem);
 	free(r);
 }
 DEFINE_GUARD(reading)
@@ -195,8 +197,6 @@ static void add_note(struct reading *r, uint32_t thread, const struct py_thread 
 
 	struct thread *th = model_thread(m, thread);
 
-	if (th->wait && model_wait(m, th->wait)->kind == WAIT_GIL)
-		th->script.gil = GIL_WANTED;
 	if (!t->has_gil)
 		return;
 	th->script.gil = GIL_HELD;
@@ -333,7 +333,7 @@ static struct py_mem *memory_of(struct runtime_site *site)
 	return py_mem_borrow(find_page, site);
 }
 
-static bool read_cpython(struct runtime_site *site)
+static bool read_cpython(struct runtime_site *site, void **kept)
 {
 	_cleanup_py_mem_ struct py_mem *mem = memory_of(site);
 	_cleanup_reading_ struct reading *r = NULL;
@@ -358,12 +358,45 @@ static bool read_cpython(struct runtime_site *site)
 		add_titles(r);
 	add_interpreters(r);
 	py_jobs_read(site, r->py);
-	py_semlocks_read(site, r->py);
-	py_locks_read(site, r->py);
 	py_spawn_read(site, r->py);
 	py_tasks_read(site, r->py);
 	py_spawn_read_tasks(site);
+	r->mem = steal(mem);
+	*kept = steal(r);
 	return true;
 }
 
-const struct runtime runtime_cpython = { .name = "cpython", .read = read_cpython };
+static void mark_gil_waiters(const struct reading *r)
+{
+	struct model *m = r->site->model;
+
+	for (uint32_t i = 0; i < r->py->thread_count; i++) {
+		uint32_t thread = thread_of(r, &r->py->threads[i]);
+		struct thread *th = thread ? model_thread(m, thread) : NULL;
+
+		if (th && th->wait && model_wait(m, th->wait)->kind == WAIT_GIL &&
+		    th->script.gil != GIL_HELD)
+			th->script.gil = GIL_WANTED;
+	}
+}
+
+static void read_cpython_waits(void *kept)
+{
+	struct reading *r = kept;
+
+	mark_gil_waiters(r);
+	py_semlocks_read(r->site, r->py);
+	py_locks_read(r->site, r->py);
+}
+
+static void release_cpython(void *kept)
+{
+	reading_free(kept);
+}
+
+const struct runtime runtime_cpython = {
+	.name = "cpython",
+	.read = read_cpython,
+	.read_waits = read_cpython_waits,
+	.release = release_cpython,
+};
