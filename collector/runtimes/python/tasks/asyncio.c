@@ -9,6 +9,7 @@
 #include "runtimes/python/tasks/asyncio.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Offsets in TaskObj and FutureObj, Modules/_asynciomodule.c; cancels 0: it does not count them. */
@@ -30,32 +31,42 @@ static const struct layout *layout_of(const struct py_tasks *x)
 
 /* ---- futures and tasks ----------------------------------------------------------------------- */
 
-/* Is it of the C type? Its attributes are at offsets then. */
-static bool is_native(struct py_tasks *x, uint64_t task)
+/* Where its attributes are if it is of the C type, or NULL. */
+static const struct layout *native(struct py_tasks *x, uint64_t task)
 {
 	const struct layout *l = layout_of(x);
 	struct py_gen gen;
 
-	return l && l->coro && py_gen_open(x->py, py_ref(x->py->objs, task + l->coro), &gen);
+	if (x->asked != task)
+		x->native = l && l->coro &&
+			    py_gen_open(x->py, py_ref(x->py->objs, task + l->coro), &gen);
+	x->asked = task;
+	return x->native ? l : NULL;
+}
+
+/* The attribute at that place, or of that name. */
+static uint64_t attr_of(struct py_tasks *x, uint64_t task, size_t at, const char *name)
+{
+	const struct layout *l = native(x, task);
+
+	return l ? py_ref(x->py->objs, task + *(const uint16_t *)((const char *)l + at)) :
+		   py_attr_or_0(x, task, name);
 }
 
 static uint64_t coro_of(struct py_tasks *x, uint64_t task)
 {
-	return is_native(x, task) ? py_ref(x->py->objs, task + layout_of(x)->coro) :
-				    py_attr_or_0(x, task, "_coro");
+	return attr_of(x, task, offsetof(struct layout, coro), "_coro");
 }
 
 static uint64_t loop_of(struct py_tasks *x, uint64_t task)
 {
-	return is_native(x, task) ? py_ref(x->py->objs, task + LOOP) :
-				    py_attr_or_0(x, task, "_loop");
+	return native(x, task) ? py_ref(x->py->objs, task + LOOP) : py_attr_or_0(x, task, "_loop");
 }
 
 /* The future that a task waits for; 0: none, its turn will come. */
 static uint64_t waiter_of(struct py_tasks *x, uint64_t task)
 {
-	uint64_t waiter = is_native(x, task) ? py_ref(x->py->objs, task + layout_of(x)->waiter) :
-					       py_attr_or_0(x, task, "_fut_waiter");
+	uint64_t waiter = attr_of(x, task, offsetof(struct layout, waiter), "_fut_waiter");
 
 	return waiter && !py_is_none(x->py->objs, waiter) ? waiter : 0;
 }
@@ -69,13 +80,14 @@ static bool is_task(struct py_tasks *x, uint64_t obj)
 bool py_future_done(struct py_tasks *x, uint64_t future)
 {
 	const struct layout *l = layout_of(x);
-	uint64_t state = py_attr_or_0(x, future, "_state");
+	bool of_c = is_task(x, future) && native(x, future);
+	uint64_t state = of_c ? 0 : py_attr_or_0(x, future, "_state");
 	uint32_t number;
 
 	/* of the Python class: PENDING, CANCELLED, FINISHED */
 	if (state)
 		return !py_str_is(x->py->objs, state, "PENDING");
-	if (!l || !py_derives(x->py->objs, future, "Future"))
+	if (!l || !(of_c || py_derives(x->py->objs, future, "Future")))
 		return is_task(x, future) && x->state == PY_GEN_DONE;
 	number = py_mem_u32(x->py->mem, future + l->state);
 	return number && number <= STATE_DONE_MAX;
@@ -84,8 +96,7 @@ bool py_future_done(struct py_tasks *x, uint64_t future)
 /* Its name; from 3.12 on a number when nobody gave one. */
 static uint32_t name_of(struct py_tasks *x, uint64_t task)
 {
-	uint64_t name = is_native(x, task) ? py_ref(x->py->objs, task + layout_of(x)->name) :
-					     py_attr_or_0(x, task, "_name");
+	uint64_t name = attr_of(x, task, offsetof(struct layout, name), "_name");
 	int64_t number;
 
 	if (name && py_int(x->py->objs, name, &number))
@@ -322,9 +333,9 @@ static uint8_t state_of(const struct py_tasks *x, uint64_t waiter)
 /* How often it was asked to end, -1: that is not counted. */
 static int64_t cancels_of(struct py_tasks *x, uint64_t task)
 {
-	const struct layout *l = layout_of(x);
+	const struct layout *l = native(x, task);
 
-	if (!is_native(x, task))
+	if (!l)
 		return py_attr_int(x, task, "_num_cancels_requested", -1);
 	return l->cancels ? (int32_t)py_mem_u32(x->py->mem, task + l->cancels) : -1;
 }

@@ -27,6 +27,8 @@ struct py_tasks {
 	struct map deadlines;		     /* future or task -> 1 + ms left, see asyncio.c */
 	struct map loops, homes, mains;	     /* of asyncio, see asyncio.c */
 	bool loops_read;
+	uint64_t asked; /* the task that was asked about last: is it of the C type? asyncio.c */
+	bool native;
 	struct map jobs; /* see py_job_thread() */
 	bool jobs_read;
 	double now_s; /* CLOCK_MONOTONIC */
