@@ -24,14 +24,15 @@ struct side {
 
 	/* targets.bpf.h: room for records, the file that is looked at, its inode and file system */
 	__u32 room, cut;
+	struct file *file_at;
 	struct inode *inode_at;
 	struct super_block *sb_at;
-	__u64 file_block[32], inode_block[16], sb_block[16];
+	__u64 file_block[64], inode_block[32], sb_block[32];
 
 	/* snapshot_files.bpf.c: a pipe */
 	struct pipe_buffer *buffers;
 	__u32 buffer_at, buffer_mask;
-	__u64 pipe_block[32];
+	__u64 pipe_block[64];
 
 	/* items.bpf.h: epoll. Where the walk through the tree is, and where it came from. */
 	struct ev_epitem item;
@@ -54,7 +55,7 @@ struct side {
 	void *queue_head;
 	struct scm_fp_list *passed;
 	struct request_sock *request_at;
-	__u64 sock_block[112];
+	__u64 sock_block[256];
 };
 
 static struct side sides[2];

@@ -55,7 +55,15 @@ static __always_inline bool sleepers(struct wait_queue_head *queue)
 	       (void *)first != (void *)queue + bpf_core_field_offset(struct wait_queue_head, head);
 }
 
-#define of_pipe(member) part(s->pipe_block, p, pipe_inode_info, member)
+/* See copy_block(). */
+#define PIPE_OFFSETS                                                                               \
+	(offset_in(pipe_inode_info, readers) | offset_in(pipe_inode_info, writers) |               \
+	 offset_in(pipe_inode_info, r_counter) | offset_in(pipe_inode_info, w_counter) |           \
+	 offset_in(pipe_inode_info, max_usage) | offset_in(pipe_inode_info, tail) |                \
+	 offset_in(pipe_inode_info, head) | offset_in(pipe_inode_info, bufs) |                     \
+	 offset_in(pipe_inode_info, ring_size) | offset_in(pipe_inode_info, rd_wait.head.next) |   \
+	 offset_in(pipe_inode_info, wr_wait.head.next))
+#define of_pipe(member) of(s->pipe_block, pipe_inode_info, member)
 
 /* Does a queue inside of the block have anybody in it? An empty one points at itself. */
 #define pipe_sleepers(queue)                                                                       \
@@ -69,7 +77,7 @@ static __always_inline void pipe_fill(struct step *at)
 
 	if (!p)
 		return;
-	copy_block(s->pipe_block, p, pipe_inode_info);
+	copy_block(s->pipe_block, p, pipe_inode_info, PIPE_OFFSETS);
 	s->rec.pipe.readers = of_pipe(readers);
 	s->rec.pipe.writers = of_pipe(writers);
 	s->rec.pipe.r_counter = of_pipe(r_counter);
@@ -110,11 +118,11 @@ static __always_inline void timerfd_fill(struct side *s, struct timerfd_ctx *t)
  * fs/pidfs.c, fs/fork.c: where the pid hangs moved; which one it is here was seen on a pidfd of our
  * own.
  */
-static __always_inline void pidfd_fill(struct side *s, struct file *file)
+static __always_inline void pidfd_fill(struct side *s)
 {
 	struct task_struct *me = (void *)bpf_get_current_task();
 	struct pid *own = peek(me, group_leader, thread_pid);
-	struct pid *by_file = of_file(s, file, private_data);
+	struct pid *by_file = of_file(s, private_data);
 	struct pid *by_inode = peek(s->inode_at, i_private);
 	struct pid *pid = ask.pidfd_by_inode ? by_inode : by_file;
 
@@ -126,9 +134,9 @@ static __always_inline void pidfd_fill(struct side *s, struct file *file)
 /* termios(3): without ICANON and with VMIN 0, VTIME is the time-out of a read. */
 enum { TTY_ICANON = 2, TTY_VTIME = 5, TTY_VMIN = 6 };
 
-static __always_inline void tty_fill(struct side *s, struct file *file)
+static __always_inline void tty_fill(struct side *s)
 {
-	struct tty_file_private *private = of_file(s, file, private_data);
+	struct tty_file_private *private = of_file(s, private_data);
 	struct tty_struct *tty = peek(private, tty);
 
 	s->rec.tty.tty_ref = (__u64)tty;
@@ -205,7 +213,7 @@ static __always_inline void eventfd_fill(struct side *s, struct eventfd_ctx *e)
 static __always_inline void anon_fill(struct file *file, struct step *at)
 {
 	struct side *s = at->s;
-	void *private = of_file(s, file, private_data);
+	void *private = of_file(s, private_data);
 
 	switch (s->rec.it.class) {
 	case EV_CLASS_EVENTFD:
@@ -221,7 +229,7 @@ static __always_inline void anon_fill(struct file *file, struct step *at)
 		epoll_items(file, at);
 		break;
 	case EV_CLASS_PIDFD:
-		pidfd_fill(s, file);
+		pidfd_fill(s);
 		break;
 	case EV_CLASS_USERFAULTFD:
 		uffd_fill(s, private);
@@ -246,13 +254,13 @@ static __always_inline void payload_fill(struct file *file, struct step *at)
 		pipe_fill(at);
 		break;
 	case EV_CLASS_SOCKET:
-		sock_write(file, at);
+		sock_write(at);
 		break;
 	case EV_CLASS_TTY:
-		tty_fill(s, file);
+		tty_fill(s);
 		break;
 	case EV_CLASS_FUSE_DEV:
-		fuse_fill(s, of_file(s, file, private_data));
+		fuse_fill(s, of_file(s, private_data));
 		break;
 	case EV_CLASS_MQUEUE:
 		mqueue_fill(s);
@@ -323,13 +331,14 @@ SEC("iter/task_file") int files(struct bpf_iter__task_file *ctx)
 	s = at.s = side_of(ask.session, meta->session_id);
 	if (!holder_fill(s, task, meta->session_id))
 		return 0;
-	look_at(s, file);
+	s->file_at = file;
+	look_at(s);
 	s->rec.i_mode = of_inode(s, i_mode);
 	s->rec.rdev = of_inode(s, i_rdev);
 	s->rec.magic = of_sb(s, s_magic);
-	s->rec.f_op_ref = (__u64)of_file(s, file, f_op);
-	s->rec.f_flags = of_file(s, file, f_flags);
-	target_fill(s, &s->rec.it, file);
+	s->rec.f_op_ref = (__u64)of_file(s, f_op);
+	s->rec.f_flags = of_file(s, f_flags);
+	target_fill(s, &s->rec.it);
 	if (!worth_it(s, ctx->fd) && !bpf_map_lookup_elem(&told, &s->rec.tgid))
 		return 0;
 	s->room = ROOM_BYTES;

@@ -83,13 +83,12 @@ static __always_inline void task_ids(struct task_struct *task)
 	struct pid *leader = peek(task, group_leader, thread_pid);
 
 	rec.tid = pid_nr(&pids, own);
-	rec.ns_tid = own ? pid_at(&pids, own, part(pids.block, own, pid, level)).nr : 0;
+	rec.ns_tid = own ? pid_at(&pids, own, of(pids.block, pid, level)).nr : 0;
 	rec.tgid = rec.tid;
 	rec.ns_tgid = rec.ns_tid;
 	if (leader != own) {
 		rec.tgid = pid_nr(&pids, leader);
-		rec.ns_tgid =
-			leader ? pid_at(&pids, leader, part(pids.block, leader, pid, level)).nr : 0;
+		rec.ns_tgid = leader ? pid_at(&pids, leader, of(pids.block, pid, level)).nr : 0;
 	}
 	rec.parent_tgid = pid_nr(&pids, peek(parent, group_leader, thread_pid));
 	rec.forker = pid_nr(&pids, peek(parent, thread_pid));
@@ -164,7 +163,7 @@ static __always_inline void task_restart(struct task_struct *task)
 }
 
 /* Lock owners keep flags in the low bits: 3 in a mutex and a rw_semaphore, 1 in an rt_mutex. */
-static __noinline __s32 owner_tid(__u64 owner)
+__noinline __s32 owner_tid(__u64 owner)
 {
 	struct task_struct *task = (void *)(owner & ~7ULL);
 

@@ -20,7 +20,7 @@ static int accept_step(__u32 i __attribute__((unused)), void *state)
 	s->request_at = peek(s->request_at, dl_next);
 	if (!sk)
 		return 0;
-	sock_common_fill(s, &s->child_rec, sk);
+	sock_common_fill(s, &s->child_rec, (__u64)sk);
 	s->child_rec.listener_ino = s->sk_rec.ino;
 	s->child_rec.rqueue =
 		peek((struct tcp_sock *)sk, rcv_nxt) - peek((struct tcp_sock *)sk, copied_seq);
@@ -39,11 +39,11 @@ static __always_inline void tcp_timer(struct side *s, struct sock *sk)
 		s->sk_rec.timer = 1;
 	else if (what == TIME_PROBE0)
 		s->sk_rec.timer = 4;
-	else if (of_sock(s, sk, sk_timer.entry.pprev))
+	else if (of_sock(s, sk_timer.entry.pprev))
 		s->sk_rec.timer = 2;
 	s->sk_rec.user_timeout_ms = peek(ic, icsk_user_timeout);
 	if (s->sk_rec.timer == 2)
-		expires = of_sock(s, sk, sk_timer.expires);
+		expires = of_sock(s, sk_timer.expires);
 	else if (bpf_core_field_exists(ic->icsk_timeout))
 		expires = peek(ic, icsk_timeout);
 	else if (bpf_core_field_exists(ic->icsk_retransmit_timer))
@@ -58,8 +58,8 @@ static __always_inline void tcp_fill(struct sock *sk, struct step *at)
 	struct tcp_sock *t = (struct tcp_sock *)sk;
 
 	if (s->sk_rec.state == STATE_LISTEN) {
-		s->sk_rec.rqueue = of_sock(s, sk, sk_ack_backlog);
-		s->sk_rec.wqueue = of_sock(s, sk, sk_max_ack_backlog);
+		s->sk_rec.rqueue = of_sock(s, sk_ack_backlog);
+		s->sk_rec.wqueue = of_sock(s, sk_max_ack_backlog);
 		s->request_at =
 			peek((struct inet_connection_sock *)sk, icsk_accept_queue.rskq_accept_head);
 		walk(MAX_QUEUE, 16, accept_step, at);
@@ -72,15 +72,15 @@ static __always_inline void tcp_fill(struct sock *sk, struct step *at)
 	tcp_timer(s, sk);
 }
 
-static __always_inline void sock_write(struct file *file, struct step *at)
+static __always_inline void sock_write(struct step *at)
 {
 	struct side *s = at->s;
-	struct socket *socket = of_file(s, file, private_data);
+	struct socket *socket = of_file(s, private_data);
 	struct sock *sk = peek(socket, sk);
 
 	if (!sk)
 		return;
-	sock_common_fill(s, &s->sk_rec, sk);
+	sock_common_fill(s, &s->sk_rec, (__u64)sk);
 	s->sk_rec.ino = of_inode(s, i_ino);
 	if (s->sk_rec.family == AF_UNIX) {
 		unix_fill(sk, at);
@@ -88,8 +88,8 @@ static __always_inline void sock_write(struct file *file, struct step *at)
 		   s->sk_rec.protocol == IPPROTO_TCP && s->sk_rec.type == SOCK_STREAM) {
 		tcp_fill(sk, at);
 	} else {
-		s->sk_rec.rqueue = of_sock(s, sk, sk_backlog.rmem_alloc.counter);
-		s->sk_rec.wqueue = of_sock(s, sk, sk_wmem_alloc.refs.counter) - 1;
+		s->sk_rec.rqueue = of_sock(s, sk_backlog.rmem_alloc.counter);
+		s->sk_rec.wqueue = of_sock(s, sk_wmem_alloc.refs.counter) - 1;
 	}
 	s->sk_rec.head.flags = s->cut;
 	bpf_seq_write(at->seq, &s->sk_rec, sizeof(s->sk_rec));

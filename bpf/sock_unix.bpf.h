@@ -61,9 +61,9 @@ static int embryo_step(__u32 i __attribute__((unused)), void *state)
 	if (!s->skb || (void *)s->skb == s->queue_head || !take_room(s, sizeof(s->child_rec)))
 		return 1;
 	sk = peek(s->skb, sk);
-	sock_common_fill(s, &s->child_rec, sk);
+	sock_common_fill(s, &s->child_rec, (__u64)sk);
 	u = (struct unix_sock *)sk;
-	s->child_rec.peer_ino = sock_ino(peek(u, peer));
+	s->child_rec.peer_ino = sock_ino((__u64)peek(u, peer));
 	s->child_rec.listener_ino = s->sk_rec.ino;
 	if (bpf_core_field_exists(u->scm_stat))
 		s->child_rec.fds = peek(u, scm_stat.nr_fds.counter);
@@ -102,11 +102,11 @@ static __always_inline void unix_fill(struct sock *sk, struct step *at)
 	struct side *s = at->s;
 	struct unix_sock *u = (struct unix_sock *)sk;
 
-	s->sk_rec.peer_ino = sock_ino(peek(u, peer));
+	s->sk_rec.peer_ino = sock_ino((__u64)peek(u, peer));
 	/* Accepted connections leave the queue, and what stands there belongs to others' blocks. */
 	s->sk_rec.wqueue = s->sk_rec.state == STATE_LISTEN ?
-				   of_sock(s, sk, sk_max_ack_backlog) :
-				   of_sock(s, sk, sk_wmem_alloc.refs.counter) - 1;
+				   of_sock(s, sk_max_ack_backlog) :
+				   of_sock(s, sk_wmem_alloc.refs.counter) - 1;
 	if (bpf_core_field_exists(u->scm_stat))
 		s->sk_rec.fds = peek(u, scm_stat.nr_fds.counter);
 	unix_path(u, at);
@@ -116,7 +116,7 @@ static __always_inline void unix_fill(struct sock *sk, struct step *at)
 	s->flying.listener_ino = 0;
 	if (s->sk_rec.packets) {
 		s->queue_head = (void *)sk + bpf_core_field_offset(struct sock, sk_receive_queue);
-		s->skb = of_sock(s, sk, sk_receive_queue.next);
+		s->skb = of_sock(s, sk_receive_queue.next);
 		if (s->sk_rec.state == STATE_LISTEN)
 			walk(MAX_QUEUE, 16, embryo_step, at);
 		else

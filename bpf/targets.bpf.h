@@ -70,7 +70,7 @@ static __always_inline __u32 class_of_op(__u64 op)
 }
 
 /* The class of a file without regard to whether it is worth a record. */
-static __noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
+__noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
 {
 	__u32 class;
 
@@ -95,40 +95,49 @@ static __noinline __u32 class_of(__u64 op, __u32 mode, __u32 magic)
 	return (mode & S_IFMT) == S_IFCHR ? EV_CLASS_DEVICE : EV_CLASS_ANON;
 }
 
-static __noinline int look_at(struct side *s, struct file *file)
+/* See copy_block(). */
+#define FILE_OFFSETS                                                                               \
+	(offset_in(file, f_mode) | offset_in(file, f_op) | offset_in(file, private_data) |         \
+	 offset_in(file, f_inode) | offset_in(file, f_flags))
+#define INODE_OFFSETS                                                                              \
+	(offset_in(inode, i_mode) | offset_in(inode, i_sb) | offset_in(inode, i_ino) |             \
+	 offset_in(inode, i_rdev))
+#define SB_OFFSETS (offset_in(super_block, s_dev) | offset_in(super_block, s_magic))
+#define of_file(s, member) of((s)->file_block, file, member)
+#define of_inode(s, member) of((s)->inode_block, inode, member)
+#define of_sb(s, member) of((s)->sb_block, super_block, member)
+
+/* Copy what is asked for of the file `file_at`. */
+__noinline int look_at(struct side *s)
 {
 	if (!s)
 		return 0;
-	copy_block(s->file_block, file, file);
-	s->inode_at = part(s->file_block, file, file, f_inode);
-	copy_block(s->inode_block, s->inode_at, inode);
-	s->sb_at = part(s->inode_block, s->inode_at, inode, i_sb);
-	copy_block(s->sb_block, s->sb_at, super_block);
+	copy_block(s->file_block, s->file_at, file, FILE_OFFSETS);
+	s->inode_at = of_file(s, f_inode);
+	copy_block(s->inode_block, s->inode_at, inode, INODE_OFFSETS);
+	s->sb_at = of_inode(s, i_sb);
+	copy_block(s->sb_block, s->sb_at, super_block, SB_OFFSETS);
 	return 0;
 }
 
-#define of_file(s, file, member) part((s)->file_block, file, file, member)
-#define of_inode(s, member) part((s)->inode_block, (s)->inode_at, inode, member)
-#define of_sb(s, member) part((s)->sb_block, (s)->sb_at, super_block, member)
-
 /* Fill `t` from the file that look_at() saw; where its memory is gone, class is EV_CLASS_NONE. */
-static __noinline int target_fill(struct side *s, struct ev_target *t, struct file *file)
+__noinline int target_fill(struct side *s, struct ev_target *t)
 {
 	struct eventfd_ctx *ctx;
 
 	if (!s || !t)
 		return 0;
-	t->file_ref = (__u64)file;
+	t->file_ref = (__u64)s->file_at;
 	t->ino = of_inode(s, i_ino);
 	t->dev = of_sb(s, s_dev);
-	t->mode = of_file(s, file, f_mode) & 3;
+	t->mode = of_file(s, f_mode) & 3;
 	t->id = 0;
 	t->class = EV_CLASS_NONE;
 	if (!s->sb_at)
 		return 0;
-	t->class = class_of((__u64)of_file(s, file, f_op), of_inode(s, i_mode), of_sb(s, s_magic));
+	t->class = class_of((__u64)of_file(s, f_op), of_inode(s, i_mode), of_sb(s, s_magic));
 	if (t->class == EV_CLASS_EVENTFD) {
-		ctx = of_file(s, file, private_data);
+		ctx = of_file(s, private_data);
 		t->id = peek(ctx, id);
 	}
 	return 0;
@@ -137,6 +146,7 @@ static __noinline int target_fill(struct side *s, struct ev_target *t, struct fi
 /* The same for a file that nobody looked at yet. */
 static __always_inline void target_look(struct side *s, struct ev_target *t, struct file *file)
 {
-	look_at(s, file);
-	target_fill(s, t, file);
+	s->file_at = file;
+	look_at(s);
+	target_fill(s, t);
 }
