@@ -13,7 +13,7 @@ enum {
 	PAGE_BYTES = MEM_PAGE,
 	PAGES_MAX = 16384, /* 64 MiB of one process; what walks over more is led astray */
 	FEW_PAGES = 48,	   /* who needs more than these needs their neighbours, too */
-	CHUNK = 8,	   /* so many then come with the one that is asked for */
+	CHUNK = 4,	   /* so many then come with the one that is asked for */
 	BLOCK_PAGES = 64,  /* that are made room for at once */
 	AHEAD_MAX = 1024,
 };
