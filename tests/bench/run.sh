@@ -26,26 +26,32 @@ descendants() {
 		}'
 }
 
+# start_tree PROCESSES THREADS FDS: $root is its root, which is not the process that was started.
+start_tree() {
+	start_target "$BUILD/bench/tree" "$@"
+	root=$pids
+}
+
 # measure TITLE PROCESSES THREADS FDS
 measure() {
 	header "$1"
-	start_target "$BUILD/bench/tree" "$2" "$3" "$4"
+	start_tree "$2" "$3" "$4"
 	n=$2
 	rounds=$runs
 	[ "$n" -lt 5000 ] || rounds=3
 	set -- "$rounds"
 	if [ "$(id -u)" = 0 ]; then
-		set -- "$@" "snag why (bpf)" "$snag why $target --json --reader bpf"
+		set -- "$@" "snag why (bpf)" "$snag why $root --json --reader bpf"
 	fi
-	set -- "$@" "snag why (procfs)" "$snag why $target --json --reader procfs"
+	set -- "$@" "snag why (procfs)" "$snag why $root --json --reader procfs"
 	"$BUILD/bench/timer" "$@"
 	if [ "$n" -ge 5000 ]; then
 		end_target
 		return
 	fi
 	# the others are far slower: fewer rounds, and only where they end within a minute
-	pids=$(descendants "$target")
-	set -- 3 "snag why --json" "$snag why $target --json"
+	pids=$(descendants "$root")
+	set -- 3 "snag why --json" "$snag why $root --json"
 	list=$(echo "$pids" | tr '\n' ' ')
 	if have lsof; then
 		commas=$(echo "$pids" | tr '\n' ',' | sed 's/,$//')
@@ -106,11 +112,11 @@ measure_stacks() {
 }
 
 all_stacks() {
-	start_target "$BUILD/bench/tree" 1 50 30
-	measure_stacks 'stacks of 1 process x 50 threads' "$target"
+	start_tree 1 50 30
+	measure_stacks 'stacks of 1 process x 50 threads' "$root"
 	end_target
-	start_target "$BUILD/bench/tree" 1000 1 30
-	measure_stacks 'stacks of 1,000 processes' "$(descendants "$target" | tr '\n' ' ')"
+	start_tree 1000 1 30
+	measure_stacks 'stacks of 1,000 processes' "$(descendants "$root" | tr '\n' ' ')"
 	end_target
 	have python3 || return 0
 	start_python 100 1
