@@ -125,6 +125,9 @@ static int read_with_deadline(struct mem *m, uint64_t page)
 		m->stuck = rc == -ETIMEDOUT;
 		return rc == -EACCES ? -EPERM : rc;
 	}
+	/* load_page() has just looked */
+	if (rc && m->pagemap >= 0)
+		return -ETIMEDOUT;
 	job = xcalloc(1, sizeof(*job));
 	job->tgid = m->tgid;
 	job->page = page;

@@ -403,16 +403,24 @@ void runtime_note(struct runtime_site *site, const struct runtime_note *note)
 }
 
 /* Is the same file mapped there? */
-static bool is_mapped(const struct runtime_site *site, const struct map_area *area)
+static bool is_mapped(struct runtime_site *site, const struct map_area *area)
 {
 	_cleanup_close_ int fd = -1;
+	const struct map_area *at;
 	struct map_area there;
+	int rc;
 
 	if (snapshot_is_suspicious(site->snap, site->process->tgid))
 		return false;
 	fd = maps_open(site->process->tgid);
-	return fd >= 0 && maps_query(fd, area->start, &there, NULL, 0) > 0 &&
-	       there.start == area->start && there.end == area->end &&
+	rc = fd < 0 ? fd : maps_query(fd, area->start, &there, NULL, 0);
+	/* before Linux 6.11 there are only all of them */
+	if (rc == -ENOTTY && runtime_maps(site)) {
+		at = maps_find(site->maps, area->start);
+		there = at ? *at : (struct map_area){ .start = 0 };
+		rc = at != NULL;
+	}
+	return rc > 0 && there.start == area->start && there.end == area->end &&
 	       there.offset == area->offset && there.dev == area->dev && there.ino == area->ino;
 }
 

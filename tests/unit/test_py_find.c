@@ -6,6 +6,7 @@
 #include "runtimes/python/py.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,38 @@ Test(py_find, live_interpreters, .timeout = 120)
 		cr_assert_eq(found.version >> 16, hex >> 16);
 		/* before 3.11 the file does not say more */
 		cr_assert(py.minor < 11 || found.version == hex);
+		scene_end(&s);
+		python_end(&py);
+	}
+}
+
+/* As of a forked process whose interpreter lies on a server: what it never wrote does not come. */
+static int read_written(void *arg, uint64_t page, void *buf)
+{
+	struct runtime_site *site = arg;
+	const struct map_area *area = maps_find(site->maps, page);
+
+	return area && area->ino && !area->write ? -ETIMEDOUT : read_page(arg, page, buf);
+}
+
+Test(py_find, constants_that_do_not_come, .timeout = 120)
+{
+	struct python py;
+
+	python_need();
+	for (uint32_t i = 0; python_at(i, &py); i++) {
+		_cleanup_py_mem_ struct py_mem *mem = NULL;
+		struct py_found found;
+		struct scene s;
+
+		python_start(&py, "print(1, flush=True); input()");
+		python_line(&py);
+		python_wait(&py, SYS_read);
+		scene_begin(&s, py.tgid);
+		mem = py_mem_new(read_written, &s.site);
+		cr_assert(py_find(&s.site, mem, &found), "%s", py.path);
+		cr_expect_neq(found.runtime, 0, "%s: %s", py.path, found.why);
+		cr_expect_eq(found.minor, py.minor, "%s", py.path);
 		scene_end(&s);
 		python_end(&py);
 	}

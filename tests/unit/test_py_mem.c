@@ -80,15 +80,28 @@ Test(py_mem, what_is_not_there_is_asked_for_once)
 	cr_assert_not(py_mem_read(m, UINT64_MAX - 3, buf, 16), "around the end");
 }
 
-Test(py_mem, who_does_not_answer_is_not_asked_again)
+Test(py_mem, who_is_gone_is_not_asked_again)
+{
+	struct source s = { .rc = -ESRCH };
+	_cleanup_py_mem_ struct py_mem *m = py_mem_new(give, &s);
+
+	cr_assert_eq(py_mem_u64(m, 0x10000), 0);
+	cr_assert_eq(py_mem_u64(m, 0x1000), 0);
+	cr_assert_eq(py_mem_failed(m), -ESRCH);
+	cr_assert_eq(s.reads, 1);
+}
+
+Test(py_mem, a_page_that_does_not_come_is_one_page)
 {
 	struct source s = { .rc = -ETIMEDOUT };
 	_cleanup_py_mem_ struct py_mem *m = py_mem_new(give, &s);
 
 	cr_assert_eq(py_mem_u64(m, 0x10000), 0);
-	cr_assert_eq(py_mem_u64(m, 0x1000), 0);
+	cr_assert_eq(py_mem_u64(m, 0x10008), 0);
 	cr_assert_eq(py_mem_failed(m), -ETIMEDOUT);
 	cr_assert_eq(s.reads, 1);
+	cr_assert_neq(py_mem_u64(m, 0x1000), 0);
+	cr_assert_eq(s.reads, 2);
 }
 
 Test(py_mem, no_process_gets_all_memory)

@@ -146,13 +146,15 @@ static uint32_t find_version(const struct candidate *c, struct py_mem *mem, uint
 {
 	uint64_t at = c->elf ? symbol(c->elf, "Py_Version") : 0;
 	char there[sizeof(cookie)];
-	uint32_t minor;
+	uint32_t minor, version;
 
 	if (runtime && py_mem_read(mem, runtime, there, sizeof(there)) &&
 	    memcmp(there, cookie, sizeof(cookie)) == 0)
 		return py_mem_u32(mem, runtime + sizeof(cookie));
-	if (at)
-		return py_mem_u32(mem, c->bias + at);
+	/* a constant: a page of the file, which a forked process may never have touched */
+	version = at ? py_mem_u32(mem, c->bias + at) : 0;
+	if (version)
+		return version;
 	minor = minor_in(c->base);
 	return minor && minor < 256 ? 3u << 24 | minor << 16 : 0;
 }

@@ -97,12 +97,12 @@ static const uint8_t *load(struct py_mem *m, uint64_t page)
 	const uint8_t *data = NULL;
 	int rc;
 
-	/* What stops one read stops them all: do not pay the time-out again and again. */
-	if (m->failed || m->pages.count >= PY_MEM_PAGES)
+	if ((m->failed && m->failed != -ETIMEDOUT) || m->pages.count >= PY_MEM_PAGES)
 		return NULL;
 	rc = get_page(m, page, &data);
 	if (rc < 0) {
 		map_put(&m->by_addr, page, NOT_THERE);
+		/* a page that does not come says nothing of others; mem.h waits once for all */
 		if (rc != -EFAULT)
 			m->failed = rc;
 		return NULL;

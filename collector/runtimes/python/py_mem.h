@@ -54,7 +54,10 @@ uint32_t py_mem_u32(struct py_mem *m, uint64_t addr);
 /* See py_mem_u64(). */
 uint8_t py_mem_u8(struct py_mem *m, uint64_t addr);
 
-/* What read() failed with last other than -EFAULT, or 0: the process is gone, denied or stuck. */
+/*
+ * What read() failed with last other than -EFAULT, or 0: the process is gone or denied, and nothing
+ * more is read, or, -ETIMEDOUT, some page did not come.
+ */
 int py_mem_failed(const struct py_mem *m);
 
 /* How many pages were read. */
