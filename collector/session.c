@@ -118,7 +118,10 @@ static void look_release(struct look *look)
 DEFINE_PLACE_GUARD(look)
 #define _cleanup_look_ _cleanup_(look_release_guard)
 
-/* The files, and before them, while the reader may still get ready for these, what takes none. */
+/*
+ * The files, and before them, while the reader may still get ready for these, what takes none. 1 as
+ * reader_files().
+ */
 static int look_at_files(struct session *s, struct snapshot *snap, struct model *m,
 			 struct snag_error *err)
 {
@@ -154,7 +157,7 @@ static int look_first(struct session *s, const struct read_scope *scope,
 			busy_mark_pollers(before, look->snap);
 		if (rc == 0)
 			rc = look_at_files(s, look->snap, look->m, err);
-	} while (rc == -EAGAIN);
+	} while (rc > 0);
 	return rc;
 }
 

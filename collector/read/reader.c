@@ -166,7 +166,7 @@ int reader_files(struct reader *r, struct snapshot *s, struct snag_error *err)
 	reader_details(r, s);
 	if (rc < 0 && r->automatic) {
 		rc = change(r, err);
-		return rc < 0 ? rc : -EAGAIN;
+		return rc < 0 ? rc : 1;
 	}
 	r->automatic = false;
 	if (rc < 0)

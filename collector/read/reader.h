@@ -10,7 +10,7 @@
  *	_cleanup_reader_ struct reader *r = NULL;
  *	rc = reader_open("auto", &r, err);
  *	rc = reader_begin(r, &scope, &snapshot, err);
- *	rc = reader_files(r, snapshot, err); ... -EAGAIN: begin again
+ *	rc = reader_files(r, snapshot, err); ... 1: begin again
  *	... decode ...
  *	rc = reader_finish(r, snapshot, err);
  */
@@ -91,7 +91,7 @@ int reader_begin(struct reader *r, const struct read_scope *scope, struct snapsh
 void reader_details(struct reader *r, struct snapshot *s);
 
 /*
- * The files, which may have to wait for what their reader needs. -EAGAIN: it cannot be had and
+ * The files, which may have to wait for what their reader needs. 0, or 1: it cannot be had and
  * "auto" has changed to the other one, begin again.
  */
 SNAG_MUST_CHECK
