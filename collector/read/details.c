@@ -142,13 +142,6 @@ static void wait_for(struct details *d)
 	d->beside = false;
 }
 
-static void details_free(struct details *d)
-{
-	vec_release(&d->items);
-	vec_release(&d->tgids);
-	free(d);
-}
-
 void details_end(struct details *d, struct snapshot *s)
 {
 	wait_for(d);
@@ -161,9 +154,8 @@ void details_end(struct details *d, struct snapshot *s)
 			continue;
 		}
 		snapshot_process(s, d->tgids.at[i])->argv = strtab_add(s->strings, item->text);
-		argv_item_free(item);
 	}
-	details_free(d);
+	details_drop(d);
 }
 
 void details_drop(struct details *d)
@@ -174,7 +166,9 @@ void details_drop(struct details *d)
 	for (uint32_t i = 0; i < d->items.count; i++)
 		if (d->items.at[i])
 			argv_item_free(d->items.at[i]);
-	details_free(d);
+	vec_release(&d->items);
+	vec_release(&d->tgids);
+	free(d);
 }
 
 void details_argv_all(struct snapshot *s)
