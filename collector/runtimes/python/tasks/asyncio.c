@@ -9,7 +9,6 @@
 #include "runtimes/python/tasks/asyncio.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 /* Offsets in TaskObj and FutureObj, Modules/_asynciomodule.c; cancels 0: it does not count them. */
@@ -44,29 +43,29 @@ static const struct layout *native(struct py_tasks *x, uint64_t task)
 	return x->native ? l : NULL;
 }
 
-/* The attribute at that place, or of that name. */
-static uint64_t attr_of(struct py_tasks *x, uint64_t task, size_t at, const char *name)
+/* The attribute at that offset; 0: that has no offset, by its name. */
+static uint64_t attr_of(struct py_tasks *x, uint64_t task, uint16_t at, const char *name)
 {
-	const struct layout *l = native(x, task);
-
-	return l ? py_ref(x->py->objs, task + *(const uint16_t *)((const char *)l + at)) :
-		   py_attr_or_0(x, task, name);
+	return at ? py_ref(x->py->objs, task + at) : py_attr_or_0(x, task, name);
 }
 
 static uint64_t coro_of(struct py_tasks *x, uint64_t task)
 {
-	return attr_of(x, task, offsetof(struct layout, coro), "_coro");
+	const struct layout *l = native(x, task);
+
+	return attr_of(x, task, l ? l->coro : 0, "_coro");
 }
 
 static uint64_t loop_of(struct py_tasks *x, uint64_t task)
 {
-	return native(x, task) ? py_ref(x->py->objs, task + LOOP) : py_attr_or_0(x, task, "_loop");
+	return attr_of(x, task, native(x, task) ? LOOP : 0, "_loop");
 }
 
 /* The future that a task waits for; 0: none, its turn will come. */
 static uint64_t waiter_of(struct py_tasks *x, uint64_t task)
 {
-	uint64_t waiter = attr_of(x, task, offsetof(struct layout, waiter), "_fut_waiter");
+	const struct layout *l = native(x, task);
+	uint64_t waiter = attr_of(x, task, l ? l->waiter : 0, "_fut_waiter");
 
 	return waiter && !py_is_none(x->py->objs, waiter) ? waiter : 0;
 }
@@ -96,7 +95,8 @@ bool py_future_done(struct py_tasks *x, uint64_t future)
 /* Its name; from 3.12 on a number when nobody gave one. */
 static uint32_t name_of(struct py_tasks *x, uint64_t task)
 {
-	uint64_t name = attr_of(x, task, offsetof(struct layout, name), "_name");
+	const struct layout *l = native(x, task);
+	uint64_t name = attr_of(x, task, l ? l->name : 0, "_name");
 	int64_t number;
 
 	if (name && py_int(x->py->objs, name, &number))
