@@ -44,7 +44,7 @@ struct runtime_space {
 	struct map page_ids; /* address -> 1 + page */
 	VEC(struct page *) pages;
 	VEC(uint64_t) addrs; /* of the pages */
-	uint32_t ahead;	     /* so many came before anybody asked */
+	uint32_t known;	     /* its program has been told of so many */
 	/* where pages are kept */
 	struct blocks blocks, *unused;
 	uint32_t block_left; /* pages at the beginning of the last block */
@@ -100,7 +100,7 @@ static void forget_memory(struct runtime_space *space)
 	space->block_left = 0;
 	space->pages.count = 0;
 	space->addrs.count = 0;
-	space->ahead = 0;
+	space->known = 0;
 	map_release(&space->page_ids);
 	mem_free(space->mem);
 	space->mem = NULL;
@@ -414,14 +414,12 @@ static bool is_mapped(struct runtime_site *site, const struct map_area *area)
 		return false;
 	fd = maps_open(site->process->tgid);
 	rc = fd < 0 ? fd : maps_query(fd, area->start, &there, NULL, 0);
+	at = rc > 0 ? &there : NULL;
 	/* before Linux 6.11 there are only all of them */
-	if (rc == -ENOTTY && runtime_maps(site)) {
+	if (rc == -ENOTTY && runtime_maps(site))
 		at = maps_find(site->maps, area->start);
-		there = at ? *at : (struct map_area){ .start = 0 };
-		rc = at != NULL;
-	}
-	return rc > 0 && there.start == area->start && there.end == area->end &&
-	       there.offset == area->offset && there.dev == area->dev && there.ino == area->ino;
+	return at && at->start == area->start && at->end == area->end &&
+	       at->offset == area->offset && at->dev == area->dev && at->ino == area->ino;
 }
 
 bool runtime_recall(struct runtime_site *site, struct runtime_note *note)
@@ -433,7 +431,7 @@ bool runtime_recall(struct runtime_site *site, struct runtime_note *note)
 	*note = p->note;
 	/* what was of use there mostly is here */
 	read_ahead(site, p->pages.at, p->pages.count);
-	space_of(site)->ahead = space_of(site)->pages.count;
+	space_of(site)->known = space_of(site)->pages.count;
 	return true;
 }
 
@@ -445,16 +443,17 @@ static int compare(const void *a, const void *b)
 }
 
 /* Which pages the next process will be asked for: those of the last one, and what it lacked. */
-static void learn_pages(const struct runtime_space *space, struct program *p)
+static void learn_pages(struct runtime_space *space, struct program *p)
 {
 	uint32_t before = p->pages.count;
 
 	if (!p->noted)
 		return;
-	for (uint32_t i = space->ahead; i < space->addrs.count && p->pages.count < AHEAD_MAX; i++)
+	for (uint32_t i = space->known; i < space->addrs.count && p->pages.count < AHEAD_MAX; i++)
 		if (!before || !bsearch(&space->addrs.at[i], p->pages.at, before,
 					sizeof(*p->pages.at), compare))
 			*vec_push(&p->pages) = space->addrs.at[i];
+	space->known = space->addrs.count;
 	if (p->pages.count > before)
 		qsort(p->pages.at, p->pages.count, sizeof(*p->pages.at), compare);
 }
@@ -499,18 +498,20 @@ void runtimes_want_locals(struct runtimes *all)
 }
 
 /* False: it may not be looked into, or an interpreter inside of a process was found there. */
-static bool visit_init(struct visit *v, struct runtimes *all, const struct snapshot *s,
+static bool visit_init(struct visit *v, struct runtimes *all, struct snapshot *s, struct model *m,
 		       uint32_t actor)
 {
-	const struct actor *a = model_actor(v->site.model, actor);
+	const struct actor *a = model_actor(m, actor);
 	const struct snap_process *p = snapshot_process(s, a->pid);
 
-	v->site.all = all;
-	v->site.process = p;
-	v->site.actor = actor;
-	v->site.locals = all->locals;
-	v->site.space = &v->space;
-	v->space.unused = &all->unused;
+	*v = (struct visit){ .space = { .unused = &all->unused } };
+	v->site = (struct runtime_site){ .all = all,
+					 .space = &v->space,
+					 .snap = s,
+					 .model = m,
+					 .process = p,
+					 .actor = actor,
+					 .locals = all->locals };
 	return a->kind == ACTOR_PROCESS && p && p->in_tree && !p->kernel && !p->exited &&
 	       !p->denied && !p->vanished;
 }
@@ -524,9 +525,7 @@ void runtimes_begin(struct runtimes *all, struct snapshot *s, struct model *m)
 	for (uint32_t id = 1; id <= actors; id++) {
 		struct visit *v = xcalloc(1, sizeof(*v));
 
-		v->site.snap = s;
-		v->site.model = m;
-		if (!visit_init(v, all, s, id)) {
+		if (!visit_init(v, all, s, m, id)) {
 			free(v);
 			continue;
 		}
@@ -547,9 +546,9 @@ void runtimes_read(struct runtimes *all, struct snapshot *s, struct model *m)
 			finish(v);
 	}
 	for (uint32_t id = all->begun_actors + 1; id <= m->actors.count; id++) {
-		struct visit v = { .site = { .snap = s, .model = m } };
+		struct visit v;
 
-		if (!visit_init(&v, all, s, id))
+		if (!visit_init(&v, all, s, m, id))
 			continue;
 		begin(&v);
 		finish(&v);
