@@ -131,7 +131,6 @@ static void take_huge_pages(void)
 
 	mallopt(M_TOP_PAD, HEAP_BYTES);
 	first = malloc(HUGE_BYTES);
-	mallopt(M_TOP_PAD, 8 << 20);
 	if (!first)
 		return;
 	from = ((uintptr_t)first + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1);
@@ -150,8 +149,8 @@ static void keep_memory(void)
 {
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	mallopt(M_TOP_PAD, 8 << 20);
 	take_huge_pages();
+	mallopt(M_TOP_PAD, 8 << 20);
 }
 
 int main(int argc, char **argv)
